@@ -1,0 +1,63 @@
+"""One hierarchy of errors, each of which says what was got, what was expected and what to do."""
+
+
+class SyncLoraError(Exception):
+    """A failure the reader can act on.
+
+    Args:
+        what: What was found, e.g. "clip.mp4 holds no video stream".
+        expected: What would have been right, e.g. "an mp4, mov, webm or gif file".
+        advice: What to do next, as an imperative, e.g. "re-export the clip".
+
+    """
+
+    def __init__(self, what: str, expected: str = "", advice: str = "") -> None:
+        self.what = what
+        self.expected = expected
+        self.advice = advice
+        parts = [what]
+        if expected:
+            parts.append(f"expected {expected}")
+        if advice:
+            parts.append(advice)
+        super().__init__("; ".join(parts))
+
+    def __reduce__(self) -> tuple[type["SyncLoraError"], tuple[str, str, str]]:
+        """Rebuild from the three parts, so that the error survives a trip between processes."""
+        return type(self), (self.what, self.expected, self.advice)
+
+
+class VideoError(SyncLoraError):
+    """A clip or image that cannot be read, written or used."""
+
+
+class LandmarkError(SyncLoraError):
+    """Faces or bodies that cannot be tracked."""
+
+
+class PairError(SyncLoraError):
+    """A training pair or its manifest that is broken."""
+
+
+class ModelError(SyncLoraError):
+    """Weights or model settings that do not fit."""
+
+
+class TrainingError(SyncLoraError):
+    """A training run that cannot start, continue or be trusted."""
+
+
+class EditError(SyncLoraError):
+    """An edit that cannot be made from what was given."""
+
+
+class ConfigError(SyncLoraError):
+    """A configuration file or option that makes no sense."""
+
+
+class ArtifactError(SyncLoraError):
+    """A shipped or produced file that is missing or does not match its record."""
+
+
+class CourseError(SyncLoraError):
+    """A notebook, exercise or course bundle that cannot be made or checked."""

@@ -1,0 +1,168 @@
+"""Files that are whole or absent: atomic writes, checksums, JSON, and the results the book quotes."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from synclora_lite.errors import ArtifactError
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def data_dir() -> Path:
+    """Return the folder of shipped clips, models and results.
+
+    The variable SYNCLORA_DATA wins; then `data/` beside the package (a checkout); then the copy
+    that a wheel installs inside the package.
+
+    Raises:
+        ArtifactError: None of these folders exists.
+
+    """
+    override = os.environ.get("SYNCLORA_DATA")
+    candidates = [Path(override)] if override else [PROJECT / "data", Path(__file__).parent / "data"]
+    for folder in candidates:
+        if folder.is_dir():
+            return folder
+    raise ArtifactError(
+        f"no data folder at {candidates[0]}",
+        "the clips and models that come with the project",
+        "install from a full checkout or set SYNCLORA_DATA to its data folder",
+    )
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` on success, remove it on failure.
+
+    The temporary name keeps the suffix, because encoders choose their format by it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: str | Path, content: bytes | str) -> Path:
+    """Write `content` to `path` as one step: readers see the old file or the new one, no part."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the hexadecimal SHA-256 of a file, read in pieces."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ArtifactError: The file is missing or is not JSON.
+
+    """
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} does not exist", "a JSON file") from error
+    except ValueError as error:
+        raise ArtifactError(f"{path} is not JSON ({error})", "a JSON file") from error
+
+
+def write_json(path: str | Path, value: Any) -> Path:
+    """Write `value` as indented JSON, atomically."""
+    return write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
+    """Add one line to a JSON-lines file, flushed to disk before this returns."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
+    """Read a JSON-lines file; a last line cut short by a crash is left out.
+
+    Returns:
+        One dictionary per line; an empty list if the file does not exist.
+
+    Raises:
+        ArtifactError: A line other than an unfinished last one is not JSON.
+
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    rows = []
+    lines = path.read_text().splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines) and not line.endswith("\n"):
+                break
+            raise ArtifactError(f"{path}, line {number} is not JSON", "JSON lines") from error
+    return rows
+
+
+def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: int) -> Path:
+    """Store numbers that the book quotes, with where they came from.
+
+    Args:
+        name: Name of the file under data/results, without suffix.
+        values: The numbers, by name.
+        command: The command that makes them again.
+        seed: The seed it ran with.
+
+    """
+    result = {
+        "command": command,
+        "seed": seed,
+        "commit": _commit(),
+        "machine": _machine(),
+        "values": dict(values),
+    }
+    return write_json(data_dir() / "results" / f"{name}.json", result)
+
+
+def read_result(name: str) -> dict[str, Any]:
+    """Read a result as `write_result` stored it: command, seed, commit, machine, values."""
+    result: dict[str, Any] = read_json(data_dir() / "results" / f"{name}.json")
+    return result
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, marked "+changes" if files differ from it."""
+    git = ["git", "-C", str(PROJECT)]
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}+changes" if changed else commit
+
+
+def _machine() -> str:
+    """Describe the machine in words that identify no one: system, processor count, Python."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {version}"
