@@ -1,0 +1,259 @@
+"""The layers of a portrait, back to front. Each takes the scene and paints into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from synclora_lite.portraits.shapes import (
+    box,
+    circle,
+    coverage,
+    curve,
+    ellipse,
+    smooth_union,
+    stroke,
+    strip,
+)
+
+if TYPE_CHECKING:
+    from synclora_lite.portraits.render import Scene
+
+
+def _tint(color: Tensor, amount: float) -> Tensor:
+    """Lighten (amount > 0) or darken (amount < 0) a colour."""
+    return color + (1 - color) * amount if amount > 0 else color * (1 + amount)
+
+
+def head_outline(x: Tensor, y: Tensor, s: Scene, grow: float = 0.0) -> Tensor:
+    """Distance to the head: an ellipse that tapers towards the chin."""
+    taper = 1 - s.who["jaw"] * 0.9 * y.clamp(0, 1.2) ** 2
+    return ellipse(x, y, (s.who["face_width"] + grow) * taper, 1.0 + grow)
+
+
+def background(s: Scene) -> None:
+    """A soft vertical gradient with one large disc behind the head."""
+    w = s.who
+    top, bottom = w["background_top"], w["background_bottom"]
+    blend = ((s.v + 1) / 2).expand(s.image.shape[0], 1, *s.image.shape[2:])
+    s.image.copy_(top + (bottom - top) * blend)
+    disc = coverage(circle(s.u - 0.5 + w["backdrop"], s.v + 0.15, 0.78), 0.03)
+    s.paint(0.35 * disc, _tint(top, 0.55))
+
+
+def back_hair(s: Scene) -> None:
+    """Hair that falls behind the neck, and the bun."""
+    w = s.who
+    x, y = s.plane(-0.25)
+    wave = 0.05 * w["hair_curl"] * torch.sin(11 * y) * torch.sin(9 * x)
+    width = w["face_width"] + 0.10 + w["hair_volume"] * 0.7
+    cap = ellipse(x, y + 0.22, width, 0.98)
+    fall = box(x, y - 0.35 * w["hair_length"], width, 0.45 + 0.75 * w["hair_length"], 0.3)
+    long = torch.where(w["hair_length"] > 0.05, smooth_union(cap, fall, 0.3), cap)
+    bun = circle(x, y + 1.18, 0.26) + (1 - w["bun"]) * 9
+    cover = coverage(torch.minimum(long, bun) + wave, s.pixel) * w["hair"]
+    s.paint(cover, _tint(w["hair_color"], -0.22))
+
+
+def body(s: Scene) -> None:
+    """Neck, shoulders and clothes; they follow the head's shift by half and never turn."""
+    w, m = s.who, s.motion
+    x, y = s.u - 0.5 * m["x"] - 0.10 * m["yaw"], s.v - 0.5 * m["y"] - 0.02 * m["pitch"]
+    pixel = 2 / s.image.shape[-1]
+    shoulders = box(x, y - 1.42, 0.92, 0.62, 0.42)
+    neck = box(x, y - 0.55, 0.24, 0.30, 0.1)
+    torso = smooth_union(shoulders, box(x, y - 1.0, 0.33, 0.24, 0.15), 0.25)
+    s.paint(coverage(torso, pixel), w["clothing_color"])
+    band = (torch.remainder(y * 5.5, 1.0) - 0.5).abs() - 0.24
+    s.paint(coverage(torso, pixel) * coverage(band / 5.5, pixel) * w["stripes"], w["clothing_accent"])
+    deep = 0.08 + 0.22 * w["neckline"]
+    skin_edge = ellipse(x, y - 0.80, 0.29, deep + 0.08)
+    s.paint(coverage(skin_edge - 0.035, pixel) * coverage(torso, pixel), _tint(w["clothing_color"], 0.25))
+    skin = torch.minimum(neck, skin_edge)
+    s.paint(coverage(skin, pixel), _tint(w["skin"], -0.10))
+    shadow = ellipse(x - m["x"] * 0.5, y - 0.66 - m["y"] * 0.5, 0.36, 0.2)
+    s.paint(0.30 * coverage(shadow, 0.08) * coverage(skin, pixel), _tint(w["skin"], -0.45))
+
+
+def ears(s: Scene) -> None:
+    """Ears and earrings on a plane that turns with the head."""
+    w = s.who
+    x, y = s.plane(0.0)
+    side = x.abs() - w["face_width"] * 0.97
+    s.paint(coverage(ellipse(side, y - 0.03, 0.11, 0.18), s.pixel), _tint(w["skin"], -0.08))
+    s.paint(0.5 * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05), _tint(w["skin"], -0.3))
+    ring = coverage(circle(side - 0.04, y - 0.27, 0.065), s.pixel)
+    s.paint(ring * w["earrings"], w["earring_color"])
+
+
+def skin(s: Scene) -> None:
+    """The head itself, shaded by a lamp that stays in the room while the head turns."""
+    w, m = s.who, s.motion
+    x, y = s.x, s.y
+    face = coverage(head_outline(x, y, s), s.pixel)
+    s.paint(face, w["skin"])
+    lit = (x + m["yaw"]) * w["light"] * 0.8 - (y + m["pitch"]) * 0.35
+    s.paint(face * (lit * 0.28).clamp(0, 0.25), _tint(w["skin"], 0.55))
+    s.paint(face * (-lit * 0.30).clamp(0, 0.35), _tint(w["skin"], -0.5))
+    cheek = (x.abs() - 0.40) ** 2 * 22 + (y - 0.30) ** 2 * 30
+    rosy = w["skin"] * torch.tensor([1.02, 0.72, 0.68], device=x.device).view(1, 3, 1, 1)
+    s.paint(face * torch.exp(-cheek) * w["blush"] * 0.8, rosy)
+
+
+def beard(s: Scene) -> None:
+    """Jaw beard and moustache in the hair's colour, with the mouth left free."""
+    w, m = s.who, s.motion
+    x, y = s.x, s.y
+    face = head_outline(x, y, s, grow=0.015)
+    jaw_line = curve(x, y, 0.38 - 0.5 * x * x, -x)
+    lips = ellipse(x, y - 0.53 - 0.05 * m["mouth_open"], w["mouth_size"] * 0.95, 0.10 + 0.09 * m["mouth_open"])
+    beard_shape = torch.maximum(torch.maximum(face, -jaw_line), -lips)
+    s.paint(coverage(beard_shape, 0.05) * w["beard"], w["hair_color"] * 0.9)
+
+
+def nose(s: Scene) -> None:
+    """A soft bridge, the tip's highlight, and two nostrils."""
+    w = s.who
+    x, y = s.x, s.y
+    tip = w["nose_length"] - 0.08
+    side = -torch.sign(w["light"] + 1e-6)
+    bridge = (x - side * 0.055) ** 2 * 420 + ((y - tip * 0.35) / tip) ** 2 * 3.2
+    s.paint(0.30 * torch.exp(-bridge), _tint(w["skin"], -0.45))
+    under = ellipse(x, y - tip - 0.015, w["nose_width"], 0.055)
+    s.paint(0.42 * coverage(under, 0.05), _tint(w["skin"], -0.42))
+    ball = (x * x * 150) + (y - tip + 0.05) ** 2 * 150
+    s.paint(0.55 * torch.exp(-ball), _tint(w["skin"], 0.45))
+    nostril = ellipse(x.abs() - w["nose_width"] * 0.52, y - tip - 0.03, 0.034, 0.020)
+    s.paint(0.75 * coverage(nostril, s.pixel * 1.2), _tint(w["skin"], -0.72))
+
+
+def mouth(s: Scene) -> None:
+    """Lips as curves through the corners; teeth and tongue appear as the jaw opens."""
+    w, m = s.who, s.motion
+    smile = (w["smile"] + m["smile"]).clamp(-0.2, 1.0)
+    half = w["mouth_size"] * (1 + 0.22 * m["mouth_width"] + 0.22 * smile - 0.12 * m["mouth_open"])
+    opening = 0.20 * m["mouth_open"] * (1 - 0.25 * smile)
+    t = s.x / half
+    bow = (1 - t * t).clamp_min(-0.6)
+    y = s.y - 0.53 - 0.11 * smile * bow + 0.05 * smile
+    full = w["lip_fullness"]
+    cupid = 1 - 0.28 * torch.exp(-t * t * 28)
+    upper_out = -(full * 0.85 * cupid) * bow
+    upper_in = -(0.25 * opening) * bow
+    lower_in = (0.75 * opening) * bow
+    lower_out = lower_in + full * 1.15 * bow
+    lips = strip(upper_out - y, y - lower_out, s.pixel)
+    s.paint(lips, w["lip_color"])
+    s.paint(0.35 * lips * coverage(ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022), 0.03), _tint(w["lip_color"], 0.6))
+    inside = strip(upper_in - y, y - lower_in, s.pixel)
+    dark = torch.tensor([0.24, 0.07, 0.08], device=y.device).view(1, 3, 1, 1)
+    s.paint(inside, dark)
+    teeth = strip(upper_in - y, y - upper_in - 0.38 * opening * bow, s.pixel)
+    s.paint(inside * teeth, torch.full_like(dark, 0.95))
+    tongue = ellipse(s.x, y - lower_in, half * 0.55, 0.07)
+    s.paint(0.85 * inside * coverage(tongue, 0.04), torch.tensor([0.78, 0.36, 0.36], device=y.device).view(1, 3, 1, 1))
+    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel) * coverage(s.x.abs() - half * 1.02, s.pixel)
+    s.paint(0.8 * seam * (1 - 6 * m["mouth_open"]).clamp(0, 1), _tint(w["lip_color"], -0.6))
+
+
+def eyes(s: Scene) -> None:
+    """Both eyes at once on mirrored coordinates: white, iris, pupil, glint, lids and lashes."""
+    w, m = s.who, s.motion
+    right = s.x > 0  # the image's right is the portrait's left eye
+    blink = torch.where(right, m["blink_left"], m["blink_right"]).clamp(0, 1)
+    mirror = torch.where(right, 1.0, -1.0)
+    half = w["eye_size"]
+    x = s.x.abs() - w["eye_spacing"]
+    y = s.y + 0.12 + x * w["eye_tilt"]
+    bow = (1 - (x / half) ** 2).clamp_min(-0.5)
+    squint = (1 - 0.12 * (w["smile"] + m["smile"])).clamp(0.7, 1)
+    low = 0.42 * half * bow * squint
+    wide = (0.62 + 0.05 * m["brow"] - 0.10 * m["gaze_y"]) * half * squint
+    lid = -wide * (1 - blink) * bow + 0.9 * low * blink
+    socket = ellipse(x, y + 0.01, half * 1.25, half * 0.95)
+    s.paint(0.22 * coverage(socket, 0.12), _tint(w["skin"], -0.5))
+    shadow = strip(-(wide + 0.075) * bow - y, y - lid, s.pixel) * coverage(x.abs() - half, s.pixel)
+    s.paint(0.30 * shadow, _tint(w["skin"], -0.35))
+    s.paint(shadow * w["makeup"], w["makeup_color"])
+    opening = strip(lid - y, y - low, s.pixel)
+    s.paint(opening, torch.full_like(w["skin"], 0.97))
+    gaze_x, gaze_y = x - mirror * m["gaze_x"] * half * 0.38, y - m["gaze_y"] * half * 0.22 + 0.1 * half
+    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.47), s.pixel), _tint(w["iris"], -0.25))
+    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.38), s.pixel), w["iris"])
+    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.20), s.pixel), torch.full_like(w["skin"], 0.05))
+    glint = circle(gaze_x - mirror * 0.035, gaze_y + 0.04, half * 0.11)
+    s.paint(opening * coverage(glint, s.pixel), torch.ones_like(w["skin"]))
+    lash = stroke(y - lid, 0.042, s.pixel) * coverage(x.abs() - half * 1.04, s.pixel)
+    s.paint(0.9 * lash, w["hair_color"] * 0.25)
+
+
+def brows(s: Scene) -> None:
+    """Two tapered arcs that rise and fall."""
+    w, m = s.who, s.motion
+    half = 0.235
+    x = s.x.abs() - w["eye_spacing"] - 0.01
+    t = (x / half).clamp(-1.4, 1.4)
+    arc = -0.45 - 0.06 * m["brow"] - 0.055 * (1 - t * t) - x * w["brow_tilt"]
+    taper = (1 - 0.35 * t).clamp_min(0.2)
+    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel) * coverage(x.abs() - half, s.pixel * 1.5)
+    s.paint(0.95 * cover, w["hair_color"] * 0.72)
+
+
+def front_hair(s: Scene) -> None:
+    """The cap of hair in front: everything of the grown head above the hairline."""
+    w = s.who
+    x, y = s.x, s.y
+    wave = 0.035 * w["hair_curl"] * torch.sin(17 * x + 3) * torch.sin(13 * y)
+    grow = w["hair_volume"]
+    cap = ellipse(x, y + 0.06 + 0.35 * grow, w["face_width"] + 0.05 + 0.35 * grow, 0.98 + 0.75 * grow)
+    across = x - w["parting"] * 0.45
+    line = w["hairline"] - 0.14 * torch.exp(-across * across * 14) + 0.95 * x.abs() ** 3
+    hairline = (y - line) * 0.75
+    sideburn = 0.02 + 0.25 * w["hair_length"]
+    above = torch.minimum(hairline, (y - sideburn).clamp_min(0) - (x.abs() - 0.92 * w["face_width"]))
+    hair = torch.maximum(cap + wave, torch.maximum(above + wave, y - sideburn - 0.2))
+    cover = coverage(hair, s.pixel) * w["hair"]
+    s.paint(cover, w["hair_color"])
+    sheen = torch.exp(-((y + 0.86 - 0.3 * x * w["light"]) ** 2) * 70 - x * x * 2.5)
+    s.paint(0.30 * cover * sheen, _tint(w["hair_color"], 0.5))
+    strands = torch.sin(across * 34 + 5 * y * torch.sign(across))
+    s.paint(0.10 * cover * (strands > 0.3), _tint(w["hair_color"], -0.5))
+
+
+def glasses(s: Scene) -> None:
+    """Frames from round to square, a bridge, temples, and a faint reflection."""
+    w = s.who
+    x, y = s.x.abs() - w["eye_spacing"] - 0.005, s.y + 0.10
+    corner = 0.07 + 0.18 * w["glasses_roundness"]
+    rim = box(x, y, 0.275, 0.245, corner)
+    frame = stroke(rim, 0.052, s.pixel)
+    bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * coverage(s.x.abs() - 0.075, s.pixel)
+    temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * coverage(0.60 - s.x.abs(), s.pixel)
+    temple = temple * coverage(s.x.abs() - w["face_width"] * 1.02, s.pixel)
+    cover = torch.maximum(torch.maximum(frame, bridge), temple)
+    s.paint(0.10 * coverage(rim, s.pixel) * w["glasses"], torch.ones_like(w["skin"]))
+    s.paint(cover * w["glasses"], w["glasses_color"])
+
+
+def hat(s: Scene) -> None:
+    """A beanie with a ribbed band, or a hat with a brim."""
+    w = s.who
+    x, y = s.x, s.y
+    crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
+    edge = -0.50 + 0.16 * x * x
+    dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
+    s.paint(dome, w["hat_color"])
+    s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), _tint(w["hat_color"], -0.4))
+    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(x.abs() - w["face_width"] - 0.13, s.pixel)
+    ribs = 0.12 * (torch.sin(x * 42) > 0)
+    s.paint(band * w["hat"], _tint(w["hat_color"], -0.28))
+    s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), _tint(w["hat_color"], -0.55))
+    brim = ellipse(x, y - edge, 1.18, 0.13)
+    s.paint(coverage(brim, s.pixel) * w["hat"] * w["hat_brim"], _tint(w["hat_color"], -0.15))
+
+
+ORDER = (
+    background, back_hair, body, ears, skin, beard, nose, mouth, eyes, brows, front_hair, glasses, hat,
+)  # fmt: skip
