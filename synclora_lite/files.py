@@ -89,11 +89,17 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 
 def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
-    """Add one line to a JSON-lines file, flushed to disk before this returns."""
+    """Add one line to a JSON-lines file, flushed to disk before this returns.
+
+    What a crash left of an unfinished last line is dropped first.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as stream:
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    with path.open("ab+") as stream:
+        stream.seek(0)
+        whole = stream.read()
+        stream.truncate(whole.rfind(b"\n") + 1)
+        stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
 
