@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic writes, checksums, JSON, and the results the book quotes."""
+"""Files that are whole or absent: atomic writes, checksums, JSON, and results with provenance."""
 
 import hashlib
 import json
@@ -28,7 +28,9 @@ def data_dir() -> Path:
 
     """
     override = os.environ.get("SYNCLORA_DATA")
-    candidates = [Path(override)] if override else [PROJECT / "data", Path(__file__).parent / "data"]
+    candidates = (
+        [Path(override)] if override else [PROJECT / "data", Path(__file__).parent / "data"]
+    )
     for folder in candidates:
         if folder.is_dir():
             return folder
