@@ -1,0 +1,58 @@
+"""What editing costs nothing to compare with: copying, and warping the edit along optical flow.
+
+None of these needs a model, so they work on clips of any kind, size and length.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.editing.flow import fill, flow_to_first, sample
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
+
+
+def copy(source: Frames, edited: Image) -> Frames:
+    """Return the source with only its first frame exchanged: perfect sync, no edit kept."""
+    output = source.copy()
+    output[0] = edited
+    return output
+
+
+def flow_warp(source: Frames, edited: Image) -> Frames:
+    """Carry the edited first frame along the source's optical flow.
+
+    Pixels that frame 0 does not show (teeth behind closed lips, an eye behind its lid) are filled
+    from their surroundings, so what was closed in frame 0 never truly opens.
+    """
+    output = np.empty_like(source)
+    for t, (flow, hidden) in enumerate(flow_to_first(source)):
+        output[t] = fill(sample(edited, flow), hidden)
+    output[0] = edited
+    return output
+
+
+def residual_warp(source: Frames, edited: Image) -> Frames:
+    """Carry only the *difference* that the edit made, and add it to each source frame.
+
+    What the edit left alone stays as sharp and as synchronized as the source; what it covered
+    (a blink behind dark glasses) shines through, because the source is still underneath.
+    """
+    residual = edited.astype(np.float32) - source[0]
+    output = np.empty_like(source)
+    for t, (flow, hidden) in enumerate(flow_to_first(source)):
+        carried = _spread(sample(residual, flow), hidden)
+        output[t] = np.clip(source[t] + carried + 0.5, 0, 255).astype(np.uint8)
+    output[0] = edited
+    return output
+
+
+def _spread(
+    residual: np.ndarray, hidden: np.ndarray, radius: float = 4.0
+) -> np.ndarray:
+    """Replace hidden values by the weighted mean of visible ones around them (normalised blur)."""
+    seen = (~hidden).astype(np.float32)
+    total = cv2.GaussianBlur(residual * seen[..., None], (0, 0), radius)
+    weight = cv2.GaussianBlur(seen, (0, 0), radius)[..., None]
+    return np.where(hidden[..., None], total / np.maximum(weight, 1e-3), residual)

@@ -1,0 +1,84 @@
+"""Dense optical flow back to the first frame, and what can be carried along it.
+
+Flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016), as
+OpenCV ships it; occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer
+(ECCV 2010), holes are filled by Telea's inpainting (2004).
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
+Gray = UInt8[np.ndarray, "height width"]
+Flow = Float[np.ndarray, "height width 2"]
+Mask = Bool[np.ndarray, "height width"]
+
+_WORKING_SIDE = 256  # small clips are enlarged to this: flow of eyelids needs pixels
+_SMALLEST_SIDE = 32  # DIS has no pyramid below this
+
+
+def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
+    """Estimate, for every frame, where each pixel was in frame 0.
+
+    Each estimate starts from the one before, carried on by one frame, and is then refined against
+    frame 0 itself: large motions are followed and errors do not add up.
+
+    Yields:
+        Per frame the flow from it to frame 0, in pixels of the clip, and a mask of the pixels that
+        frame 0 does not show (the forward-backward test fails, or they come from outside).
+
+    """
+    height, width = frames.shape[1:3]
+    scale = max(1.0, _WORKING_SIDE / max(height, width), _SMALLEST_SIDE / min(height, width))
+    grays = [_gray(frame, scale) for frame in frames]
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = np.zeros((*grays[0].shape, 2), np.float32)
+    for t, gray in enumerate(grays):
+        if t:
+            step = dis.calc(gray, grays[t - 1], None)
+            flow = dis.calc(gray, grays[0], step + sample(flow, step))
+        back = dis.calc(grays[0], gray, None) if t else flow
+        hidden = occluded(flow, back)
+        small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / scale
+        yield small, cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+
+
+def occluded(flow: Flow, back: Flow) -> Mask:
+    """Mark pixels whose way there and back does not end near its start (Sundaram et al., eq. 5)."""
+    returned = sample(back, flow)
+    gap = ((flow + returned) ** 2).sum(-1)
+    length = (flow**2).sum(-1) + (returned**2).sum(-1)
+    height, width = flow.shape[:2]
+    target = flow + _grid(height, width)
+    outside = ((target < 0) | (target > (width - 1, height - 1))).any(-1)
+    return (gap > 0.01 * length + 0.5) | outside
+
+
+def sample(values: np.ndarray, flow: Flow) -> np.ndarray:
+    """Read `values` (height, width[, channels]) where the flow points, linearly interpolated."""
+    target = (flow + _grid(*flow.shape[:2])).astype(np.float32)
+    return cv2.remap(
+        values, target[..., 0], target[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def fill(image: Image, hidden: Mask, radius: float = 3.0) -> Image:
+    """Paint over the marked pixels from what surrounds them."""
+    if not hidden.any():
+        return image
+    return cv2.inpaint(image, hidden.astype(np.uint8), radius, cv2.INPAINT_TELEA)
+
+
+def _gray(frame: Image, scale: float) -> Gray:
+    """Brightness, enlarged."""
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+
+
+def _grid(height: int, width: int) -> Flow:
+    """Coordinates (x, y) of every pixel."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)

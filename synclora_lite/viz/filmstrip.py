@@ -1,0 +1,134 @@
+"""Frames of several clips, side by side, one clip per row."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from synclora_lite.errors import VideoError
+from synclora_lite.files import write_atomic
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+_INK, _PAPER = (34, 34, 34), (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG with the words that stand for it when it cannot be seen."""
+
+    png: bytes
+    alt: str
+
+    @classmethod
+    def from_figure(cls, figure: Figure, alt: str, dpi: int = 110) -> "Picture":
+        """Rasterise a matplotlib figure."""
+        stream = io.BytesIO()
+        figure.savefig(stream, format="png", dpi=dpi)
+        return cls(stream.getvalue(), alt)
+
+    @classmethod
+    def from_pixels(cls, pixels: UInt8[np.ndarray, "height width 3"], alt: str) -> "Picture":
+        """Compress an RGB image."""
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, format="png", optimize=True)
+        return cls(stream.getvalue(), alt)
+
+    @property
+    def html(self) -> str:
+        """An `img` element that holds the picture itself."""
+        data = base64.b64encode(self.png).decode()
+        style = "max-width:100%;height:auto"
+        return f'<img alt="{html.escape(self.alt)}" style="{style}" src="data:image/png;base64,{data}">'
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def save(self, path: str | Path) -> Path:
+        """Write the PNG."""
+        return write_atomic(path, self.png)
+
+
+def filmstrip(
+    clips: Mapping[str, Frames],
+    *,
+    columns: int = 8,
+    height: int = 128,
+    times: Sequence[int] | None = None,
+    alt: str = "",
+) -> Picture:
+    """Draw the same frames of every clip, one labelled row per clip.
+
+    Args:
+        clips: Frames by label, RGB; rows are drawn in this order.
+        columns: How many frames to show, evenly spaced, first and last included.
+        height: Height of one frame in the picture, in pixels.
+        times: Frame numbers to show instead of evenly spaced ones.
+        alt: Alternative text; made from the labels if left empty.
+
+    Raises:
+        VideoError: There is no clip, or one of them has no frames.
+
+    """
+    if not clips or any(len(frames) == 0 for frames in clips.values()):
+        raise VideoError("nothing to draw", "at least one clip with at least one frame")
+    shortest = min(len(frames) for frames in clips.values())
+    if times is None:
+        times = np.unique(np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int))
+    numbers = [f"frame {t}" for t in times]
+    rows = {label: frames[np.asarray(times)] for label, frames in clips.items()}
+    alt = alt or f"Filmstrip, {len(times)} frames of each of: {', '.join(clips)}."
+    return Picture.from_pixels(contact_sheet(rows, numbers, height=height), alt)
+
+
+def contact_sheet(
+    rows: Mapping[str, Frames], column_labels: Sequence[str] = (), *, height: int = 128, gap: int = 3
+) -> UInt8[np.ndarray, "sheet_height sheet_width 3"]:
+    """Lay images out in labelled rows: the label on the left, images scaled to one height."""
+    font = ImageFont.load_default(size=max(11, height // 9))
+    strips = [_strip(images, height, gap) for images in rows.values()]
+    margin = max((int(font.getlength(word)) for label in rows for word in _lines(label)), default=0)
+    margin = margin + 12 if margin else 0
+    header = (height // 9 + 10) if column_labels else 0
+    width = margin + max(strip.shape[1] for strip in strips)
+    sheet = Image.new("RGB", (width, header + len(strips) * (height + gap)), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for row, (label, strip) in enumerate(zip(rows, strips, strict=True)):
+        top = header + row * (height + gap)
+        sheet.paste(Image.fromarray(strip), (margin, top))
+        text = "\n".join(_lines(label))
+        draw.multiline_text((margin - 8, top + height // 2), text, _INK, font, "rm", align="right")
+    if column_labels:
+        step = strips[0].shape[1] / len(column_labels)
+        for column, label in enumerate(column_labels):
+            draw.text((margin + (column + 0.5) * step, header // 2), label, _INK, font, "mm")
+    return np.asarray(sheet)
+
+
+def _lines(label: str) -> list[str]:
+    """Break a long label at spaces into lines of about twelve letters."""
+    lines = [""]
+    for word in label.split():
+        if lines[-1] and len(lines[-1]) + len(word) >= 12:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def _strip(images: Frames, height: int, gap: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Scale images to one height and join them with white gaps."""
+    width = max(1, round(images.shape[2] * height / images.shape[1]))
+    method = cv2.INTER_AREA if images.shape[1] > height else cv2.INTER_CUBIC
+    strip = np.full((height, len(images) * (width + gap) - gap, 3), 255, np.uint8)
+    for k, image in enumerate(images):
+        strip[:, k * (width + gap) : k * (width + gap) + width] = cv2.resize(
+            image, (width, height), interpolation=method
+        )
+    return strip
