@@ -1,0 +1,81 @@
+"""From pixels to normalised latents to tokens, and back."""
+
+import torch
+from diffusers import AutoencoderKLLTXVideo
+from jaxtyping import Float
+from torch import Tensor
+
+from synclora_lite.errors import ModelError
+from synclora_lite.i2v.model import I2VModel
+
+
+def encode(
+    model: I2VModel | AutoencoderKLLTXVideo, video: Float[Tensor, "batch 3 frames height width"]
+) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
+    """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
+
+    Raises:
+        ModelError: The number of frames is not 1 + a multiple of the temporal ratio, or the size
+            no multiple of the spatial ratio.
+
+    """
+    vae = model.vae if isinstance(model, I2VModel) else model
+    check_size(vae, *video.shape[2:])
+    latents = vae.encode(video.to(vae.dtype)).latent_dist.mode()
+    return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
+
+
+def decode(
+    model: I2VModel | AutoencoderKLLTXVideo,
+    latents: Float[Tensor, "batch channels latent_frames latent_height latent_width"],
+) -> Float[Tensor, "batch 3 frames height width"]:
+    """Decode normalised latents to clips in [-1, 1]."""
+    vae = model.vae if isinstance(model, I2VModel) else model
+    latents = latents * _channel(vae.latents_std) + _channel(vae.latents_mean)
+    clean = latents.new_zeros(len(latents)) if vae.config.timestep_conditioning else None
+    return vae.decode(latents.to(vae.dtype), clean).sample.float().clamp(-1, 1)
+
+
+def check_size(vae: AutoencoderKLLTXVideo, frames: int, height: int, width: int) -> None:
+    """Raise a ModelError that names the nearest legal size if the autoencoder cannot take this."""
+    r, s = vae.temporal_compression_ratio, vae.spatial_compression_ratio
+    if frames < 1 or (frames - 1) % r:
+        down = max(0, (frames - 1) // r) * r + 1
+        raise ModelError(
+            f"{frames} frames", f"{r}k+1 frames", f"trim to {down} or pad to {down + r} frames"
+        )
+    if height % s or width % s or not height or not width:
+        nearest = [max(s, round(n / s) * s) for n in (width, height)]
+        raise ModelError(
+            f"a clip of {width}x{height} pixels",
+            f"multiples of {s}",
+            f"resize or crop to {nearest[0]}x{nearest[1]}",
+        )
+
+
+def pack(
+    latents: Float[Tensor, "batch channels frames height width"],
+) -> Float[Tensor, "batch tokens channels"]:
+    """Make every latent pixel a token: frame by frame, row by row."""
+    return latents.flatten(2).transpose(1, 2)
+
+
+def unpack(
+    tokens: Float[Tensor, "batch tokens channels"], frames: int, height: int, width: int
+) -> Float[Tensor, "batch channels {frames} {height} {width}"]:
+    """Undo `pack`."""
+    return tokens.transpose(1, 2).unflatten(2, (frames, height, width))
+
+
+def _channel(values: Float[Tensor, " channels"]) -> Float[Tensor, "1 channels 1 1 1"]:
+    return values.view(1, -1, 1, 1, 1)
+
+
+@torch.no_grad()
+def measure_latents(
+    vae: AutoencoderKLLTXVideo,
+    latents: Float[Tensor, "batch channels latent_frames latent_height latent_width"],
+) -> None:
+    """Set the autoencoder's latent mean and deviation from *unnormalised* latents of many clips."""
+    vae.latents_mean.copy_(latents.mean((0, 2, 3, 4)))
+    vae.latents_std.copy_(latents.std((0, 2, 3, 4)).clamp(min=1e-6))

@@ -1,0 +1,184 @@
+"""The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXVideoTransformer3DModel,
+)
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from synclora_lite.errors import ModelError
+from synclora_lite.files import atomic_path, data_dir, read_json, write_json
+from synclora_lite.i2v.coordinates import Positions, token_coordinates
+
+SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
+
+
+@dataclass(frozen=True)
+class I2VModel:
+    """An image-to-video model of the LTX-Video family.
+
+    Attributes:
+        vae: The autoencoder; it also holds the mean and deviation of its latents.
+        transformer: Predicts velocities, with or without an adapter.
+        scheduler: Its configuration sets the noise levels of sampling.
+        caption: The embedding that stands for the prompt of every clip.
+        frame_rate: Frames per second of the clips it knows; sets the time coordinate.
+        positions: Where a latent frame starts; see `latent_frame_starts`.
+        name: For reports.
+
+    """
+
+    vae: AutoencoderKLLTXVideo
+    transformer: LTXVideoTransformer3DModel
+    scheduler: FlowMatchEulerDiscreteScheduler
+    caption: Float[Tensor, "1 caption_tokens dim"]
+    frame_rate: float = 12.0
+    positions: Positions = "causal"
+    name: str = "lite"
+
+    @property
+    def spatial_ratio(self) -> int:
+        """Pixels per latent row and column."""
+        return self.vae.spatial_compression_ratio
+
+    @property
+    def temporal_ratio(self) -> int:
+        """Pixel frames per latent frame (but the first, which holds one)."""
+        return self.vae.temporal_compression_ratio
+
+    @property
+    def device(self) -> torch.device:
+        """Where the transformer is."""
+        return self.transformer.device
+
+    def coordinates(
+        self, frames: int, height: int, width: int, offset_columns: int = 0
+    ) -> Float[Tensor, "3 tokens"]:
+        """Return `token_coordinates` for latents of this size."""
+        return token_coordinates(
+            frames,
+            height,
+            width,
+            spatial_ratio=self.spatial_ratio,
+            temporal_ratio=self.temporal_ratio,
+            frame_rate=self.frame_rate,
+            positions=self.positions,
+            offset_columns=offset_columns,
+        ).to(self.device)
+
+
+def create_model(
+    vae: dict[str, Any],
+    transformer: dict[str, Any],
+    scheduler: dict[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    frame_rate: float = 12.0,
+    positions: Positions = "causal",
+    name: str = "lite",
+) -> I2VModel:
+    """Make a model with random weights from the configurations of its diffusers classes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        autoencoder = AutoencoderKLLTXVideo(**vae)
+        network = LTXVideoTransformer3DModel(**transformer)
+        caption = torch.randn(1, 1, network.config.caption_channels)
+    return I2VModel(
+        autoencoder.eval(),
+        network.eval(),
+        FlowMatchEulerDiscreteScheduler(**(scheduler or {})),
+        caption,
+        frame_rate,
+        positions,
+        name,
+    )
+
+
+def load_model(
+    name: str | Path = "lite",
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> I2VModel:
+    """Load "lite" or a folder in diffusers layout that holds `caption.safetensors` as well.
+
+    Raises:
+        ModelError: The folder or a part of it is missing.
+
+    """
+    folder = data_dir() / "models" / "lite" if str(name) == "lite" else Path(name)
+    for part in ("vae", "transformer", "scheduler", "caption.safetensors"):
+        if not (folder / part).exists():
+            raise ModelError(
+                f"{folder} holds no {part}",
+                "a model folder in diffusers layout with caption.safetensors",
+                "name `lite` or a folder that save_model wrote",
+            )
+    settings = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
+    vae = AutoencoderKLLTXVideo.from_pretrained(folder, subfolder="vae", dtype=dtype)
+    transformer = LTXVideoTransformer3DModel.from_pretrained(
+        folder, subfolder="transformer", dtype=dtype
+    )
+    return I2VModel(
+        vae.to(device).eval(),
+        transformer.to(device).eval(),
+        FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler"),
+        load_file(folder / "caption.safetensors")["caption"].to(device, dtype),
+        **{"name": folder.name, **settings},
+    )
+
+
+def save_model(model: I2VModel, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
+    """Write the model in diffusers layout, so that the stock LTX pipelines load it.
+
+    Args:
+        model: What to save; it is not changed.
+        folder: Made if need be.
+        dtype: Convert weights to this, e.g. `torch.float16` for half the size.
+
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_part(model.vae, folder / "vae", dtype)
+    save_part(model.transformer, folder / "transformer", dtype)
+    model.scheduler.save_pretrained(folder / "scheduler")
+    with atomic_path(folder / "caption.safetensors") as path:
+        save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
+    write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
+    write_json(folder / "model_index.json", _model_index())
+    return folder
+
+
+def save_part(
+    part: AutoencoderKLLTXVideo | LTXVideoTransformer3DModel,
+    folder: Path,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write one network as `save_pretrained` would, in another precision if asked."""
+    original = part.dtype
+    if dtype is None or dtype == original:
+        part.save_pretrained(folder)
+        return
+    converted = type(part).from_config(part.config)
+    converted.load_state_dict(part.state_dict())
+    torch.nn.Module.to(converted, dtype).save_pretrained(folder)
+
+
+def _model_index() -> dict[str, Any]:
+    return {
+        "_class_name": "LTXImageToVideoPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+        "text_encoder": [None, None],
+        "tokenizer": [None, None],
+        "transformer": ["diffusers", "LTXVideoTransformer3DModel"],
+        "vae": ["diffusers", "AutoencoderKLLTXVideo"],
+    }
