@@ -1,0 +1,1 @@
+"""What makes the book out of the notebooks; nothing here is part of the installed package."""

@@ -1,0 +1,76 @@
+"""Builds the book's pages in _build/html from the executed notebooks and the pages of book/.
+
+The sources are staged first in the layout of the repository, so that links between pages, and
+the links that open a notebook elsewhere, are the same in both.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from synclora_lite.errors import CourseError
+from synclora_lite.files import write_atomic
+from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, masters
+
+BUILD = ROOT / "_build"
+SOURCE = BUILD / "source"
+HTML = BUILD / "html"
+STAMP = BUILD / "html.sha256"
+
+
+def build_book() -> Path:
+    """Execute what changed, build the pages if anything did, and return the folder of pages.
+
+    Raises:
+        CourseError: A notebook failed, or Sphinx warned.
+
+    """
+    stage(execute_all(masters()))
+    digest = hash_files(SOURCE.rglob("*"))
+    if STAMP.exists() and STAMP.read_text() == digest and (HTML / "index.html").exists():
+        print("The pages are up to date.")
+        return HTML
+    for folder in (HTML, BUILD / ".doctrees"):
+        shutil.rmtree(folder, ignore_errors=True)
+    _sphinx()
+    write_atomic(STAMP, digest)
+    return HTML
+
+
+def stage(executions: list[Execution]) -> None:
+    """Lay out the book's sources in _build/source: pages, executed notebooks, clips."""
+    shutil.rmtree(SOURCE, ignore_errors=True)
+    shutil.copytree(ROOT / "book", SOURCE / "book", ignore=shutil.ignore_patterns("_static"))
+    shutil.copytree(ROOT / "book" / "_static", SOURCE / "_static")
+    if (ROOT / "data" / "clips").is_dir():
+        shutil.copytree(ROOT / "data" / "clips", SOURCE / "_static" / "clips")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy2(ROOT / name, SOURCE)
+    (SOURCE / "notebooks").mkdir()
+    for execution in executions:
+        shutil.copy2(EXECUTED / execution.notebook.name, SOURCE / "notebooks")
+
+
+def _sphinx() -> None:
+    """Run Jupyter Book over the staged sources; a warning is an error."""
+    start = time.monotonic()
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(SOURCE)]
+    command += ["--path-output", str(ROOT), "-W", "--keep-going", "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CourseError(f"the pages have warnings or errors:\n{done.stdout}\n{done.stderr}")
+    print(f"Pages built in {time.monotonic() - start:.0f} s: {HTML / 'index.html'}")
+
+
+def main() -> None:
+    """Build the book, or say in one line why not."""
+    try:
+        build_book()
+    except CourseError as error:
+        sys.exit(f"Error: {error}")
+
+
+if __name__ == "__main__":
+    main()
