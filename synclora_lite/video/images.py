@@ -1,0 +1,114 @@
+"""Read and write still pictures: PNG, JPEG, WebP and BMP as 8-bit RGB."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from synclora_lite.errors import VideoError
+from synclora_lite.files import atomic_path
+from synclora_lite.video.limits import LIMITS, Limits, check_size, label, regular_file
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+EXPECTED = "a PNG, JPEG, WebP or BMP picture"
+_LARGEST_FILE = 200_000_000  # bytes
+# What Pillow raises on files that are broken in one way or another.
+_BROKEN = (
+    *(OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError),
+    *(OverflowError, struct.error, zlib.error, Image.DecompressionBombError),
+)
+
+
+def read_image(
+    path: str | Path,
+    *,
+    convert: bool = True,
+    background: tuple[int, int, int] = (255, 255, 255),
+    limits: Limits = LIMITS,
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Read a picture as 8-bit RGB, turned upright as its EXIF tag asks.
+
+    Args:
+        path: A PNG, JPEG, WebP or BMP file; of an animation, the first picture.
+        convert: Turn what is not 8-bit RGB into it: grey is repeated, 16 bit keeps its upper 8,
+            transparency is laid over `background`. False refuses such pictures.
+        background: The colour behind transparent pixels.
+        limits: Bounds on sides and pixels.
+
+    Raises:
+        VideoError: The file is missing, empty, no picture, damaged, too small or too large; or
+            is not 8-bit RGB while `convert` is False.
+
+    """
+    path = regular_file(path, EXPECTED)
+    if path.stat().st_size > _LARGEST_FILE:
+        raise VideoError(f"{label(path)} has {path.stat().st_size // 10**6} MB", "under 200 MB")
+    data = path.read_bytes()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about tags that we do not use
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                check_size(path, image.height, image.width, limits)
+                kind = _kind(image, data)
+                if kind and not convert:
+                    advice = "convert it, or pass convert=True"
+                    raise VideoError(f"{label(path)} is {kind}", "8-bit RGB", advice)
+                picture = _to_rgb(ImageOps.exif_transpose(image), background)
+    except _BROKEN as error:
+        raise VideoError(
+            f"{label(path)} cannot be read as a picture", EXPECTED, "export it again"
+        ) from error
+    return picture
+
+
+def write_image(path: str | Path, picture: UInt8[np.ndarray, "height width 3"]) -> Path:
+    """Write an RGB picture as PNG or JPEG, by the suffix; whole or not at all.
+
+    Raises:
+        VideoError: The picture is not 8-bit RGB, the suffix is another, or it cannot be written.
+
+    """
+    path = Path(path)
+    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+    if path.suffix.lower() not in formats:
+        raise VideoError(f"the picture {label(path)}", "a name ending in .png or .jpg")
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        what = f"a picture of shape {picture.shape} and type {picture.dtype}"
+        raise VideoError(what, "a uint8 array of shape (height, width, 3)")
+    try:
+        with atomic_path(path) as temporary:
+            Image.fromarray(picture).save(
+                temporary, format=formats[path.suffix.lower()], quality=95
+            )
+    except OSError as error:
+        raise VideoError(f"{label(path)} cannot be written ({error.strerror})") from error
+    return path
+
+
+def _kind(image: Image.Image, data: bytes) -> str:
+    """Return what a picture is if it is not 8-bit RGB, else ""."""
+    deep_png = image.format == "PNG" and len(data) > 24 and data[24] == 16
+    if deep_png or image.mode.startswith(("I", "F")):
+        return "16 bits deep"
+    if image.has_transparency_data:
+        return "partly transparent"
+    return "" if image.mode == "RGB" else f"of colour mode {image.mode}"
+
+
+def _to_rgb(
+    image: Image.Image, background: tuple[int, int, int]
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Convert any mode to RGB."""
+    if image.mode.startswith("I"):
+        deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
+        return np.repeat((deep >> 8).astype(np.uint8)[..., None], 3, axis=2)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        below = Image.new("RGBA", layer.size, (*background, 255))
+        image = Image.alpha_composite(below, layer)
+    return np.asarray(image.convert("RGB"))

@@ -1,0 +1,72 @@
+"""What a file may ask for before it is refused, and the checks made before it is opened."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from synclora_lite.errors import VideoError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on the decoding of a file nobody vouches for.
+
+    The defaults hold a 10 s phone clip at 1080p if it is scaled down on reading, or 81 frames at
+    full HD as they are, and keep the reading process under 2 GB.
+    """
+
+    frames: int = 3000  # frames in one clip
+    min_side: int = 16  # pixels; smaller pictures are icons or accidents
+    max_side: int = 8192  # pixels
+    frame_pixels: int = 50_000_000  # pixels in one picture, before it is scaled
+    total_pixels: int = 320_000_000  # pixels kept, over all frames
+    streams: int = 100  # tracks in one file
+    stall_seconds: float = 15.0  # without a new frame
+    seconds: float = 120.0  # altogether
+    memory: int = 1_500_000_000  # bytes of address space for the decoder's process
+
+
+LIMITS = Limits()
+
+
+def label(path: str | Path) -> str:
+    """Return a path as it may stand in a one-line message: short, and with nothing unprintable."""
+    text = os.fspath(path)
+    text = text if len(text) <= 160 else f"...{text[-157:]}"
+    return text if text.isprintable() else ascii(text)
+
+
+def regular_file(path: str | Path, expected: str) -> Path:
+    """Return `path` if it is a file with something in it.
+
+    Args:
+        path: The file, or a link to it.
+        expected: What should have been there, for the message.
+
+    Raises:
+        VideoError: It is missing, a folder, a device, empty, or may not be read.
+
+    """
+    path = Path(path)
+    advice = "check the path"
+    if "\0" in str(path) or not path.exists():
+        raise VideoError(f"{label(path)} does not exist", expected, advice)
+    if not path.is_file():
+        raise VideoError(f"{label(path)} is not a file", expected, advice)
+    if not os.access(path, os.R_OK):
+        raise VideoError(f"{label(path)} may not be read", expected, "change its permissions")
+    if path.stat().st_size == 0:
+        raise VideoError(f"{label(path)} is empty", expected, "export or copy it again")
+    return path
+
+
+def check_size(path: Path, height: int, width: int, limits: Limits) -> None:
+    """Raise VideoError if a picture is too small or too large to be of use."""
+    if min(height, width) < limits.min_side:
+        least = f"at least {limits.min_side}x{limits.min_side}"
+        raise VideoError(
+            f"{label(path)} is only {width}x{height} pixels", least, "use a larger one"
+        )
+    if max(height, width) > limits.max_side or height * width > limits.frame_pixels:
+        most = f"sides up to {limits.max_side} and {limits.frame_pixels // 10**6} million pixels"
+        raise VideoError(f"{label(path)} is {width}x{height} pixels", most, "scale it down")

@@ -1,0 +1,71 @@
+"""Provenance inside the file: a JSON object in the `comment` tag, written and read back."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from synclora_lite.errors import VideoError
+from synclora_lite.video.ffmpeg import run_ffmpeg, source_arguments
+from synclora_lite.video.limits import LIMITS, Limits, label, regular_file
+
+_LONGEST = 60_000  # characters; one argument of a process may have 128 kB
+_EXPECTED = "an mp4, mov, webm or gif clip"
+
+
+def encode_metadata(metadata: Mapping[str, Any]) -> str:
+    """Return metadata as one line of ASCII JSON with sorted keys.
+
+    Raises:
+        VideoError: It is not JSON, or longer than 60,000 characters.
+
+    """
+    try:
+        text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise VideoError(f"metadata that is not JSON ({error})", "numbers, text, lists") from error
+    if len(text) > _LONGEST:
+        raise VideoError(f"metadata of {len(text)} characters", f"at most {_LONGEST}")
+    return text
+
+
+def read_metadata(path: str | Path, *, limits: Limits = LIMITS) -> dict[str, Any]:
+    """Return the provenance that `write_clip(..., metadata=...)` stored in a clip.
+
+    The text comes from the file: show it escaped, and never act on it.
+
+    Returns:
+        The JSON object of the `comment` tag; empty if there is none.
+
+    Raises:
+        VideoError: The file is missing or its container cannot be read.
+
+    """
+    path = regular_file(path, _EXPECTED)
+    arguments = ["-nostdin", *source_arguments(path, limits), "-f", "ffmetadata", "pipe:1"]
+    with run_ffmpeg(arguments, limits) as run:
+        text = run.stdout.read(4 * _LONGEST).decode("utf-8", "replace")
+    if run.timed_out or not text.startswith(";FFMETADATA"):
+        why = f" ({run.verdict()})" if run.verdict() else ""
+        raise VideoError(f"the tags of {label(path)} cannot be read{why}", _EXPECTED)
+    return _parse(_tags(text).get("comment", ""))
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Read the global part of ffmpeg's metadata format; a backslash escapes what follows it."""
+    pairs = re.findall(r"(?m)^((?:[^=\\\n;#\[]|\\.)+)=((?:[^\\\n]|\\(?:.|\n))*)$", text)
+    return {_unescape(key).lower(): _unescape(value) for key, value in pairs}
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"(?s)\\(.)", r"\1", text)
+
+
+def _parse(comment: str) -> dict[str, Any]:
+    """Return the comment as a dictionary; a comment of any other kind is not ours."""
+    try:
+        value = json.loads(comment)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
