@@ -56,9 +56,9 @@ def self_attention(
     no mask. A cache that holds this block's entry replaces the reference; one that does not is
     filled from `x`, which must then be the reference alone.
     """
-    q = _heads(attn, rotate(attn.norm_q(attn.to_q(x)), rotation))
-    k = _heads(attn, rotate(attn.norm_k(attn.to_k(x)), rotation))
     v = _heads(attn, attn.to_v(x))
+    q = _heads(attn, rotate(_normalise(attn.norm_q, attn.to_q(x)), rotation)).to(v.dtype)
+    k = _heads(attn, rotate(_normalise(attn.norm_k, attn.to_k(x)), rotation)).to(v.dtype)
     if cache is not None and len(cache.keys) > block:
         k = torch.cat([cache.keys[block], k], dim=2)
         v = torch.cat([cache.values[block], v], dim=2)
@@ -86,6 +86,13 @@ def cross_attention(
     if caption.shape[1] == 1:
         return attn.to_out[0](attn.to_v(caption))
     return attn(x, encoder_hidden_states=caption.expand(len(x), -1, -1))
+
+
+def _normalise(
+    norm: torch.nn.RMSNorm, x: Float[Tensor, "batch tokens dim"]
+) -> Float[Tensor, "batch tokens dim"]:
+    """Apply `norm` in the precision of its weights: under autocast that is float32."""
+    return norm(x.to(norm.weight.dtype))
 
 
 def _heads(

@@ -1,5 +1,7 @@
 """Sampling: Euler steps along the flow, from noise to a clip that starts with a given frame."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -66,9 +68,7 @@ def denoise(
     if sigmas is None:
         sigmas = inference_sigmas(model.scheduler, steps, x.shape[1])
     fixed = height * width  # tokens of the first frame
-    for sigma, following in tqdm(
-        list(zip(sigmas[:-1], sigmas[1:], strict=True)), disable=not progress, desc="sampling"
-    ):
+    for sigma, following in tqdm(list(pairwise(sigmas)), disable=not progress, desc="sampling"):
         velocity = field.guided(x, sigma, reference_guidance)
         x[:, fixed:] += (following - sigma) * velocity[:, fixed:]
     return unpack(x, frames, height, width)

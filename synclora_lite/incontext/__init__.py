@@ -1,0 +1,31 @@
+"""In-context adaptation: reference and target in one sequence, and a LoRA that reads it."""
+
+from synclora_lite.incontext.adapter import (
+    ATTENTION,
+    FEED_FORWARD,
+    SELF_ATTENTION,
+    AdapterSettings,
+    adapter_weights,
+    add_adapter,
+    load_adapter,
+    save_adapter,
+)
+from synclora_lite.incontext.formats import KeyFormat, from_any_format, to_format
+from synclora_lite.incontext.sequence import Sequence, assemble, flow_loss
+
+__all__ = [
+    "ATTENTION",
+    "FEED_FORWARD",
+    "SELF_ATTENTION",
+    "AdapterSettings",
+    "KeyFormat",
+    "Sequence",
+    "adapter_weights",
+    "add_adapter",
+    "assemble",
+    "flow_loss",
+    "from_any_format",
+    "load_adapter",
+    "save_adapter",
+    "to_format",
+]

@@ -1,0 +1,151 @@
+"""The adapter: a peft LoRA on the transformer, and its files."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import LTXVideoTransformer3DModel
+from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+from synclora_lite.errors import ModelError
+from synclora_lite.files import atomic_path, read_json, write_json
+from synclora_lite.i2v import Layout
+from synclora_lite.incontext.formats import KeyFormat, Weights, from_any_format, to_format
+
+WEIGHTS, SETTINGS, NAME = "adapter.safetensors", "adapter.json", "default"
+
+ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
+SELF_ATTENTION = tuple(f"attn1.{name}" for name in ATTENTION)
+
+
+@dataclass(frozen=True)
+class AdapterSettings:
+    """What must be known to use an adapter as it was trained.
+
+    Attributes:
+        rank: Rank of the update; alpha equals it.
+        targets: Endings of the names of the layers that are adapted. The default leaves out the
+            cross-attention, in which a constant caption of one token has nothing to choose.
+        layout: What the reference may look at.
+        reference_offset: Latent columns between target and reference; 0 shares the positions.
+        base: Name of the model it was trained on.
+
+    """
+
+    rank: int = 32
+    targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
+    layout: Layout = "reference-self"
+    reference_offset: int = 0
+    base: str = "lite"
+
+
+def add_adapter(
+    transformer: LTXVideoTransformer3DModel, settings: AdapterSettings, seed: int = 0
+) -> list[torch.nn.Parameter]:
+    """Put a fresh adapter into the transformer, freeze the rest, and return what is to be trained.
+
+    A fresh adapter changes nothing: its second factor starts at zero.
+
+    Raises:
+        ModelError: The rank is below 1, or no layer has one of the target names.
+
+    """
+    if settings.rank < 1:
+        raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
+    transformer.requires_grad_(requires_grad=False)
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.rank, target_modules=list(settings.targets)
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            transformer.add_adapter(config, adapter_name=NAME)
+        except ValueError as error:
+            raise ModelError(
+                f"no layer is named {', '.join(settings.targets)}",
+                "endings of layer names such as to_q",
+            ) from error
+    return [p for p in transformer.parameters() if p.requires_grad]
+
+
+def adapter_weights(transformer: LTXVideoTransformer3DModel) -> Weights:
+    """Return the adapter's weights under plain names, as copies on the CPU."""
+    weights = get_peft_model_state_dict(transformer, adapter_name=NAME)
+    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+
+
+def save_adapter(
+    transformer: LTXVideoTransformer3DModel,
+    settings: AdapterSettings,
+    folder: str | Path,
+    *,
+    key_format: KeyFormat = "diffusers",
+    dtype: torch.dtype | None = None,
+) -> Path:
+    """Write `adapter.safetensors`, which stock diffusers loads, and `adapter.json`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = to_format(adapter_weights(transformer), key_format)
+    stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(stored, path, metadata={"format": "pt"})
+    write_json(folder / SETTINGS, asdict(settings))
+    return folder
+
+
+def load_adapter(
+    transformer: LTXVideoTransformer3DModel,
+    source: str | Path,
+    *,
+    strength: float = 1.0,
+    fuse: bool = False,
+) -> AdapterSettings:
+    """Put a saved adapter into the transformer.
+
+    Args:
+        transformer: Changed in place.
+        source: A folder that `save_adapter` wrote, or a safetensors file in any key format.
+        strength: Factor on the update; 0 is the base model.
+        fuse: Add the update to the weights: faster, and can't be trained further.
+
+    Returns:
+        How to use it. For a bare file all but rank and targets are the usual ones of public
+        in-context adapters: shared positions and full attention.
+
+    Raises:
+        ModelError: Files are missing or do not fit the transformer.
+
+    """
+    source = Path(source)
+    file = source / WEIGHTS if source.is_dir() else source
+    if not file.exists():
+        raise ModelError(f"{file} does not exist", "an adapter folder or safetensors file")
+    weights = from_any_format(load_file(file))
+    settings = _settings(source, weights)
+    add_adapter(transformer, settings)
+    result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
+    missing = [name for name in adapter_weights(transformer) if name not in weights]
+    if result.unexpected_keys or missing:
+        raise ModelError(
+            f"{file} does not fit: {len(missing)} weights missing, "
+            f"{len(result.unexpected_keys)} unknown",
+            f"an adapter for {settings.base}",
+            "check which model it was trained on",
+        )
+    transformer.set_adapters(NAME, strength)
+    if fuse:
+        transformer.fuse_lora()
+        transformer.unload_lora()
+    return settings
+
+
+def _settings(source: Path, weights: Weights) -> AdapterSettings:
+    if source.is_dir():
+        stored: dict[str, Any] = read_json(source / SETTINGS)
+        return AdapterSettings(**{**stored, "targets": tuple(stored["targets"])})
+    modules = {name.rsplit(".lora_", 1)[0] for name in weights}
+    rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
+    return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")

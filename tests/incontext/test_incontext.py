@@ -1,0 +1,193 @@
+"""Sequence, loss, adapter and its files."""
+
+import pytest
+import torch
+from diffusers import LTXImageToVideoPipeline
+from safetensors.torch import save_file
+
+from synclora_lite.errors import ModelError
+from synclora_lite.i2v import denoise, pack, tiny_model
+from synclora_lite.incontext import (
+    ATTENTION,
+    FEED_FORWARD,
+    AdapterSettings,
+    adapter_weights,
+    add_adapter,
+    assemble,
+    flow_loss,
+    from_any_format,
+    load_adapter,
+    save_adapter,
+    to_format,
+)
+
+SETTINGS = AdapterSettings(rank=4, base="tiny")
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def clips(seed):
+    return noise(2, 8, 3, 2, 2, seed=seed)
+
+
+def trained(transformer, settings=SETTINGS):
+    """Stand in for training: give every factor of a fresh adapter some value."""
+    add_adapter(transformer, settings)
+    generator = torch.Generator().manual_seed(9)
+    for parameter in transformer.parameters():
+        if parameter.requires_grad:
+            parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+    return transformer
+
+
+def generate(model, **options):
+    reference = clips(2)
+    return denoise(
+        model, clips(1)[:, :, :1], noise=clips(0), reference=reference, steps=3, **options
+    )
+
+
+def test_the_sequence_is_clean_reference_clean_first_frame_noisy_rest():
+    model, target, source, pure = tiny_model(), clips(1), clips(2), clips(3)
+    made = assemble(model, target, pure, torch.tensor([0.4, 0.8]), reference=source)
+    assert torch.equal(made.sigmas, torch.tensor([[0, 0, 0, 0, 0.4, 0.4], [0, 0, 0, 0, 0.8, 0.8]]))
+    assert torch.equal(made.tokens[:, :12], pack(source))
+    assert torch.equal(made.tokens[:, 12:16], pack(target[:, :, :1]))
+    assert torch.allclose(made.tokens[0, 16:], (0.6 * pack(target) + 0.4 * pack(pure))[0, 4:])
+    assert torch.equal(made.coordinates[:, :12], made.coordinates[:, 12:])
+    assert made.learned.tolist() == [[False, True, True]] * 2
+
+
+def test_an_offset_moves_only_the_reference_and_only_in_x():
+    made = assemble(
+        tiny_model(), clips(1), clips(3), torch.rand(2), reference=clips(2), reference_offset=2
+    )
+    moved = made.coordinates[:, :12] - made.coordinates[:, 12:]
+    assert moved[:2].abs().max() == 0
+    assert (moved[2] == 32).all()
+
+
+def test_training_and_sampling_give_the_transformer_the_same_input(monkeypatch):
+    """The first step of sampling from pure noise is the training pass at sigma 1."""
+    model, seen = tiny_model(), []
+    original = model.transformer.proj_in.forward
+    monkeypatch.setattr(
+        model.transformer.proj_in, "forward", lambda x: seen.append(x.clone()) or original(x)
+    )
+    rotations = []
+    rope = model.transformer.rope.forward
+    monkeypatch.setattr(
+        model.transformer.rope,
+        "forward",
+        lambda *a, **k: rotations.append(rope(*a, **k)[0]) or rope(*a, **k),
+    )
+    made = assemble(
+        model, clips(1), clips(0), torch.ones(2), reference=clips(2), reference_offset=2
+    )
+    flow_loss(model, made)
+    generate(model, cached=False, reference_offset=2)
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(rotations[0], rotations[1])
+
+
+def test_a_frame_that_is_not_given_is_noisy_and_learned():
+    given = torch.tensor([True, False])
+    made = assemble(
+        tiny_model(), clips(1), clips(3), torch.tensor([0.4, 0.8]), first_frame_given=given
+    )
+    assert made.learned.tolist() == [[False, True, True], [True, True, True]]
+    assert made.sigmas[1].tolist() == pytest.approx([0.8] * 3)
+
+
+def test_the_loss_counts_the_noisy_target_tokens_only():
+    model = tiny_model()
+    made = assemble(model, clips(1), clips(3), torch.tensor([0.4, 0.8]), reference=clips(2))
+    loss = flow_loss(model, made)
+    made.target[:, :4] += 100  # first frame
+    assert torch.equal(flow_loss(model, made), loss)
+    made.target[:, 4:] += 100
+    assert (flow_loss(model, made) > loss + 1000).all()
+
+
+def test_a_fresh_adapter_changes_nothing_and_freezes_the_base():
+    model = tiny_model()
+    before = generate(model)
+    parameters = add_adapter(model.transformer, SETTINGS)
+    assert torch.allclose(generate(model), before, atol=1e-6)
+    assert sum(p.numel() for p in parameters) == sum(
+        v.numel() for v in adapter_weights(model.transformer).values()
+    )
+
+
+def test_a_saved_adapter_comes_back_equal_and_fused_it_is_the_same(tmp_path):
+    model = tiny_model()
+    save_adapter(trained(model.transformer), SETTINGS, tmp_path)
+    expected = generate(model)
+    plain, fused = tiny_model(), tiny_model()
+    assert load_adapter(plain.transformer, tmp_path) == SETTINGS
+    load_adapter(fused.transformer, tmp_path, fuse=True)
+    assert torch.allclose(generate(plain), expected, atol=1e-5)
+    assert torch.allclose(generate(fused), expected, atol=1e-4)
+    assert (generate(tiny_model()) - expected).abs().max() > 1e-2
+
+
+def test_strength_zero_is_the_base_model(tmp_path):
+    save_adapter(trained(tiny_model().transformer), SETTINGS, tmp_path)
+    model = tiny_model()
+    load_adapter(model.transformer, tmp_path, strength=0.0)
+    assert torch.allclose(generate(model), generate(tiny_model()), atol=1e-6)
+
+
+@pytest.mark.parametrize("key_format", ["diffusers", "peft", "comfyui"])
+def test_key_formats_round_trip(tmp_path, key_format):
+    transformer = trained(tiny_model().transformer)
+    weights = adapter_weights(transformer)
+    back = from_any_format(to_format(weights, key_format))
+    assert back.keys() == weights.keys()
+    save_adapter(transformer, SETTINGS, tmp_path, key_format=key_format)
+    other = tiny_model().transformer
+    settings = load_adapter(other, tmp_path / "adapter.safetensors")
+    assert settings.rank == 4
+    assert all(torch.equal(v, weights[n]) for n, v in adapter_weights(other).items())
+
+
+def test_a_stored_alpha_is_multiplied_in():
+    weights = adapter_weights(trained(tiny_model().transformer))
+    name = "transformer_blocks.0.attn1.to_q"
+    stored = to_format(weights, "comfyui") | {f"diffusion_model.{name}.alpha": torch.tensor(2.0)}
+    back = from_any_format(stored)
+    assert torch.allclose(back[f"{name}.lora_B.weight"], weights[f"{name}.lora_B.weight"] / 2)
+
+
+@pytest.mark.parametrize("key_format", ["diffusers", "comfyui"])
+@pytest.mark.parametrize("targets", [SETTINGS.targets, ATTENTION + FEED_FORWARD])
+def test_the_stock_pipeline_loads_our_adapter(tmp_path, key_format, targets):
+    model = tiny_model()
+    settings = AdapterSettings(rank=4, targets=targets)
+    save_adapter(trained(model.transformer, settings), settings, tmp_path, key_format=key_format)
+    other = tiny_model()
+    pipe = LTXImageToVideoPipeline(
+        vae=other.vae,
+        transformer=other.transformer,
+        scheduler=other.scheduler,
+        text_encoder=None,
+        tokenizer=None,
+    )
+    pipe.load_lora_weights(tmp_path, weight_name="adapter.safetensors")
+    assert torch.allclose(generate(other), generate(model), atol=1e-5)
+
+
+def test_wrong_files_and_targets_are_clear_errors(tmp_path):
+    with pytest.raises(ModelError, match="does not exist; expected an adapter folder"):
+        load_adapter(tiny_model().transformer, tmp_path)
+    with pytest.raises(ModelError, match="no layer is named to_everything"):
+        add_adapter(tiny_model().transformer, AdapterSettings(targets=("to_everything",)))
+    with pytest.raises(ModelError, match="is not an adapter weight"):
+        from_any_format({"decoder.weight": torch.zeros(1)})
+    save_adapter(trained(tiny_model().transformer), SETTINGS, tmp_path)
+    weights = from_any_format({"transformer_blocks.9.attn1.to_q.lora_A.weight": torch.zeros(4, 32)})
+    save_file(weights, tmp_path / "adapter.safetensors")
+    with pytest.raises(ModelError, match=r"does not fit: .* expected an adapter for tiny"):
+        load_adapter(tiny_model().transformer, tmp_path)
