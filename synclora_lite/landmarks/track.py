@@ -1,0 +1,86 @@
+"""Track one clip: enlarge small frames, run a back end, keep the result."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.errors import LandmarkError
+from synclora_lite.landmarks import cache as landmark_cache
+from synclora_lite.landmarks.backend import Backend, RawLandmarks, choose_backend
+from synclora_lite.landmarks.types import Track
+
+SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256 in a body
+
+
+def track(
+    frames: UInt8[np.ndarray, "frames height width 3"],
+    *,
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> Track:
+    """Find the face and body in every frame of a clip.
+
+    The same frames give the same landmarks, whatever was tracked before.
+
+    Args:
+        frames: The clip, RGB; small frames are enlarged (cubic) before detection.
+        backend: "solutions", "tasks" or "auto" (whichever is installed).
+        cache: Keep the result under the hash of the frames, and look there first.
+        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
+
+    Returns:
+        Landmarks in pixels of `frames`, NaN where nothing was found.
+
+    Raises:
+        LandmarkError: `frames` is no RGB clip, or the back end cannot be used.
+
+    """
+    frames = _checked(frames)
+    finder = choose_backend(backend, bundle)
+    if not cache:
+        return _run(finder, frames)
+    path = landmark_cache.path_of(frames, finder.name)
+    kept = landmark_cache.load(path)
+    if kept is None:
+        kept = _run(finder, frames)
+        landmark_cache.save(path, kept)
+    return kept
+
+
+def enlarge(
+    frames: UInt8[np.ndarray, "frames height width 3"], short_side: int = SHORT_SIDE
+) -> UInt8[np.ndarray, "frames height_large width_large 3"]:
+    """Scale frames up (cubic, by a whole factor) until the short side has `short_side` pixels."""
+    factor = -(-short_side // min(frames.shape[1:3]))
+    if factor <= 1:
+        return frames
+    size = (frames.shape[2] * factor, frames.shape[1] * factor)
+    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames])
+
+
+def _checked(frames: np.ndarray) -> np.ndarray:
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8:
+        raise LandmarkError(
+            f"frames of shape {frames.shape} and type {frames.dtype}",
+            "uint8 RGB frames of shape (frames, height, width, 3)",
+        )
+    if 0 in frames.shape:
+        raise LandmarkError("a clip without frames", "at least one frame")
+    return np.ascontiguousarray(frames)
+
+
+def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
+    return in_pixels(finder.find(enlarge(frames)), frames.shape[1:3], finder.name)
+
+
+def in_pixels(raw: RawLandmarks, size: tuple[int, ...], name: str) -> Track:
+    """Turn landmarks in parts of the frame into a `Track` in pixels."""
+    height, width = size
+    scale = np.array([width, height, width], np.float32)
+    pose = np.concatenate([raw.pose[..., :3] * scale, raw.pose[..., 3:]], axis=-1)
+    found = ~np.isnan(raw.face[:, 0, 0])
+    return Track(raw.face * scale, pose, found, name, (height, width), raw.blendshapes)

@@ -1,0 +1,55 @@
+"""What tracking a clip gives: the points of its face and body, frame by frame."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+FACE_POINTS = 478  # 468 of the mesh, then 5 of the right iris and 5 of the left
+POSE_POINTS = 33
+BLENDSHAPES = 52
+
+
+@dataclass(frozen=True)
+class Track:
+    """Landmarks of one clip in pixels of the frames that were given.
+
+    Attributes:
+        face: x to the right, y down, z away from the camera (z in the scale of x); NaN in frames
+            without a face. "Left" and "right" are the person's own.
+        pose: x, y, z as above and the visibility in 0..1; NaN in frames without a body, and
+            everywhere when the back end has no pose model.
+        found: Whether a frame shows a face.
+        backend: Name and version of what found them, e.g. "solutions-0.10.21".
+        size: Height and width of the frames.
+        blendshapes: Expression scores in 0..1 (NaN where absent), or None (`solutions` has none).
+
+    """
+
+    face: Float[np.ndarray, "frames 478 3"]
+    pose: Float[np.ndarray, "frames 33 4"]
+    found: Bool[np.ndarray, " frames"]
+    backend: str
+    size: tuple[int, int]
+    blendshapes: Float[np.ndarray, "frames 52"] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.face)
+
+    def __getitem__(self, window: slice) -> "Track":
+        """Return the track of a part of the clip, e.g. `track[2:19]`."""
+        shapes = None if self.blendshapes is None else self.blendshapes[window]
+        return Track(
+            self.face[window],
+            self.pose[window],
+            self.found[window],
+            self.backend,
+            self.size,
+            shapes,
+        )
+
+    @property
+    def coverage(self) -> float:
+        """Share of the frames that show a face."""
+        return float(self.found.mean()) if len(self) else 0.0

@@ -1,0 +1,27 @@
+"""Synchronization: cue traces, correlation, lag, blinks, gestures, and one verdict with reasons."""
+
+from synclora_lite.sync.blinks import BlinkScore, blink_events, match_blinks
+from synclora_lite.sync.correlate import combined_lag, lag_between, pearson, smooth, zscore
+from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore, SyncReport
+from synclora_lite.sync.score import score_clips, score_tracks
+from synclora_lite.sync.traces import BODY_CUES, CUES, cue_traces
+
+__all__ = [
+    "BODY_CUES",
+    "CUES",
+    "BlinkScore",
+    "CueScore",
+    "GestureScore",
+    "OffsetScore",
+    "SyncReport",
+    "blink_events",
+    "combined_lag",
+    "cue_traces",
+    "lag_between",
+    "match_blinks",
+    "pearson",
+    "score_clips",
+    "score_tracks",
+    "smooth",
+    "zscore",
+]

@@ -1,0 +1,89 @@
+"""Blinks as events: when the lids fall, and which blinks of two clips belong together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.signal import find_peaks
+
+from synclora_lite.sync.thresholds import BLINK_DEPTH, BLINK_HINT, BLINK_TOLERANCE, BLINK_WINDOW
+
+
+@dataclass(frozen=True)
+class BlinkScore:
+    """How well the blinks of the edit fall on those of the source.
+
+    Attributes:
+        precision: Share of the edit's blinks that the source has; NaN without any.
+        recall: Share of the source's blinks that the edit has; NaN without any.
+        f1: Harmonic mean of both; 1 when neither clip blinks.
+        source: Frames of the source's blinks.
+        edited: Frames of the edit's blinks.
+
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    source: tuple[int, ...]
+    edited: tuple[int, ...]
+
+    @property
+    def judged(self) -> bool:
+        """Whether there was any blink to compare."""
+        return bool(self.source or self.edited)
+
+
+def blink_events(
+    closed: Float[np.ndarray, " frames"], depth: float = BLINK_DEPTH
+) -> tuple[int, ...]:
+    """Return the frame in which each blink begins.
+
+    A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
+    lids which are lowered for longer, by a look down or a smile, are none. It begins when half of
+    that height is passed: the fastest part, and so the best defined moment. Frames in which the
+    eyes are not seen count as open.
+    """
+    peaks, found = find_peaks(
+        np.nan_to_num(closed), prominence=depth, wlen=BLINK_WINDOW, width=0, rel_height=0.5
+    )
+    return tuple(int(np.ceil(onset)) for onset in found["left_ips"][: len(peaks)])
+
+
+def match_blinks(
+    source: Float[np.ndarray, " frames"], edited: Float[np.ndarray, " frames"]
+) -> BlinkScore:
+    """Compare the blinks of two closedness traces.
+
+    A blink of one clip counts as kept when the other closes its eyes within BLINK_TOLERANCE
+    frames, if only as far as BLINK_HINT: a blink just above the threshold in one half and just
+    below it in the other is no fault.
+    """
+    first, second = blink_events(source), blink_events(edited)
+    kept = _matched(first, blink_events(edited, BLINK_HINT))
+    real = _matched(second, blink_events(source, BLINK_HINT))
+    recall = kept / len(first) if first else float("nan")
+    precision = real / len(second) if second else float("nan")
+    return BlinkScore(precision, recall, _f1(precision, recall), first, second)
+
+
+def _matched(events: tuple[int, ...], others: tuple[int, ...]) -> int:
+    """Count the events with a partner of their own within the tolerance, earliest first."""
+    free = list(others)
+    hits = 0
+    for event in events:
+        near = [other for other in free if abs(other - event) <= BLINK_TOLERANCE]
+        if near:
+            free.remove(near[0])
+            hits += 1
+    return hits
+
+
+def _f1(precision: float, recall: float) -> float:
+    """Harmonic mean; a clip without blinks beside one with them has none right."""
+    known = [value for value in (precision, recall) if not np.isnan(value)]
+    if not known:
+        return 1.0
+    if len(known) == 1:
+        return known[0]
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -1,0 +1,129 @@
+"""Comparing two traces: smoothing, z-scores, Pearson correlation, and the lag between them.
+
+Pearson of smoothed, z-scored traces is the measure that fits the plots of arXiv 2512.03013; the
+formula itself is not published. It hardly moves at an offset of a frame, so lag is measured on
+its own, from all cues together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.ndimage import gaussian_filter1d
+
+Trace = Float[np.ndarray, " frames"]
+Curve = Float[np.ndarray, " lags"]
+
+MIN_FRAMES = 6  # fewer common frames say nothing about a correlation
+
+
+def smooth(trace: Trace, sigma: float = 1.0) -> Trace:
+    """Gaussian smoothing with a standard deviation of `sigma` frames; NaN stays NaN.
+
+    Missing frames carry no weight, so a gap does not spread.
+    """
+    known = ~np.isnan(trace)
+    if sigma <= 0 or not known.any():
+        return trace.astype(np.float64)
+    weight = gaussian_filter1d(known.astype(np.float64), sigma, mode="nearest")
+    value = gaussian_filter1d(np.where(known, trace, 0.0), sigma, mode="nearest")
+    return np.where(known, value / np.maximum(weight, 1e-9), np.nan)
+
+
+def zscore(trace: Trace) -> Trace:
+    """Subtract the mean and divide by the standard deviation; a constant becomes zeros."""
+    centred = trace - np.nanmean(trace)
+    deviation = np.nanstd(trace)
+    return centred / deviation if deviation > 1e-12 else np.zeros_like(centred)
+
+
+def common(first: Trace, second: Trace) -> Bool[np.ndarray, " frames"]:
+    """Frames in which both traces are known."""
+    return ~(np.isnan(first) | np.isnan(second))
+
+
+def pearson(first: Trace, second: Trace) -> float:
+    """Pearson correlation over the common frames; NaN if too few, 0 if one is constant."""
+    both = common(first, second)
+    if both.sum() < MIN_FRAMES:
+        return float("nan")
+    return float(np.mean(zscore(first[both]) * zscore(second[both])))
+
+
+def shifted(first: Trace, second: Trace, lag: int) -> tuple[Trace, Trace]:
+    """Return first[t] and second[t + lag] where both exist: they meet if `second` is that late."""
+    frames = min(len(first), len(second))
+    if lag >= 0:
+        return first[: frames - lag], second[lag:frames]
+    return first[-lag:frames], second[: frames + lag]
+
+
+def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
+    """Pearson at every lag in -max_lag..max_lag; NaN where too few frames are common."""
+    lags = range(-max_lag, max_lag + 1)
+    return np.array([pearson(*shifted(first, second, lag)) for lag in lags])
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How late the second trace is.
+
+    Attributes:
+        frames: The best whole lag; positive when the second trace is late.
+        offset: The same with a fraction, from a parabola through the best three.
+        confidence: Share of the likelihood that the best lag has among all lags, 0..1.
+
+    """
+
+    frames: int
+    offset: float
+    confidence: float
+
+
+def lag_of_evidence(evidence: Curve) -> Lag:
+    """Find the peak of a log likelihood over lags -L..L.
+
+    Args:
+        evidence: Log likelihood of each lag; NaN counts as impossible.
+
+    """
+    max_lag = len(evidence) // 2
+    filled = np.where(np.isnan(evidence), -np.inf, evidence)
+    if not np.isfinite(filled).any():
+        return Lag(0, 0.0, 0.0)
+    best = int(np.argmax(filled))
+    share = np.exp(filled - filled[best])
+    return Lag(best - max_lag, best - max_lag + _parabola(filled, best), float(1 / share.sum()))
+
+
+def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
+    """Log likelihood of each lag, if one trace is a scaled copy of the other plus noise.
+
+    With a correlation r over n frames the Gaussian likelihood is (1 - r^2)^(-n/2). Neighbouring
+    frames of a smooth trace are no independent witnesses: every third one counts.
+    """
+    frames = int(common(first, second).sum())
+    r = np.clip(correlation_curve(first, second, max_lag), 0.0, 0.995)
+    return -frames / 6 * np.log1p(-(r**2))
+
+
+def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
+    """Lag of one cue."""
+    return lag_of_evidence(evidence_of(first, second, max_lag))
+
+
+def combined_lag(pairs: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
+    """Lag of all cues together: the sum of their evidence, so a clear cue counts more."""
+    if not pairs:
+        return Lag(0, 0.0, 0.0)
+    return lag_of_evidence(np.sum([evidence_of(a, b, max_lag) for a, b in pairs], axis=0))
+
+
+def _parabola(values: Curve, best: int) -> float:
+    """Vertex of the parabola through the peak and its neighbours, within half a step of it."""
+    if best in (0, len(values) - 1) or not np.isfinite(values[best - 1 : best + 2]).all():
+        return 0.0
+    left, middle, right = values[best - 1 : best + 2]
+    bend = left - 2 * middle + right
+    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0

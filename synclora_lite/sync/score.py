@@ -1,0 +1,140 @@
+"""Score two clips: how well the edit keeps the source's every movement on its frame."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from synclora_lite.landmarks import Track, track
+from synclora_lite.sync import thresholds
+from synclora_lite.sync.blinks import match_blinks
+from synclora_lite.sync.correlate import (
+    Lag,
+    combined_lag,
+    common,
+    lag_between,
+    pearson,
+    smooth,
+)
+from synclora_lite.sync.head import fit_head
+from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore, SyncReport
+from synclora_lite.sync.traces import (
+    BODY_POINTS,
+    CUES,
+    body_points,
+    cue_traces,
+    eye_distance,
+    shoulder_width,
+)
+from synclora_lite.sync.verdict import judge
+
+if TYPE_CHECKING:
+    from synclora_lite.video import Clip
+
+NAN = float("nan")
+Trace = Float[np.ndarray, " frames"]
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
+
+def score_clips(
+    source: "Frames | Clip",
+    edited: "Frames | Clip",
+    *,
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> SyncReport:
+    """Compare two clips frame by frame.
+
+    Args:
+        source: Frames or a `Clip`. Of clips of different length the common first part counts.
+        edited: As above; of any size.
+        backend: Landmark back end, see `synclora_lite.landmarks.track`.
+        cache: Whether landmarks are kept and found again.
+        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
+
+    Raises:
+        LandmarkError: The frames are no clip, or the back end cannot be used.
+
+    """
+    tracks = [
+        track(
+            clip if isinstance(clip, np.ndarray) else clip.frames,
+            backend=backend,
+            cache=cache,
+            bundle=bundle,
+        )
+        for clip in (source, edited)
+    ]
+    return score_tracks(tracks[0], tracks[1])
+
+
+def score_tracks(source: Track, edited: Track) -> SyncReport:
+    """Compare two clips by their landmarks; see `score_clips`."""
+    frames = min(len(source), len(edited))
+    source, edited = source[:frames], edited[:frames]
+    mine, theirs = cue_traces(source), cue_traces(edited)
+    max_lag = min(thresholds.MAX_LAG, frames // 3)
+    cues = {name: score_cue(name, mine[name], theirs[name], max_lag) for name in CUES}
+    judged = [name for name, score in cues.items() if score.judged]
+    lag = combined_lag([_smoothed(mine[n], theirs[n]) for n in judged], max_lag)
+    return judge(
+        cues=cues,
+        blinks=match_blinks(mine["blink"], theirs["blink"]),
+        gestures=score_gestures(source, edited),
+        offset=OffsetScore(lag.frames, lag.offset, lag.confidence),
+        found=(source.found, edited.found),
+    )
+
+
+def score_cue(name: str, source: Trace, edited: Trace, max_lag: int) -> CueScore:
+    """Compare one trace of the two clips."""
+    limits = thresholds.LIMITS[name]
+    both = common(source, edited)
+    coverage = float(both.mean())
+    first, second = _smoothed(source, edited)
+    if coverage < thresholds.FACE_SEEN or both.sum() < 2 * max_lag or both.sum() < 6:
+        return CueScore(NAN, NAN, NAN, NAN, NAN, coverage, judged=False)
+    motion, other = float(first[both].std()), float(second[both].std())
+    lag = lag_between(first, second, max_lag) if motion > 0 else Lag(0, 0.0, 0.0)
+    return CueScore(
+        pearson=pearson(first, second),
+        lag=lag.offset,
+        confidence=lag.confidence,
+        amplitude=other / motion if motion > 0 else float("nan"),
+        distance=float(np.percentile(np.abs(first - second)[both], 80)),
+        coverage=coverage,
+        judged=motion >= limits.floor,
+    )
+
+
+def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
+    """Compare where shoulders, elbows and wrists are, in shoulder widths of the source.
+
+    A gesture that differs from the first frame on has the same *movement*, so it is the place
+    that counts. Frame sizes may differ; the picture's layout is taken to be the same.
+    """
+    mine = body_points(source, thresholds.BODY_VISIBLE)
+    theirs = body_points(edited, thresholds.BODY_VISIBLE)
+    width = shoulder_width(source, eye_distance(fit_head(source.face)))
+    ratio = np.array(source.size[::-1]) / np.array(edited.size[::-1])
+    distances = np.linalg.norm(mine - theirs * ratio, axis=-1) / width
+    return {name: _gesture(distances[:, row]) for row, name in enumerate(BODY_POINTS)}
+
+
+def _gesture(distance: Trace) -> GestureScore:
+    seen = ~np.isnan(distance)
+    coverage = float(seen.mean())
+    if not seen.any():
+        return GestureScore(float("nan"), coverage, judged=False)
+    return GestureScore(
+        float(np.median(distance[seen])), coverage, judged=coverage >= thresholds.BODY_SEEN
+    )
+
+
+def _smoothed(first: Trace, second: Trace) -> tuple[Trace, Trace]:
+    return smooth(first, thresholds.SMOOTHING), smooth(second, thresholds.SMOOTHING)
+
+
+__all__ = ["score_clips", "score_cue", "score_gestures", "score_tracks"]

@@ -1,0 +1,46 @@
+"""The two sides of a pair: one frame rate for both, and their landmarks."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from synclora_lite.errors import LandmarkError
+from synclora_lite.landmarks import Track, track
+from synclora_lite.video import Clip, resample
+
+
+def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
+    """Give the edit the source's frame rate.
+
+    Clips with the same number of frames belong together frame by frame, whatever rate their files
+    claim (an edit written with a default rate is common): only the label is changed. Otherwise
+    the edit is resampled, so that equal times meet.
+    """
+    if len(source) == len(edited):
+        return source, replace(edited, fps=source.fps)
+    return source, resample(edited, source.fps)
+
+
+def track_pair(
+    pair: tuple[Clip, Clip],
+    *,
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> tuple[Track, Track]:
+    """Track both clips.
+
+    Raises:
+        LandmarkError: One of them shows no face in any frame.
+
+    """
+    tracks = []
+    for name, clip in zip(("source", "edited"), pair, strict=True):
+        found = track(clip.frames, backend=backend, cache=cache, bundle=bundle)
+        if not found.found.any():
+            raise LandmarkError(
+                f"no face in any of the {len(clip)} frames of the {name} clip",
+                "a clip of a person whose face can be seen",
+                "crop closer to the face with --crop, or choose another clip",
+            )
+        tracks.append(found)
+    return tracks[0], tracks[1]

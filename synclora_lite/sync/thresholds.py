@@ -1,0 +1,69 @@
+"""Every number that decides a verdict, in one place, with where it comes from.
+
+The limits were set on two kinds of pairs at once: rendered pairs with planted faults, whose truth
+is known, and generated pairs of real-looking people, whose cues agree less perfectly. A limit
+lies between what good pairs of both kinds show and what the faults show; the ROC curves of the
+chapter on scores are drawn from the same measures.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CueLimits:
+    """When a cue is judged, and what it must reach.
+
+    Attributes:
+        floor: Standard deviation over time below which a trace is mostly tracking noise.
+        pearson: Least correlation of the smoothed traces.
+        amplitude: Largest ratio of the movement's size between the halves, either way.
+        distance: Largest difference of the traces themselves that is still the same pose (80th
+            percentile over the frames, in the trace's unit), or None if it does not matter: a
+            smile that is held or a wider mouth is an edit, not a fault.
+
+    """
+
+    floor: float
+    pearson: float
+    amplitude: float
+    distance: float | None = None
+
+
+LIMITS = {
+    "yaw": CueLimits(0.030, 0.70, 2.5, 0.30),
+    "pitch": CueLimits(0.030, 0.60, 2.5, 0.25),
+    "roll": CueLimits(0.025, 0.60, 2.5, 0.20),
+    "x": CueLimits(0.050, 0.70, 2.5, 0.50),
+    "y": CueLimits(0.050, 0.70, 2.5, 0.50),
+    "mouth": CueLimits(0.025, 0.60, 3.0),
+    "mouth_width": CueLimits(0.030, 0.30, 4.0),
+    "gaze_x": CueLimits(0.012, 0.55, 4.0),
+    "gaze_y": CueLimits(0.015, 0.20, 4.0),
+    "blink": CueLimits(0.100, 0.55, 3.0),
+}
+
+SMOOTHING = 1.0  # frames, standard deviation of the Gaussian
+MAX_LAG = 8  # frames looked at on either side, and never more than a third of the clip
+OFFSET = 0.5  # frames: beyond half a frame the pair is off by at least one
+OFFSET_CONFIDENCE = 0.5  # likelihood share that makes an offset certain enough to say so
+
+FACE_MISSING = 0.15  # share of frames in which one half shows a face and the other does not
+FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge
+
+BLINK_DEPTH = 0.35  # rise of closedness that makes a blink
+BLINK_HINT = 0.15  # rise that is enough in the other half to confirm it
+BLINK_WINDOW = 15  # frames around a blink from which it must stand out
+BLINK_TOLERANCE = 1  # frames
+BLINK_F1 = 0.6
+
+BODY_VISIBLE = 0.8  # MediaPipe's visibility from which a joint is judged
+BODY_SEEN = 0.25  # share of frames in which it must be visible in both halves
+# Shoulder widths. Wrists of good generated pairs reach 0.10, a gesture that differs starts at
+# 0.17. Elbows are guessed under loose sleeves. Shoulders change with the clothes: not judged.
+BODY_DISTANCE = {
+    "left_wrist": 0.135,
+    "right_wrist": 0.135,
+    "left_elbow": 0.30,
+    "right_elbow": 0.30,
+}
+SHOULDERS_PER_EYES = 2.5  # least shoulder width in eye distances, for people seen from the side

@@ -1,0 +1,183 @@
+"""Cues: what each landmark track does over time, one named trace per movement."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from synclora_lite.landmarks import Track
+from synclora_lite.sync.head import Head, fit_head
+from synclora_lite.sync.thresholds import SHOULDERS_PER_EYES
+
+Trace = Float[np.ndarray, " frames"]
+Points = Float[np.ndarray, "frames 478 3"]
+
+HEAD_CUES = ("yaw", "pitch", "roll", "x", "y")
+FACE_CUES = ("mouth", "mouth_width", "gaze_x", "gaze_y", "blink")
+CUES = HEAD_CUES + FACE_CUES
+BODY_POINTS = {
+    "left_shoulder": 11,
+    "right_shoulder": 12,
+    "left_elbow": 13,
+    "right_elbow": 14,
+    "left_wrist": 15,
+    "right_wrist": 16,
+}
+BODY_CUES = tuple(f"{point}_{axis}" for point in BODY_POINTS for axis in "xy")
+
+# Face Mesh: inner lips as (upper, lower), and the corners of the mouth.
+LIPS = ((13, 14), (82, 87), (312, 317))
+MOUTH_CORNERS = (61, 291)
+
+
+class Eye(NamedTuple):
+    """Landmarks of one eye: corners, lids and the middle of the iris."""
+
+    corners: tuple[int, int]
+    upper: tuple[int, int, int]
+    lower: tuple[int, int, int]
+    iris: int
+
+
+EYES = {
+    "right": Eye((33, 133), (160, 159, 158), (144, 145, 153), 468),
+    "left": Eye((362, 263), (385, 386, 387), (380, 374, 373), 473),
+}
+CLOSED = 0.35  # a lid that has fallen this far hides the iris: gaze is bridged there
+
+
+def cue_traces(track: Track) -> dict[str, Trace]:
+    """Measure every cue in every frame; NaN where it cannot be seen.
+
+    Returns:
+        yaw, pitch, roll (radians); x, y (the head's place, in distances of the outer eye
+        corners); mouth (lip opening) and mouth_width, gaze_x and gaze_y, in the same unit and in
+        the face's own coordinates; blink, blink_left, blink_right (0 open as usual in this clip,
+        1 closed); left_wrist_x ... (`BODY_CUES`: place in shoulder widths).
+
+    """
+    head = fit_head(track.face)
+    unit = eye_distance(head)
+    closed = {side: closedness(eye_openness(head.face, side)) for side in EYES}
+    blink = (closed["left"] + closed["right"]) / 2
+    traces = {
+        "yaw": head.yaw,
+        "pitch": head.pitch,
+        "roll": head.roll,
+        "x": head.centre[:, 0] / unit,
+        "y": head.centre[:, 1] / unit,
+        "mouth": mouth_opening(head.face),
+        "mouth_width": mouth_width(head.face),
+        "gaze_x": gaze(head.face, 0, blink),
+        "gaze_y": gaze(head.face, 1, blink),
+        "blink": blink,
+        "blink_left": closed["left"],
+        "blink_right": closed["right"],
+    }
+    return {
+        name: trace.astype(np.float64)
+        for name, trace in (traces | body_traces(track, unit)).items()
+    }
+
+
+def mouth_opening(face: Points) -> Trace:
+    """Mean distance of the inner lips at three places."""
+    gaps = [np.linalg.norm((face[:, low] - face[:, up])[:, :2], axis=1) for up, low in LIPS]
+    return np.mean(gaps, axis=0)
+
+
+def mouth_width(face: Points) -> Trace:
+    """Distance of the corners of the mouth."""
+    right, left = MOUTH_CORNERS
+    return np.linalg.norm((face[:, left] - face[:, right])[:, :2], axis=1)
+
+
+def eye_openness(face: Points, side: str) -> Trace:
+    """Distance of the lids of one eye over its width: the eye aspect ratio, in face coordinates."""
+    eye = EYES[side]
+    gap = _mean_of(face, eye.lower)[:, 1] - _mean_of(face, eye.upper)[:, 1]
+    outer, inner = eye.corners
+    return np.maximum(gap, 0) / np.linalg.norm((face[:, outer] - face[:, inner])[:, :2], axis=1)
+
+
+def closedness(openness: Trace) -> Trace:
+    """1 minus the openness over its usual open level in this clip, within 0..1.
+
+    The open level is the 80th percentile, so it holds while an eye is shut for part of the clip.
+    """
+    if np.isnan(openness).all():
+        return openness
+    level = max(float(np.nanpercentile(openness, 80)), 1e-3)
+    return np.clip(1 - openness / level, 0, 1)
+
+
+def gaze(face: Points, axis: int, blink: Trace) -> Trace:
+    """Offset of the irises from the middle of the eye corners, without the frames of a blink.
+
+    The upper lid goes up and down with the eye, and is easier to see than a few pixels of iris:
+    the vertical gaze takes in half of its movement.
+
+    Args:
+        face: Landmarks in the face's own coordinates.
+        axis: 0 for horizontal gaze, 1 for vertical.
+        blink: Closedness; gaze is bridged linearly over closed frames.
+
+    """
+    offsets = []
+    for eye in EYES.values():
+        middle = _mean_of(face, eye.corners)
+        offset = (face[:, eye.iris] - middle)[:, axis]
+        if axis == 1:
+            offset = offset + 0.5 * (_mean_of(face, eye.upper) - middle)[:, 1]
+        offsets.append(offset)
+    return bridge(np.mean(offsets, axis=0), np.nan_to_num(blink) < CLOSED)
+
+
+def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:
+    """Replace the frames not kept by a straight line between their neighbours; NaN stays."""
+    known = keep & ~np.isnan(trace)
+    if not known.any():
+        return trace
+    frames = np.arange(len(trace))
+    filled = np.interp(frames, frames[known], trace[known])
+    return np.where(np.isnan(trace), np.nan, filled)
+
+
+def body_traces(track: Track, unit: float) -> dict[str, Trace]:
+    """Place of shoulders, elbows and wrists in shoulder widths; NaN where they are not seen."""
+    points = body_points(track) / shoulder_width(track, unit)
+    return {
+        f"{name}_{axis}": points[:, row, column]
+        for row, name in enumerate(BODY_POINTS)
+        for column, axis in enumerate("xy")
+    }
+
+
+def body_points(track: Track, visible: float = 0.5) -> Float[np.ndarray, "frames 6 2"]:
+    """Return the body points in pixels, NaN below the visibility."""
+    seen = track.pose[:, list(BODY_POINTS.values())]
+    return np.where(seen[..., 3:] >= visible, seen[..., :2], np.nan)
+
+
+def shoulder_width(track: Track, unit: float) -> float:
+    """Pixels between the shoulders: the median, or what the head suggests if that is more.
+
+    Args:
+        track: The landmarks.
+        unit: Pixels between the outer eye corners, NaN without a face.
+
+    """
+    points = body_points(track)
+    across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
+    seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
+    return float(np.fmax(seen, SHOULDERS_PER_EYES * unit))
+
+
+def eye_distance(head: Head) -> float:
+    """Pixels between the outer eye corners of this clip's head, NaN without a face."""
+    return float(np.nanmedian(head.scale)) if not np.isnan(head.scale).all() else float("nan")
+
+
+def _mean_of(face: Points, indices: Sequence[int]) -> Float[np.ndarray, "frames 3"]:
+    return face[:, list(indices)].mean(1)

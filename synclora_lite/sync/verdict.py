@@ -1,0 +1,128 @@
+"""One verdict from many measures, with its reasons in words.
+
+Every measure is divided by its limit, so that 0 is perfect and 1 just passes; the pair is accepted
+when none of these ratios is above 1. The largest one, the *misfit*, is what the ROC curves use.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Bool
+
+from synclora_lite.sync import thresholds
+from synclora_lite.sync.blinks import BlinkScore
+from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore, SyncReport
+
+Found = Bool[np.ndarray, " frames"]
+Checks = dict[str, tuple[float, str]]  # by name: ratio to the limit, and what to say if above 1
+
+
+def judge(
+    *,
+    cues: dict[str, CueScore],
+    blinks: BlinkScore,
+    gestures: dict[str, GestureScore],
+    offset: OffsetScore,
+    found: tuple[Found, Found],
+) -> SyncReport:
+    """Weigh all measures of a pair; see `SyncReport` for the parts."""
+    checks = _faces(found)
+    if any(cue.judged for cue in cues.values()):
+        checks |= _offset(offset) | _cues(cues) | _blinks(blinks)
+    checks |= _gestures(gestures)
+    if not any(cue.judged for cue in cues.values()):
+        checks["motion"] = (math.inf, "no cue moves in the source: nothing to compare")
+    ratios = {name: ratio for name, (ratio, _) in checks.items()}
+    misfit = max(ratios.values())
+    failed = sorted((c for c in checks.values() if c[0] > 1), key=lambda c: -c[0])
+    return SyncReport(
+        cues=cues,
+        blinks=blinks,
+        gestures=gestures,
+        offset=offset,
+        faces=(float(found[0].mean()), float(found[1].mean())),
+        frames=len(found[0]),
+        checks=ratios,
+        verdict="reject" if failed else "accept",
+        reasons=[words for _, words in failed] or [_praise(cues)],
+        weight=1 / (1 + misfit**4) if math.isfinite(misfit) else 0.0,
+    )
+
+
+def _faces(found: tuple[Found, Found]) -> Checks:
+    frames = len(found[0])
+    checks = {}
+    for name, has, other in (("source", found[0], found[1]), ("edit", found[1], found[0])):
+        missing = int((other & ~has).sum())
+        words = f"no face in {missing} of {frames} frames of the {name}"
+        checks[f"face in {name}"] = (missing / frames / thresholds.FACE_MISSING, words)
+    seen = float((found[0] & found[1]).mean())
+    if seen < thresholds.FACE_SEEN:
+        words = f"both halves show a face in only {round(seen * frames)} of {frames} frames"
+        checks["face in both"] = (2 - seen / thresholds.FACE_SEEN, words)
+    return checks
+
+
+def _offset(offset: OffsetScore) -> Checks:
+    late = "late" if offset.offset > 0 else "early"
+    words = f"the edit is {_frames(abs(offset.offset))} {late}"
+    return {"offset": (abs(offset.offset) * offset.confidence / thresholds.OFFSET, words)}
+
+
+def _cues(cues: dict[str, CueScore]) -> Checks:
+    checks: Checks = {}
+    for name, cue in cues.items():
+        limits = thresholds.LIMITS[name]
+        if cue.judged:
+            words = _unlike(name, cue)
+            checks[name] = ((1 - cue.pearson) / (1 - limits.pearson), words)
+            ratio = abs(math.log(max(cue.amplitude, 1e-3))) / math.log(limits.amplitude)
+            words = f"{name} moves {cue.amplitude:.1f} times as much as in the source"
+            checks[f"{name} amplitude"] = (ratio, words)
+        if limits.distance is not None and not math.isnan(cue.distance):
+            words = f"{name} differs by {cue.distance:.2f} {_unit(name)}"
+            checks[f"{name} place"] = (cue.distance / limits.distance, words)
+    return checks
+
+
+def _blinks(blinks: BlinkScore) -> Checks:
+    if not blinks.judged:
+        return {}
+    words = (
+        f"blinks do not match: {len(blinks.source)} in the source, {len(blinks.edited)} in the "
+        f"edit, F1 {blinks.f1:.2f}"
+    )
+    return {"blinks": ((1 - blinks.f1) / (1 - thresholds.BLINK_F1), words)}
+
+
+def _gestures(gestures: dict[str, GestureScore]) -> Checks:
+    return {
+        name: (
+            gesture.distance / thresholds.BODY_DISTANCE[name],
+            f"{name.replace('_', ' ')} {gesture.distance:.2f} shoulder widths away",
+        )
+        for name, gesture in gestures.items()
+        if gesture.judged and name in thresholds.BODY_DISTANCE
+    }
+
+
+def _unlike(name: str, cue: CueScore) -> str:
+    words = f"{name} does not follow the source (r = {cue.pearson:.2f})"
+    if cue.confidence >= thresholds.OFFSET_CONFIDENCE and abs(cue.lag) > thresholds.OFFSET:
+        side = "lags" if cue.lag > 0 else "leads"
+        words += f" and {side} by {_frames(abs(cue.lag))}"
+    return words
+
+
+def _praise(cues: dict[str, CueScore]) -> str:
+    judged = [name for name, cue in cues.items() if cue.judged]
+    worst = min(judged, key=lambda name: cues[name].pearson)
+    return f"{len(judged)} cues agree, the weakest is {worst} (r = {cues[worst].pearson:.2f})"
+
+
+def _unit(name: str) -> str:
+    return "radians" if name in ("yaw", "pitch", "roll") else "eye distances"
+
+
+def _frames(count: float) -> str:
+    return f"{count:.1f} frame" + ("" if round(count, 1) == 1 else "s")
