@@ -1,0 +1,86 @@
+"""The command line: `synclora COMMAND`. Each command is imported when it is asked for.
+
+Exit status 0 is done, 1 a failure told in one line, 2 a command line that makes no sense.
+"""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any, NoReturn, cast
+
+import typer
+import typer.core
+
+from synclora_lite.cli._errors import guarded, quiet_libraries, stop_on_terminate
+
+# Command: (module of this package, line of help). The module holds a function of the command's
+# name, or a Typer `app` for a group of commands.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
+    "score": ("score", "Measure how well an edited clip keeps time with its source."),
+}
+
+
+class Commands(typer.core.TyperGroup):
+    """The commands of the table above, listed without importing any of them."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("Any", dict.fromkeys(COMMANDS))  # names, for "Did you mean ...?"
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"synclora_lite.cli.{COMMANDS[cmd_name][0]}")
+        group = getattr(module, "app", None)
+        if isinstance(group, typer.Typer) and not hasattr(module, cmd_name):
+            group.info.name = cmd_name
+            return typer.main.get_command(group)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands for `synclora --help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def synclora(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    """Edit portrait videos in sync with their source, and learn how that works."""
+    if version:
+        from synclora_lite import __version__
+
+        typer.echo(f"synclora-lite {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line in this process and return its exit status."""
+    command = typer.main.get_command(app)
+    return guarded(lambda: command.main(arguments, prog_name="synclora", standalone_mode=False))
+
+
+def main() -> NoReturn:
+    """Run the command line of this process; the entry point of the `synclora` script."""
+    quiet_libraries()
+    stop_on_terminate()
+    sys.exit(run(sys.argv[1:]))

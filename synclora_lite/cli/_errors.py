@@ -1,0 +1,91 @@
+"""The border of the program: whatever goes wrong inside leaves as one line and a status."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import typer
+
+from synclora_lite.errors import SyncLoraError
+
+DONE, FAILED = 0, 1
+_INTERRUPTED = 130  # what typer makes of Ctrl-C
+TRACEBACK = "SYNCLORA_TRACEBACK"  # set it to see where an unexpected error came from
+
+
+class Stopped(BaseException):
+    """The process was asked to end; raised so that temporary files are removed."""
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command and return its exit status: 0, 1 with one line on stderr, or 2 for misuse."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        _drop_output()
+        return FAILED
+    except (KeyboardInterrupt, Stopped, typer.Abort):
+        return fail("interrupted")
+    except Exception as error:  # the last place to tell it in one line
+        if os.environ.get(TRACEBACK):
+            raise
+        return fail(describe(error))
+    if status == _INTERRUPTED:
+        return fail("interrupted")
+    return status if isinstance(status, int) else DONE
+
+
+def fail(message: str) -> int:
+    """Print `Error: message` as one line on stderr and return the status of a failure."""
+    words = " ".join(message.split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in words)
+    typer.echo(f"Error: {line}", err=True)
+    return FAILED
+
+
+def describe(error: Exception) -> str:
+    """Say in words what an exception means for the reader."""
+    if isinstance(error, SyncLoraError):
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "out of memory; use a shorter or smaller clip, or a smaller batch"
+    if isinstance(error, OSError):
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror or error}{where}"
+    if isinstance(error, ImportError):
+        return f"a package is missing ({error}); run the set-up again"
+    return (
+        f"unexpected {type(error).__name__}: {error}; this is a fault of the program, please "
+        f"report it with what {TRACEBACK}=1 prints"
+    )
+
+
+def quiet_libraries() -> None:
+    """Keep the chatter of libraries off stderr, where our one line must stand alone."""
+    os.environ.setdefault("GLOG_minloglevel", "3")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def stop_on_terminate() -> None:
+    """Turn a polite request to end (SIGTERM) into an exception, so that nothing is left behind."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _drop_output() -> None:
+    """Send what is left in stdout nowhere: its reader, such as `head`, has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
