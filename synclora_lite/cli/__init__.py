@@ -59,24 +59,30 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def synclora(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
-    ] = False,
-) -> None:
-    """Edit portrait videos in sync with their source, and learn how that works."""
-    if version:
+def _print_version(asked: bool) -> None:
+    if asked:
         from synclora_lite import __version__
 
         typer.echo(f"synclora-lite {__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def synclora(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Edit portrait videos in sync with their source, and learn how that works."""
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit status."""
     command = typer.main.get_command(app)
-    return guarded(lambda: command.main(arguments, prog_name="synclora", standalone_mode=False))
+    return guarded(lambda: command.main(arguments, prog_name="synclora"))
 
 
 def main() -> NoReturn:

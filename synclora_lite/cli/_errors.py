@@ -6,7 +6,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 import typer
 
@@ -21,26 +20,32 @@ class Stopped(BaseException):
     """The process was asked to end; raised so that temporary files are removed."""
 
 
-def guarded(command: Callable[[], Any]) -> int:
-    """Run a command and return its exit status: 0, 1 with one line on stderr, or 2 for misuse."""
+def guarded(command: Callable[[], object]) -> int:
+    """Run a typer command and return its exit status: 0, 1 with one line on stderr, 2 misuse."""
     try:
-        status = command()
-        sys.stdout.flush()
-    except typer.TyperException as error:
-        error.show()
-        return error.exit_code
-    except BrokenPipeError:
-        _drop_output()
-        return FAILED
-    except (KeyboardInterrupt, Stopped, typer.Abort):
+        command()
+    except SystemExit as ended:  # how typer ends, whether well or with a usage error
+        status = ended.code if isinstance(ended.code, int) else DONE
+        return fail("interrupted") if status == _INTERRUPTED else _flush(status)
+    except (KeyboardInterrupt, Stopped):
         return fail("interrupted")
     except Exception as error:  # the last place to tell it in one line
         if os.environ.get(TRACEBACK):
             raise
         return fail(describe(error))
-    if status == _INTERRUPTED:
-        return fail("interrupted")
-    return status if isinstance(status, int) else DONE
+    return _flush(DONE)
+
+
+def _flush(status: int) -> int:
+    """Send out what was printed, and return `status` unless that fails."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        return fail(f"the output cannot be written ({error.strerror})")
+    return status
 
 
 def fail(message: str) -> int:
@@ -84,8 +89,3 @@ def stop_on_terminate() -> None:
         raise Stopped
 
     signal.signal(signal.SIGTERM, stop)
-
-
-def _drop_output() -> None:
-    """Send what is left in stdout nowhere: its reader, such as `head`, has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
