@@ -1,0 +1,100 @@
+"""All figures of one edited clip: `judge(source, truth, output)`."""
+
+import math
+
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.errors import EditError
+from synclora_lite.evaluation.identity import identity
+from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
+from synclora_lite.landmarks import Track, track
+from synclora_lite.sync import CUES, SyncReport, score_tracks
+
+Video = UInt8[np.ndarray, "_ _ _ 3"]
+
+
+def judge(
+    source: Video, truth: Video, output: Video, *, cache: bool = True
+) -> dict[str, float | None]:
+    """Measure an edit against the source it must follow and the truth it should be.
+
+    Args:
+        source: The clip that was edited.
+        truth: The same motion rendered with the edit: the right answer.
+        output: What a method made of the source and of frame 0 of the truth.
+        cache: Keep the landmarks of source and truth, and look for them there first.
+
+    Returns:
+        Names and figures, None where there is nothing to measure. Against the truth: psnr (dB),
+        ssim, edit_kept, identity, flicker. Against the source: sync (the mean of the Pearson
+        correlations of all cues that move in the source; a cue that cannot be read in the output
+        counts 0), pearson.CUE and lag.CUE of each of these cues, offset (frames by which the clip
+        is late as a whole) and offset_confidence, blink_f1, misfit (above 1 the pair would be
+        rejected) and accepted (0 or 1). Of the output alone: face_found, share of the frames.
+
+    Raises:
+        EditError: The three clips differ in size, or have a single frame.
+
+    """
+    _check(source, truth, output)
+    tracks = [track(clip, cache=cache) for clip in (source, truth)]
+    tracks.append(track(output, cache=False))
+    figures = {
+        "psnr": psnr(truth, output),
+        "ssim": ssim(truth, output),
+        "edit_kept": edit_kept(source, truth, output),
+        "identity": identity(truth, output, (tracks[1], tracks[2])),
+        "flicker": flicker(truth, output),
+        "face_found": tracks[2].coverage,
+        **synchronization(tracks[0], tracks[2]),
+    }
+    return {name: _known(value) for name, value in figures.items()}
+
+
+def synchronization(source: Track, output: Track) -> dict[str, float]:
+    """Return the part of `judge` that compares the output with its source."""
+    report = score_tracks(source, output)
+    moving = _moving(source)
+    pearson = {name: _or_zero(report.cues[name].pearson) for name in moving}
+    blinks = report.blinks
+    return {
+        "sync": float(np.mean(list(pearson.values()))) if moving else math.nan,
+        "blink_f1": blinks.f1 if blinks.judged else math.nan,
+        "offset": report.offset.offset if _judged(report) else math.nan,
+        "offset_confidence": report.offset.confidence if _judged(report) else math.nan,
+        "misfit": report.misfit,
+        "accepted": float(report.accepted),
+        **{f"pearson.{name}": value for name, value in pearson.items()},
+        **{f"lag.{name}": report.cues[name].lag for name in moving},
+    }
+
+
+def _moving(source: Track) -> list[str]:
+    """Name the cues that the source moves enough to be judged by."""
+    itself = score_tracks(source, source)
+    return [name for name in CUES if itself.cues[name].judged]
+
+
+def _judged(report: SyncReport) -> bool:
+    return any(cue.judged for cue in report.cues.values())
+
+
+def _or_zero(value: float) -> float:
+    return 0.0 if math.isnan(value) else value
+
+
+def _known(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None
+
+
+def _check(source: Video, truth: Video, output: Video) -> None:
+    sizes = {source.shape, truth.shape, output.shape}
+    if len(sizes) > 1:
+        raise EditError(
+            f"clips of shapes {source.shape}, {truth.shape} and {output.shape}",
+            "source, truth and output of one shape",
+            "trim or resize the output to the source",
+        )
+    if len(source) < 2:
+        raise EditError("a clip of one frame", "at least two", "frame 0 is given, not judged")
