@@ -15,7 +15,7 @@ from safetensors.numpy import save as to_safetensors
 from synclora_lite.files import write_atomic
 from synclora_lite.landmarks.types import Track
 
-FORMAT = "2"  # part of the name: raise it when tracking itself changes
+FORMAT = "3"  # part of the name: raise it when tracking itself changes
 
 
 def cache_dir() -> Path:
@@ -37,7 +37,7 @@ def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) ->
 
 def save_track(track: Track) -> bytes:
     """Return the track as the content of a safetensors file."""
-    tensors = {"face": track.face, "pose": track.pose, "found": track.found}
+    tensors = {"face": track.face, "pose": track.pose, "found": track.found, "change": track.change}
     if track.blendshapes is not None:
         tensors["blendshapes"] = track.blendshapes
     height, width = track.size
@@ -68,5 +68,6 @@ def load(path: Path) -> Track | None:
         tensors["found"],
         notes["backend"],
         size,
+        tensors["change"],
         tensors.get("blendshapes"),
     )

@@ -1,6 +1,6 @@
 """MediaPipe's first generation: Face Mesh with irises, and Pose; the models are in its wheel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,10 @@ with quiet.native_silence():
     from mediapipe.python.solutions.face_mesh import FaceMesh
     from mediapipe.python.solutions.pose import Pose
 
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
 CONFIDENCE = 0.5
+POSE_STEP = 2
 
 
 class SolutionsBackend:
@@ -30,7 +33,7 @@ class SolutionsBackend:
         """Name and version."""
         return f"solutions-{mediapipe_version()}"
 
-    def find(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> RawLandmarks:
+    def find(self, frames: Frames) -> RawLandmarks:
         """Find the face and the body of every frame."""
         with quiet.native_silence():
             forward = _face_pass(frames)
@@ -38,7 +41,7 @@ class SolutionsBackend:
             return RawLandmarks(_mean_of_found(forward, backward), _pose_pass(frames), None)
 
 
-def _face_pass(frames: Iterable[Any]) -> Float[np.ndarray, "frames 478 3"]:
+def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
     with FaceMesh(
         max_num_faces=1,
         refine_landmarks=True,
@@ -50,10 +53,27 @@ def _face_pass(frames: Iterable[Any]) -> Float[np.ndarray, "frames 478 3"]:
     return np.stack([_points(face[0].landmark if face else None) for face in faces])
 
 
-def _pose_pass(frames: Iterable[Any]) -> Float[np.ndarray, "frames 33 4"]:
+def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
+    """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
     with Pose(model_complexity=1, smooth_landmarks=False) as pose:
-        bodies = [pose.process(np.ascontiguousarray(frame)).pose_landmarks for frame in frames]
-    return np.stack([_pose_points(body.landmark if body else None) for body in bodies])
+        bodies = [
+            pose.process(np.ascontiguousarray(frame)).pose_landmarks
+            for frame in frames[::POSE_STEP]
+        ]
+    points = [_pose_points(body.landmark if body else None) for body in bodies]
+    return fill_between(np.stack(points), len(frames), POSE_STEP)
+
+
+def fill_between(
+    known: Float[np.ndarray, "known points values"], frames: int, step: int
+) -> Float[np.ndarray, "frames points values"]:
+    """Interpolate linearly what is known of every `step`-th frame; the last one is held."""
+    place = np.minimum(np.arange(frames) / step, len(known) - 1)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(known) - 1)
+    share = (place - before)[:, None, None].astype(np.float32)
+    between = known[before] * (1 - share) + known[after] * share
+    return np.where(share > 0, between, known[before])
 
 
 def _points(landmarks: Sequence[Any] | None) -> Float[np.ndarray, "478 3"]:

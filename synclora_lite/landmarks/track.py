@@ -4,11 +4,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from synclora_lite.errors import LandmarkError
 from synclora_lite.landmarks import cache as landmark_cache
-from synclora_lite.landmarks.backend import Backend, RawLandmarks, choose_backend
+from synclora_lite.landmarks.backend import Backend, choose_backend
 from synclora_lite.landmarks.types import Track
 
 SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256 in a body
@@ -74,13 +74,20 @@ def _checked(frames: np.ndarray) -> np.ndarray:
 
 
 def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
-    return in_pixels(finder.find(enlarge(frames)), frames.shape[1:3], finder.name)
-
-
-def in_pixels(raw: RawLandmarks, size: tuple[int, ...], name: str) -> Track:
-    """Turn landmarks in parts of the frame into a `Track` in pixels."""
-    height, width = size
+    raw = finder.find(enlarge(frames))
+    height, width = frames.shape[1:3]
     scale = np.array([width, height, width], np.float32)
     pose = np.concatenate([raw.pose[..., :3] * scale, raw.pose[..., 3:]], axis=-1)
     found = ~np.isnan(raw.face[:, 0, 0])
-    return Track(raw.face * scale, pose, found, name, (height, width), raw.blendshapes)
+    return Track(
+        raw.face * scale, pose, found, finder.name, (height, width), change(frames), raw.blendshapes
+    )
+
+
+def change(frames: UInt8[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:
+    """Mean absolute difference of each frame to the one before, see `Track.change`."""
+    height = max(1, round(64 * frames.shape[1] / frames.shape[2]))
+    small = [cv2.resize(frame, (64, height), interpolation=cv2.INTER_AREA) for frame in frames]
+    grey = np.stack(small).astype(np.float32).mean(-1) / 255
+    steps = np.abs(np.diff(grey, axis=0)).mean((1, 2))
+    return np.concatenate([[0.0], steps]).astype(np.float32)

@@ -22,6 +22,8 @@ class Track:
         found: Whether a frame shows a face.
         backend: Name and version of what found them, e.g. "solutions-0.10.21".
         size: Height and width of the frames.
+        change: Mean absolute difference of each frame to the one before, in grey levels of 0..1
+            at a width of 64 pixels; 0 for the first.
         blendshapes: Expression scores in 0..1 (NaN where absent), or None (`solutions` has none).
 
     """
@@ -31,6 +33,7 @@ class Track:
     found: Bool[np.ndarray, " frames"]
     backend: str
     size: tuple[int, int]
+    change: Float[np.ndarray, " frames"]
     blendshapes: Float[np.ndarray, "frames 52"] | None = None
 
     def __len__(self) -> int:
@@ -46,6 +49,7 @@ class Track:
             self.found[window],
             self.backend,
             self.size,
+            self.change[window],
             shapes,
         )
 
