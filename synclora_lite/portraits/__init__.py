@@ -9,7 +9,7 @@ from synclora_lite.portraits.edits import (
 )
 from synclora_lite.portraits.identity import Identity, sample_identity
 from synclora_lite.portraits.motion import CHANNELS, Motion, sample_motion
-from synclora_lite.portraits.render import render_batch, render_clip
+from synclora_lite.portraits.render import feature_mask, render_batch, render_clip
 
 __all__ = [
     "CHANNELS",
@@ -19,6 +19,7 @@ __all__ = [
     "Motion",
     "edit_case",
     "edit_identity",
+    "feature_mask",
     "held_out",
     "render_batch",
     "render_clip",

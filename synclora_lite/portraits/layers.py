@@ -134,7 +134,7 @@ def mouth(s: Scene) -> None:
     w, m = s.who, s.motion
     smile = (w["smile"] + m["smile"]).clamp(-0.2, 1.0)
     half = w["mouth_size"] * (1 + 0.22 * m["mouth_width"] + 0.22 * smile - 0.12 * m["mouth_open"])
-    opening = 0.20 * m["mouth_open"] * (1 - 0.25 * smile)
+    opening = 0.24 * m["mouth_open"] * (1 - 0.25 * smile)
     t = s.x / half
     bow = (1 - t * t).clamp_min(-0.6)
     y = s.y - 0.53 - 0.11 * smile * bow + 0.05 * smile
@@ -170,7 +170,7 @@ def eyes(s: Scene) -> None:
     bow = (1 - (x / half) ** 2).clamp_min(-0.5)
     squint = (1 - 0.12 * (w["smile"] + m["smile"])).clamp(0.7, 1)
     low = 0.42 * half * bow * squint
-    wide = (0.62 + 0.05 * m["brow"] - 0.10 * m["gaze_y"]) * half * squint
+    wide = (0.62 + 0.05 * m["brow"] - 0.20 * m["gaze_y"]) * half * squint
     lid = -wide * (1 - blink) * bow + 0.9 * low * blink
     socket = ellipse(x, y + 0.01, half * 1.25, half * 0.95)
     s.paint(0.22 * coverage(socket, 0.12), _tint(w["skin"], -0.5))
@@ -179,7 +179,7 @@ def eyes(s: Scene) -> None:
     s.paint(shadow * w["makeup"], w["makeup_color"])
     opening = strip(lid - y, y - low, s.pixel)
     s.paint(opening, torch.full_like(w["skin"], 0.97))
-    gaze_x, gaze_y = x - mirror * m["gaze_x"] * half * 0.38, y - m["gaze_y"] * half * 0.22 + 0.1 * half
+    gaze_x, gaze_y = x - mirror * m["gaze_x"] * half * 0.38, y - m["gaze_y"] * half * 0.30 + 0.1 * half
     s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.47), s.pixel), _tint(w["iris"], -0.25))
     s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.38), s.pixel), w["iris"])
     s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.20), s.pixel), torch.full_like(w["skin"], 0.05))

@@ -85,7 +85,7 @@ def sample_motion(generator: torch.Generator, frames: int = 17, fps: float = 12.
     mouth = _speech(seconds, g) * (0.55 + 0.45 * torch.rand((), generator=g))
     values = {
         "yaw": 0.27 * torch.tanh(_smooth_noise(seconds, 0.9, g)),
-        "pitch": 0.18 * torch.tanh(_smooth_noise(seconds, 1.1, g)),
+        "pitch": 0.21 * torch.tanh(_smooth_noise(seconds, 1.1, g)),
         "roll": 0.14 * torch.tanh(_smooth_noise(seconds, 0.8, g)),
         "x": 0.06 * torch.tanh(_smooth_noise(seconds, 0.6, g)),
         "y": 0.04 * torch.tanh(_smooth_noise(seconds, 0.6, g)),

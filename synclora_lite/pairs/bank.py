@@ -1,0 +1,57 @@
+"""Rendered training pairs in bulk: shards of frames that the trainings read from disk.
+
+Pair `k` is drawn from seed `k` alone, so any shard can be rebuilt by itself, in any order, on
+any number of processes, and a build that was stopped goes on with the shards that are missing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from joblib import Parallel, delayed
+from jaxtyping import UInt8
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from synclora_lite.files import atomic_path
+from synclora_lite.portraits import EDIT_KINDS, EditCase, edit_case, render_batch
+
+SHARD = 64  # pairs per file
+
+
+def training_case(k: int, frames: int = 17) -> EditCase:
+    """Return training pair `k`; the kinds of edit take turns."""
+    return edit_case(k, EDIT_KINDS[k % len(EDIT_KINDS)], frames)
+
+
+def _render_shard(path: Path, first: int, frames: int, size: int) -> None:
+    torch.set_num_threads(1)
+    cases = [training_case(k, frames) for k in range(first, first + SHARD)]
+    people = [person for case in cases for person in (case.source, case.edited)]
+    motions = [case.motion for case in cases for _ in range(2)]
+    video = render_batch(people, motions, size).unflatten(0, (SHARD, 2)).contiguous()
+    with atomic_path(path) as partial:
+        save_file({"frames": video}, partial)
+
+
+def build_bank(
+    folder: Path, pairs: int, *, frames: int = 17, size: int = 128, jobs: int = 2
+) -> list[Path]:
+    """Render the first `pairs` training pairs into shards, skipping those already there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"pairs-{first:06d}.safetensors" for first in range(0, pairs, SHARD)]
+    todo = [(path, first) for path, first in zip(paths, range(0, pairs, SHARD)) if not path.exists()]
+    work = (delayed(_render_shard)(path, first, frames, size) for path, first in todo)
+    done = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
+    for _ in tqdm(done, total=len(todo), desc="rendering pairs", unit="shard"):
+        pass
+    return paths
+
+
+def read_shard(path: Path) -> UInt8[Tensor, "pairs 2 frames height width 3"]:
+    """Read one shard, mapped from disk."""
+    with safe_open(path, framework="pt") as shard:
+        return shard.get_tensor("frames")
