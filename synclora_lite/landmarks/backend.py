@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -22,6 +22,7 @@ class RawLandmarks:
     blendshapes: Float[np.ndarray, "frames 52"] | None
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Something that finds landmarks in a clip, always the same ones in the same frames."""
 
