@@ -1,6 +1,28 @@
 """Evaluation: figures for one edit, intervals for many, the exam, and the picture of both."""
 
+from synclora_lite.evaluation.exam import Exam, record_exam, render_case, run_exam
+from synclora_lite.evaluation.intervals import Interval, bootstrap, difference, summarize
 from synclora_lite.evaluation.judging import judge, synchronization
 from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
+from synclora_lite.evaluation.pareto import exam_table, pareto_front, plot_pareto, read_exams
 
-__all__ = ["edit_kept", "flicker", "judge", "psnr", "ssim", "synchronization"]
+__all__ = [
+    "Exam",
+    "Interval",
+    "bootstrap",
+    "difference",
+    "edit_kept",
+    "exam_table",
+    "flicker",
+    "judge",
+    "pareto_front",
+    "plot_pareto",
+    "psnr",
+    "read_exams",
+    "record_exam",
+    "render_case",
+    "run_exam",
+    "ssim",
+    "summarize",
+    "synchronization",
+]

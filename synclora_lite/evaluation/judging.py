@@ -9,7 +9,7 @@ from synclora_lite.errors import EditError
 from synclora_lite.evaluation.identity import identity
 from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
 from synclora_lite.landmarks import Track, track
-from synclora_lite.sync import CUES, SyncReport, score_tracks
+from synclora_lite.sync import CUES, SyncReport, score_tracks, thresholds
 
 Video = UInt8[np.ndarray, "_ _ _ 3"]
 
@@ -30,8 +30,9 @@ def judge(
         ssim, edit_kept, identity, flicker. Against the source: sync (the mean of the Pearson
         correlations of all cues that move in the source; a cue that cannot be read in the output
         counts 0), pearson.CUE and lag.CUE of each of these cues, offset (frames by which the clip
-        is late as a whole) and offset_confidence, blink_f1, misfit (above 1 the pair would be
-        rejected) and accepted (0 or 1). Of the output alone: face_found, share of the frames.
+        is late as a whole), offset_confidence and in_time (1 if that is no frame, else 0),
+        blink_f1, misfit (above 1 the pair would be rejected) and accepted (0 or 1). Of the output
+        alone: face_found, share of the frames.
 
     Raises:
         EditError: The three clips differ in size, or have a single frame.
@@ -57,12 +58,14 @@ def synchronization(source: Track, output: Track) -> dict[str, float]:
     report = score_tracks(source, output)
     moving = _moving(source)
     pearson = {name: _or_zero(report.cues[name].pearson) for name in moving}
-    blinks = report.blinks
+    blinks, offset, known = report.blinks, report.offset, _judged(report)
+    late = abs(offset.offset) * offset.confidence > thresholds.OFFSET
     return {
         "sync": float(np.mean(list(pearson.values()))) if moving else math.nan,
         "blink_f1": blinks.f1 if blinks.judged else math.nan,
-        "offset": report.offset.offset if _judged(report) else math.nan,
-        "offset_confidence": report.offset.confidence if _judged(report) else math.nan,
+        "offset": offset.offset if known else math.nan,
+        "offset_confidence": offset.confidence if known else math.nan,
+        "in_time": float(known and not late) if moving else math.nan,
         "misfit": report.misfit,
         "accepted": float(report.accepted),
         **{f"pearson.{name}": value for name, value in pearson.items()},

@@ -1,0 +1,163 @@
+"""The exam: edit held-out portraits, whose true edit is known, and judge every clip.
+
+Case k of seed s is the same for every method and every machine. Each judged clip is a line on
+disk, so an exam that was stopped goes on with the clip it was at.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from tqdm.auto import tqdm
+
+from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation.intervals import summarize
+from synclora_lite.evaluation.judging import judge
+from synclora_lite.files import append_jsonl, data_dir, read_jsonl, sha256, write_result
+from synclora_lite.pairs.building import alone
+from synclora_lite.portraits import EditCase, held_out, render_clip
+from synclora_lite.video import Clip
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
+Editor = Callable[[Clip, Image], Frames]
+
+REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
+WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What an exam consists of; two exams with equal settings have equal rows.
+
+    Attributes:
+        method: A method of `edit_video`, or one of REFERENCES.
+        seed: Of the cases.
+        size: Of the clips, in pixels.
+        frames: Of the clips.
+        options: Passed on to `edit_video`: model, steps, ...
+
+    """
+
+    method: str
+    seed: int = 0
+    size: int = 96
+    frames: int = 17
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Method, seed, and a hash of all settings and weights."""
+        settings = asdict(self) | {"weights": self.weights()}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+        return f"{self.method}-s{self.seed}-{digest.hexdigest()[:8]}"
+
+    def weights(self) -> dict[str, str]:
+        """Return the hashes of the files that the method loads."""
+        if self.method in WITHOUT_MODEL:
+            return {}
+        names = [self.options.get("model", "lite"), self.options.get("adapter", "lite-adapter")]
+        folders = [_model_folder(str(name)) for name in names]
+        files = [path for folder in folders for path in sorted(folder.rglob("*.safetensors"))]
+        return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
+
+
+def run_exam(
+    exam: Exam,
+    clips: int = 64,
+    *,
+    folder: str | Path = "runs/exam",
+    edit: Editor | None = None,
+    progress: bool = False,
+) -> list[dict[str, Any]]:
+    """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
+
+    Args:
+        exam: The settings.
+        clips: How many; more can be added later.
+        folder: The rows are kept in a folder of the exam's name below this one.
+        edit: What edits, instead of the method of that name.
+        progress: Show a progress bar.
+
+    Returns:
+        One row for each clip: clip, kind, and the figures of `judge`.
+
+    Raises:
+        ConfigError: There are no clips to judge.
+        PairError: The same exam is running in another process.
+
+    """
+    if clips < 1:
+        raise ConfigError(f"an exam of {clips} clips", "at least one")
+    place = Path(folder) / exam.name
+    path = place / "rows.jsonl"
+    with alone(place):
+        rows = read_jsonl(path)
+        todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
+        give = _outputs(exam, edit)
+        for k, case in tqdm(todo, desc=exam.method, disable=not progress):
+            source, truth = render_case(case, exam.size)
+            figures = judge(source.frames, truth, give(source, truth))
+            append_jsonl(path, {"clip": k, "kind": case.kind, **figures})
+    return read_jsonl(path)[:clips]
+
+
+def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
+    """Render the source clip of a case and the true edit, of which methods are given frame 0."""
+    source = render_clip(case.source, case.motion, size)
+    return Clip(source, case.motion.fps), render_clip(case.edited, case.motion, size)
+
+
+def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
+    """Write the summary to data/results/exam_METHOD.json, from where the book quotes it."""
+    command = f"synclora exam --method {exam.method} --clips {len(rows)} --seed {exam.seed}"
+    values = {"exam": asdict(exam), "weights": exam.weights(), **summarize(rows)}
+    return write_result(name or f"exam_{exam.method}", values, command=command, seed=exam.seed)
+
+
+def _outputs(exam: Exam, edit: Editor | None) -> Callable[[Clip, Frames], Frames]:
+    """Return what turns a source and the truth, of which methods see frame 0, into an output."""
+    if edit is None and exam.method == "truth":
+        return lambda source, truth: truth
+    if edit is None and exam.method == "ceiling":
+        return _through_vae(exam)
+    edit = edit or _editor(exam)
+    return lambda source, truth: edit(source, truth[0])
+
+
+def _editor(exam: Exam) -> Editor:
+    """Return the method, run as `synclora edit` runs it."""
+    from synclora_lite.editing import edit_video
+
+    def edit(source: Clip, first_frame: Image) -> Frames:
+        return edit_video(source, first_frame, method=exam.method, **exam.options).clip.frames
+
+    return edit
+
+
+def _through_vae(exam: Exam) -> Callable[[Clip, Frames], Frames]:
+    """Return what the autoencoder makes of a clip: no method that uses it can do better."""
+    import torch
+
+    from synclora_lite.i2v import decode, encode, load_model
+
+    model = load_model(exam.options.get("model", "lite"))
+
+    @torch.no_grad()
+    def passed(_source: Clip, truth: Frames) -> Frames:
+        video = torch.from_numpy(truth).permute(3, 0, 1, 2)[None] / 127.5 - 1
+        pixels = decode(model, encode(model, video.to(model.device)))[0]
+        whole = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return whole.permute(1, 2, 3, 0).cpu().numpy()
+
+    return passed
+
+
+def _model_folder(name: str) -> Path:
+    shipped = data_dir() / "models" / name
+    return shipped if shipped.is_dir() else Path(name)

@@ -1,0 +1,93 @@
+"""Means with bootstrap intervals, and summaries of many clips."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from synclora_lite.errors import ConfigError
+
+Row = Mapping[str, Any]
+LABELS = ("clip", "kind")  # what a row of the exam holds besides figures
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over clips and how sure it is.
+
+    Attributes:
+        mean: Of the clips that have a figure.
+        low: Lower end of the percentile bootstrap interval.
+        high: Upper end.
+        count: Clips that have a figure.
+
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(
+    values: Iterable[float | None], *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Interval:
+    """Return the mean and its percentile interval (Efron 1979), drawing clips with replacement.
+
+    Args:
+        values: One figure for each clip; None is left out.
+        level: Share of resampled means inside the interval.
+        resamples: How often to draw.
+        seed: Of the drawing.
+
+    Raises:
+        ConfigError: There is no value at all.
+
+    """
+    known = np.array([value for value in values if value is not None], dtype=np.float64)
+    if not len(known):
+        raise ConfigError("no figures to average", "at least one clip with a figure")
+    picks = np.random.default_rng(seed).integers(0, len(known), (resamples, len(known)))
+    means = known[picks].mean(1)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(known.mean()), float(low), float(high), len(known))
+
+
+def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Interval:
+    """Return the mean of `first` minus `second` on the clips both have, with its interval.
+
+    The clips are the same, so the interval is of paired differences: narrower than the two
+    intervals of the methods suggest.
+    """
+    others = {row["clip"]: row.get(metric) for row in second}
+    pairs = [(row.get(metric), others.get(row["clip"])) for row in first]
+    return bootstrap(a - b for a, b in pairs if a is not None and b is not None)
+
+
+def summarize(rows: Sequence[Row]) -> dict[str, Any]:
+    """Summarize the rows of an exam.
+
+    Returns:
+        clips, all (metric to mean, low, high, count) and kinds (kind of edit to the same).
+
+    """
+    kinds = sorted({row["kind"] for row in rows})
+    return {
+        "clips": len(rows),
+        "all": _metrics(rows),
+        "kinds": {kind: _metrics([row for row in rows if row["kind"] == kind]) for kind in kinds},
+    }
+
+
+def _metrics(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+    names = dict.fromkeys(name for row in rows for name in row if name not in LABELS)
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return {
+        name: {key: round(value, 6) for key, value in asdict(bootstrap(values)).items()}
+        for name, values in columns.items()
+        if any(value is not None for value in values)
+    }

@@ -1,0 +1,107 @@
+"""The headline picture: synchronization against edit kept, every method one point."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from synclora_lite.evaluation.exam import REFERENCES
+from synclora_lite.evaluation.intervals import Interval
+from synclora_lite.files import data_dir, read_json
+from synclora_lite.viz import PALETTE, Picture, figure, style
+
+Summary = Mapping[str, Any]  # as `summarize` makes it
+HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity", "flicker")
+MARKERS = "os^Dvp*XPh<>"
+COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
+
+
+def read_exams() -> dict[str, Summary]:
+    """Read all exams under data/results: method to summary."""
+    paths = sorted((data_dir() / "results").glob("exam_*.json"))
+    values = [read_json(path)["values"] for path in paths]
+    return {value["exam"]["method"]: value for value in values}
+
+
+def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Name the points that no other beats in both directions, from left to right."""
+    front = [
+        name
+        for name, (x, y) in points.items()
+        if not any(a >= x and b >= y and (a, b) != (x, y) for a, b in points.values())
+    ]
+    return sorted(front, key=lambda name: points[name])
+
+
+def exam_table(
+    exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE, kind: str | None = None
+) -> pd.DataFrame:
+    """Return methods by metrics, "mean [low, high]" in each cell, for one kind of edit or all."""
+    parts = {
+        method: exam["all"] if kind is None else exam["kinds"].get(kind, {})
+        for method, exam in exams.items()
+    }
+    cells = {
+        method: {name: str(Interval(**part[name])) if name in part else "" for name in metrics}
+        for method, part in parts.items()
+    }
+    return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics))
+
+
+def plot_pareto(
+    exams: Mapping[str, Summary],
+    x: str = "edit_kept",
+    y: str = "sync",
+    *,
+    labels: tuple[str, str] = ("edit kept", "synchronization (mean Pearson of the cues)"),
+) -> Picture:
+    """Draw each method at its means, with its intervals, and the front of those never beaten.
+
+    The references (the truth, and the truth through the autoencoder) are hollow and take no part
+    in the front.
+    """
+    points = {
+        method: (Interval(**exam["all"][x]), Interval(**exam["all"][y]))
+        for method, exam in exams.items()
+    }
+    means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}
+    front = pareto_front(means)
+    with style():
+        canvas = figure(6.4, 4.4)
+        panel = canvas.subplots()
+        steps = [means[name] for name in front]
+        panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
+        for number, (method, (a, b)) in enumerate(points.items()):
+            _draw(panel, method, a, b, number)
+        panel.set_xlabel(labels[0])
+        panel.set_ylabel(labels[1])
+        return Picture.from_figure(canvas, _words(means, front, labels))
+
+
+def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> None:
+    colour = PALETTE[COLOURS[number % len(COLOURS)]]
+    panel.errorbar(
+        x.mean,
+        y.mean,
+        xerr=[[max(0.0, x.mean - x.low)], [max(0.0, x.high - x.mean)]],
+        yerr=[[max(0.0, y.mean - y.low)], [max(0.0, y.high - y.mean)]],
+        color=colour,
+        marker=MARKERS[number % len(MARKERS)],
+        markersize=8,
+        markerfacecolor="white" if method in REFERENCES else colour,
+        elinewidth=1,
+        label=method,
+    )
+    panel.annotate(
+        method, (x.mean, y.mean), xytext=(7, 6), textcoords="offset points", color=PALETTE["ink"]
+    )
+
+
+def _words(
+    means: Mapping[str, tuple[float, float]], front: Sequence[str], labels: tuple[str, str]
+) -> str:
+    places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
+    return (
+        f"Scatter plot of {labels[1]} against {labels[0]}, one point for each method: {places}. "
+        f"Not beaten in both: {', '.join(front)}."
+    )

@@ -1,0 +1,37 @@
+"""Training pairs: built, scored, filtered, realigned, and exchanged with other trainers.
+
+The builder that needs the image-to-video model is in `synclora_lite.pairs.generated`, because it
+takes seconds to import.
+"""
+
+from synclora_lite.pairs.adding import add_files
+from synclora_lite.pairs.builders import Corrupted, Exact
+from synclora_lite.pairs.building import Builder, Drawn, build
+from synclora_lite.pairs.exporting import export_pairs, import_pairs
+from synclora_lite.pairs.filtering import STAGES, Stage, failing, filter_pairs, funnel
+from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest, write_manifest
+from synclora_lite.pairs.planting import FAULTS
+from synclora_lite.pairs.scoring import score_pairs
+
+__all__ = [
+    "FAULTS",
+    "STAGES",
+    "Builder",
+    "Corrupted",
+    "Drawn",
+    "Exact",
+    "Media",
+    "Pair",
+    "Stage",
+    "add_files",
+    "build",
+    "export_pairs",
+    "failing",
+    "filter_pairs",
+    "funnel",
+    "import_pairs",
+    "locate",
+    "read_manifest",
+    "score_pairs",
+    "write_manifest",
+]

@@ -1,0 +1,211 @@
+"""Folders that trainers read, and back.
+
+`ltx`, the layout of LTX trainers and of the public data set `SagiPolaczek/sync-lora` (532 pairs,
+480x480, 81 frames, caption `3d1t`; its folder of targets is called media):
+```
+metadata.jsonl, metadata.csv    caption, media_path, reference_path, then our own columns
+media/ID.mp4                    the edited clip: what training shall make
+reference/ID.mp4                the source clip: the in-context reference
+```
+`diffusers`, the layout of finetrainers and of the `datasets` library's video folders:
+```
+metadata.jsonl                  file_name, reference_file_name, caption, then our own columns
+prompts.txt, videos.txt, reference_videos.txt    one line for each pair
+videos/ID.mp4, reference_videos/ID.mp4
+```
+Reading takes both, and any metadata file with one of the column names below.
+"""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from synclora_lite.errors import PairError
+from synclora_lite.files import atomic_path, sha256, write_atomic
+from synclora_lite.pairs.building import alone
+from synclora_lite.pairs.manifest import (
+    CAPTION,
+    Media,
+    Pair,
+    append_pair,
+    intact,
+    locate,
+    manifest_path,
+    read_manifest,
+)
+from synclora_lite.video import probe
+
+Layout = Literal["ltx", "diffusers"]
+COLUMNS: dict[Layout, tuple[str, str]] = {
+    "ltx": ("media_path", "reference_path"),
+    "diffusers": ("file_name", "reference_file_name"),
+}
+FOLDERS: dict[Layout, tuple[str, str]] = {
+    "ltx": ("media", "reference"),
+    "diffusers": ("videos", "reference_videos"),
+}
+TARGET_NAMES = ("media_path", "video", "file_name", "video_path", "target_video", "media")
+REFERENCE_NAMES = (
+    "reference_path",
+    "reference_video",
+    "ref_media_path",
+    "reference_file_name",
+    "reference_video_path",
+    "reference",
+)
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.json", "dataset.jsonl", "dataset.json",
+            "dataset.csv")  # fmt: skip
+
+
+def export_pairs(
+    folder: str | Path, pairs: Iterable[Pair], out: str | Path, layout: Layout = "ltx"
+) -> Path:
+    """Copy pairs into a layout that trainers read; the metadata come last, when all is there.
+
+    Raises:
+        PairError: The layout is unknown, or a clip is not the one that was built.
+
+    """
+    if layout not in COLUMNS:
+        raise PairError(f"the layout {layout!r}", " or ".join(COLUMNS))
+    out = Path(out)
+    rows = [_export(folder, pair, out, layout) for pair in pairs]
+    if layout == "ltx":
+        write_atomic(out / "metadata.csv", _csv(rows))
+    else:
+        target, reference = COLUMNS[layout]
+        columns = {"prompts": "caption", "videos": target, "reference_videos": reference}
+        for name, column in columns.items():
+            write_atomic(out / f"{name}.txt", "".join(f"{row[column]}\n" for row in rows))
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return write_atomic(out / "metadata.jsonl", "".join(lines))
+
+
+def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
+    """Copy the pairs of an exported or public data set into a folder of pairs.
+
+    Args:
+        folder: Made if need be; pairs that are there already are left alone.
+        data: A folder with one of the `METADATA` files.
+
+    Returns:
+        The pairs of the data set.
+
+    Raises:
+        PairError: There are no metadata, a row is broken, or a path leads out of the data set.
+        VideoError: A clip cannot be read.
+
+    """
+    folder, data = Path(folder), Path(data)
+    rows = read_metadata_rows(data)
+    with alone(folder):
+        existing = read_manifest(folder) if manifest_path(folder).is_file() else []
+        known = {pair.id: pair for pair in existing}
+        imported = []
+        for number, row in enumerate(rows):
+            pair = _import(folder, data, row, number)
+            if pair.id not in known:
+                append_pair(folder, pair)
+                known[pair.id] = pair
+            imported.append(known[pair.id])
+    return imported
+
+
+def read_metadata_rows(data: Path) -> list[dict[str, Any]]:
+    """Read the metadata file of a data set, whichever it has.
+
+    Raises:
+        PairError: There is none, or it cannot be understood.
+
+    """
+    path = next((data / name for name in METADATA if (data / name).is_file()), None)
+    if path is None:
+        raise PairError(f"no metadata in {data}", " or ".join(METADATA))
+    try:
+        text = path.read_text("utf-8")
+        rows = _parse(text, path.suffix)
+    except (ValueError, RecursionError, csv.Error) as error:
+        raise PairError(f"{path} cannot be understood ({error})", f"{path.suffix} text") from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise PairError(f"{path} is no table", "one row for each pair")
+    return rows
+
+
+def _parse(text: str, suffix: str) -> Any:
+    if suffix == ".csv":
+        return list(csv.DictReader(io.StringIO(text)))
+    if suffix == ".jsonl":
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
+    return json.loads(text)
+
+
+def _export(folder: str | Path, pair: Pair, out: Path, layout: Layout) -> dict[str, Any]:
+    if not intact(folder, pair):
+        raise PairError(
+            f"the clips of {pair.id} are missing or changed", "the clips that were built"
+        )
+    row: dict[str, Any] = {"caption": pair.caption}
+    names = zip(FOLDERS[layout], COLUMNS[layout], (pair.edited, pair.source), strict=True)
+    for name, column, media in names:
+        row[column] = f"{name}/{pair.id}.mp4"
+        _copy(locate(folder, media.path), out / row[column])
+    return row | {
+        "id": pair.id,
+        "kind": pair.kind,
+        "builder": pair.builder,
+        "seed": pair.seed,
+        "weight": pair.weight,
+        "verdict": pair.verdict,
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(rows[0]) if rows else ["caption"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def _import(folder: Path, data: Path, row: dict[str, Any], number: int) -> Pair:
+    target = locate(data / "metadata.jsonl", _column(row, TARGET_NAMES, number))
+    reference = locate(data / "metadata.jsonl", _column(row, REFERENCE_NAMES, number))
+    pair_id = str(row.get("id") or target.stem)
+    clips = {"source": reference, "edited": target}
+    info = probe(reference)
+    media = {name: Media(f"{name}/{pair_id}.mp4", sha256(path)) for name, path in clips.items()}
+    pair = Pair.from_row(
+        {
+            "id": pair_id,
+            "files": {name: vars(entry) for name, entry in media.items()},
+            "builder": str(row.get("builder") or "imported"),
+            "kind": str(row.get("kind") or "unknown"),
+            "seed": int(row["seed"]) if str(row.get("seed") or "").isdigit() else None,
+            "parameters": {"imported": True},
+            "frames": info.frames,
+            "fps": info.fps,
+            "caption": str(row.get("caption") or CAPTION),
+            "verdict": None,
+            "weight": None,
+            "score": None,
+        }
+    )
+    for name, path in clips.items():
+        _copy(path, folder / media[name].path)
+    return pair
+
+
+def _column(row: dict[str, Any], names: tuple[str, ...], number: int) -> str:
+    for name in names:
+        if isinstance(row.get(name), str) and row[name]:
+            return row[name]
+    raise PairError(f"row {number + 1} has no {names[0]}", f"one of {', '.join(names)}")

@@ -1,0 +1,120 @@
+"""Keep the pairs that are synchronized, and count where the others were lost."""
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synclora_lite.errors import PairError
+from synclora_lite.pairs.manifest import Pair
+
+
+def _starts(*beginnings: str) -> Callable[[str], bool]:
+    return lambda check: check.startswith(beginnings)
+
+
+# The checks of a score by what they look at, in the order in which the funnel applies them. The
+# cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
+STAGES: dict[str, Callable[[str], bool]] = {
+    "face": _starts("readable", "face", "motion"),
+    "time": _starts("offset"),
+    "pose": _starts("yaw", "pitch", "roll", "x", "y"),
+    "mouth": _starts("mouth"),
+    "gaze": _starts("gaze"),
+    "blink": _starts("blink"),
+    "gesture": lambda check: "wrist" in check or "elbow" in check,
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the funnel.
+
+    Attributes:
+        name: "built", then a name of `STAGES`.
+        left: Pairs that are still there.
+        lost: Pairs lost in this step.
+
+    """
+
+    name: str
+    left: int
+    lost: int
+
+
+def filter_pairs(
+    pairs: Iterable[Pair],
+    *,
+    limit: float = 1.0,
+    min_weight: float = 0.0,
+    leave_out: Collection[str] = (),
+) -> list[Pair]:
+    """Return the pairs that pass.
+
+    Args:
+        pairs: With scores.
+        limit: Every measure, over its limit, must not exceed this: 1 is the verdict itself, less
+            is stricter, `math.inf` lets everything pass.
+        min_weight: Least training weight.
+        leave_out: Names of `STAGES` that are not looked at, for ablations.
+
+    Raises:
+        PairError: A pair has no score, or there is no stage of that name.
+
+    """
+    _check_stages(leave_out)
+    return [
+        pair
+        for pair in pairs
+        if not failing(pair, limit, leave_out) and (pair.weight or 0.0) >= min_weight
+    ]
+
+
+def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> list[str]:
+    """Name the stages whose checks this pair fails, in their order.
+
+    Raises:
+        PairError: The pair has no score.
+
+    """
+    checks = _checks(pair)
+    return [
+        stage
+        for stage, holds in STAGES.items()
+        if stage not in leave_out and any(checks[c] > limit for c in checks if holds(c))
+    ]
+
+
+def funnel(
+    pairs: Collection[Pair], *, limit: float = 1.0, leave_out: Collection[str] = ()
+) -> list[Stage]:
+    """Count what is left after each stage; a pair is lost at the first that it fails."""
+    _check_stages(leave_out)
+    first = [next(iter(failing(pair, limit, leave_out)), None) for pair in pairs]
+    steps, left = [Stage("built", len(first), 0)], len(first)
+    for name in STAGES:
+        if name not in leave_out:
+            lost = first.count(name)
+            left -= lost
+            steps.append(Stage(name, left, lost))
+    return steps
+
+
+def _checks(pair: Pair) -> dict[str, float]:
+    """Return the checks; what is too bad for a number is infinite."""
+    if pair.score is None:
+        raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
+    checks = pair.score.get("checks")
+    if not isinstance(checks, Mapping) or not all(map(_is_measure, checks.values())):
+        raise PairError(f"the score of {pair.id} is broken", "numbers by check", "score it again")
+    return {name: math.inf if value is None else value for name, value in checks.items()}
+
+
+def _is_measure(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _check_stages(names: Collection[str]) -> None:
+    wrong = [name for name in names if name not in STAGES]
+    if wrong:
+        raise PairError(f"the cue {wrong[0]!r}", ", ".join(STAGES))

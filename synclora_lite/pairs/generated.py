@@ -1,0 +1,105 @@
+"""The paper's way to make pairs: one image-to-video run over two panels side by side."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from synclora_lite.i2v import I2VModel, check_size, decode, denoise, encode, load_model
+from synclora_lite.pairs.building import Drawn
+from synclora_lite.portraits import Motion, edit_case, render_batch
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The paper's way: two panels side by side, animated in one run of the model, then split.
+
+    arXiv 2512.03013, data generation. The halves move alike because one model saw both, but not
+    always: these pairs need the filter.
+
+    Attributes:
+        model: "lite" or a folder, see `load_model`.
+        frames: Of each clip.
+        size: Of each panel, in pixels.
+        steps: Of the sampler.
+
+    """
+
+    name: ClassVar[str] = "generated"
+    model: str = "lite"
+    frames: int = 17
+    size: int = 96
+    steps: int = 20
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings and a fingerprint of the weights."""
+        return asdict(self) | {"weights": fingerprint(_loaded(self.model))}
+
+    def draw(self, seed: int, kind: str) -> Drawn:
+        """Render the first frame of a source and of its edit, and let the model animate both."""
+        model = _loaded(self.model)
+        case = edit_case(seed, kind, 1)
+        panels = render_batch([case.source, case.edited], [_first(case.motion)] * 2, self.size)
+        generator = torch.Generator().manual_seed(seed)
+        source, edited = animate_panels(
+            model,
+            panels[0, 0].numpy(),
+            panels[1, 0].numpy(),
+            frames=self.frames,
+            steps=self.steps,
+            generator=generator,
+        )
+        return Drawn(source, edited, model.frame_rate)
+
+
+@torch.no_grad()
+def animate_panels(
+    model: I2VModel,
+    source: Image,
+    edited: Image,
+    *,
+    frames: int,
+    steps: int,
+    generator: torch.Generator,
+) -> tuple[Frames, Frames]:
+    """Generate the two halves of a pair in one run, on latents twice as wide.
+
+    Raises:
+        ModelError: The model cannot make clips of this length or size.
+
+    """
+    check_size(model.vae, frames, *source.shape[:2])
+    wide = np.concatenate([source, edited], axis=1)
+    pixels = torch.from_numpy(wide).permute(2, 0, 1)[None, :, None].to(model.device)
+    first = encode(model, pixels.float() / 127.5 - 1).to(model.transformer.dtype)
+    latent_frames = (frames - 1) // model.temporal_ratio + 1
+    latents = denoise(model, first, latent_frames, steps=steps, generator=generator)
+    video = ((decode(model, latents)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    clip = video.permute(1, 2, 3, 0).cpu().numpy()  # (frames, height, 2 width, 3)
+    return clip[:, :, : source.shape[1]], clip[:, :, source.shape[1] :]
+
+
+def _first(motion: Motion) -> Motion:
+    return Motion(motion.values[:1], motion.fps)
+
+
+@cache
+def _loaded(name: str) -> I2VModel:
+    """Load a model once per process."""
+    return load_model(name)
+
+
+def fingerprint(model: I2VModel) -> str:
+    """Return twelve hexadecimal digits that tell these weights from others."""
+    digest = hashlib.sha256()
+    for part in (model.vae, model.transformer):
+        for tensor in part.state_dict().values():
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]

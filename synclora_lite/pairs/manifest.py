@@ -1,0 +1,218 @@
+"""The list of pairs: one JSON line each, with the files, where they came from and their score.
+
+```
+FOLDER/manifest.jsonl
+FOLDER/source/ID.mp4    the clip whose motion counts
+FOLDER/edited/ID.mp4    the same motion, edited
+```
+A manifest may come from a stranger: every field is checked, and no path leads out of its folder.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from synclora_lite.errors import PairError
+from synclora_lite.files import append_jsonl, sha256, write_atomic
+
+MANIFEST = "manifest.jsonl"
+CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
+VERDICTS = ("accept", "reject")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Media:
+    """A file of a pair.
+
+    Attributes:
+        path: Relative to the manifest's folder, with forward slashes.
+        sha256: Of its content.
+
+    """
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two clips with the same motion, and everything known about them.
+
+    Attributes:
+        id: Unique in the manifest; also the name of its files.
+        source: The reference clip.
+        edited: The target clip.
+        builder: What made it: exact, generated, corrupted, files, ...
+        kind: Kind of edit.
+        seed: From which everything random in it was drawn, or None.
+        parameters: What else the builder was told or chose.
+        frames: Number of frames of each clip.
+        fps: Frames a second.
+        caption: The constant caption that training uses.
+        verdict: "accept" or "reject", None before scoring.
+        weight: 0..1 for training, None before scoring.
+        score: Measures and reasons, see `scoring`.
+
+    """
+
+    id: str
+    source: Media
+    edited: Media
+    builder: str
+    kind: str
+    seed: int | None
+    parameters: dict[str, Any]
+    frames: int
+    fps: float
+    caption: str = CAPTION
+    verdict: str | None = None
+    weight: float | None = None
+    score: dict[str, Any] | None = field(default=None, repr=False)
+
+    def to_row(self) -> dict[str, Any]:
+        """Return what one line of the manifest holds."""
+        row = {name: getattr(self, name) for name in _FIELDS}
+        files = {"source": vars(self.source), "edited": vars(self.edited)}
+        return {"id": row.pop("id"), "files": files, **row}
+
+    @classmethod
+    def from_row(cls, row: Any) -> "Pair":
+        """Check a line of a manifest and make it a pair.
+
+        Raises:
+            PairError: A field is missing, of the wrong type, or makes no sense.
+
+        """
+        values = {name: _field(row, name, kinds) for name, kinds in _FIELDS.items()}
+        files = _field(row, "files", (dict,))
+        media = {name: _media(_field(files, name, (dict,))) for name in ("source", "edited")}
+        pair = cls(**media, **values)
+        _check(pair)
+        return pair
+
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "builder": (str,),
+    "kind": (str,),
+    "seed": (int, type(None)),
+    "parameters": (dict,),
+    "frames": (int,),
+    "fps": (int, float),
+    "caption": (str,),
+    "verdict": (str, type(None)),
+    "weight": (int, float, type(None)),
+    "score": (dict, type(None)),
+}
+
+
+def manifest_path(folder: str | Path) -> Path:
+    """Return the manifest of a folder; a path to a .jsonl file is taken as it is."""
+    path = Path(folder)
+    return path if path.suffix == ".jsonl" else path / MANIFEST
+
+
+def read_manifest(folder: str | Path) -> list[Pair]:
+    """Read all pairs of a folder (or of a manifest file); a line cut short by a crash is left out.
+
+    Raises:
+        PairError: There is no manifest, a line is broken, or an id occurs twice.
+
+    """
+    path = manifest_path(folder)
+    if not path.is_file():
+        raise PairError(f"no manifest at {path}", "a folder of pairs", "run `synclora pairs build`")
+    pairs = [_parse(path, number, line) for number, line in enumerate(_lines(path), start=1)]
+    seen: set[str] = set()
+    for pair in pairs:
+        if pair.id in seen:
+            raise PairError(f"{path} lists {pair.id} twice", "one line for each pair")
+        seen.add(pair.id)
+    return pairs
+
+
+def write_manifest(folder: str | Path, pairs: Iterable[Pair]) -> Path:
+    """Write all pairs at once, whole or not at all."""
+    lines = [json.dumps(pair.to_row(), ensure_ascii=False) + "\n" for pair in pairs]
+    return write_atomic(manifest_path(folder), "".join(lines))
+
+
+def append_pair(folder: str | Path, pair: Pair) -> None:
+    """Add one pair, on disk when this returns."""
+    append_jsonl(manifest_path(folder), pair.to_row())
+
+
+def locate(folder: str | Path, path: str) -> Path:
+    """Return where a file of a manifest lies, making sure that it is inside the folder.
+
+    Raises:
+        PairError: The path is absolute, climbs out by "..", or a link leads outside.
+
+    """
+    root = manifest_path(folder).parent
+    parts = PurePosixPath(path)
+    climbs = parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path
+    if not parts.parts or climbs or not (root / parts).resolve().is_relative_to(root.resolve()):
+        raise PairError(f"the path {path!r}", "a file inside the folder of the manifest")
+    return root / parts
+
+
+def intact(folder: str | Path, pair: Pair) -> bool:
+    """Whether both files are there with the content the manifest says."""
+    places = [(locate(folder, media.path), media.sha256) for media in (pair.source, pair.edited)]
+    return all(place.is_file() and sha256(place) == digest for place, digest in places)
+
+
+def _lines(path: Path) -> list[bytes]:
+    lines = path.read_bytes().split(b"\n")
+    return lines[:-1]  # what follows the last line break is nothing, or cut short
+
+
+def _parse(path: Path, number: int, line: bytes) -> Pair:
+    try:
+        return Pair.from_row(json.loads(line))
+    except PairError as error:
+        raise PairError(f"{path}, line {number}: {error.what}", error.expected) from error
+    except (ValueError, RecursionError) as error:
+        raise PairError(f"{path}, line {number} is not JSON", "JSON lines") from error
+
+
+def _field(row: Any, name: str, kinds: tuple[type, ...]) -> Any:
+    expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
+    if not isinstance(row, dict) or name not in row:
+        raise PairError(f"no {name}", f"a {name} ({expected})")
+    value = row[name]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise PairError(f"{name} is {_short(value)}", expected)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise PairError(f"{name} is {value}", "a finite number")
+    return value
+
+
+def _media(entry: dict[str, Any]) -> Media:
+    media = Media(_field(entry, "path", (str,)), _field(entry, "sha256", (str,)))
+    if not _HASH.fullmatch(media.sha256):
+        raise PairError(f"sha256 is {_short(media.sha256)}", "64 hexadecimal digits")
+    return media
+
+
+def _check(pair: Pair) -> None:
+    if not _ID.fullmatch(pair.id):
+        raise PairError(f"id is {_short(pair.id)}", "letters, digits, dots, dashes and underscores")
+    if not 1 <= pair.frames <= 10**6 or not 0 < pair.fps <= 1000:
+        raise PairError(f"{pair.frames} frames at {pair.fps} a second", "a clip of positive length")
+    if pair.verdict not in (None, *VERDICTS):
+        raise PairError(f"verdict is {_short(pair.verdict)}", "accept or reject")
+    if pair.weight is not None and not 0 <= pair.weight <= 1:
+        raise PairError(f"weight is {pair.weight}", "a number in 0..1")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
