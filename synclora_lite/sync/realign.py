@@ -1,0 +1,97 @@
+"""Save a pair that is off by a constant number of frames: shift, crop, score again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.errors import PairError
+from synclora_lite.landmarks import track
+from synclora_lite.sync.report import SyncReport
+from synclora_lite.sync.score import score_tracks
+from synclora_lite.sync.thresholds import OFFSET_CONFIDENCE
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
+
+@dataclass(frozen=True)
+class Realigned:
+    """A pair after it was shifted.
+
+    Attributes:
+        source: The part of the source that remains.
+        edited: The part of the edit that remains, of the same length.
+        shift: Frames by which the edit was late, 0 if it was left where it was.
+        before: The score as found.
+        after: The score of what remains.
+
+    """
+
+    source: Frames
+    edited: Frames
+    shift: int
+    before: SyncReport
+    after: SyncReport
+
+    @property
+    def saved(self) -> bool:
+        """Whether a rejected pair is now accepted."""
+        return self.after.accepted and not self.before.accepted
+
+
+def realign(
+    source: Frames,
+    edited: Frames,
+    *,
+    step: int = 8,
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> Realigned:
+    """Estimate a constant offset, take it out, and crop both clips to a legal length.
+
+    Args:
+        source: The source clip.
+        edited: The edit, late or early as a whole.
+        step: Temporal ratio of the video autoencoder: k * step + 1 frames remain.
+        backend: Landmark back end.
+        cache: Whether landmarks are kept and found again.
+        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
+
+    Raises:
+        PairError: Fewer than step + 1 frames would remain.
+
+    """
+    tracks = [track(clip, backend=backend, cache=cache, bundle=bundle) for clip in (source, edited)]
+    before = score_tracks(tracks[0], tracks[1])
+    sure = before.offset.confidence >= OFFSET_CONFIDENCE
+    shift = before.offset.frames if sure else 0
+    mine, theirs = overlap(len(source), len(edited), shift, step)
+    after = score_tracks(tracks[0][mine], tracks[1][theirs])
+    return Realigned(source[mine], edited[theirs], shift, before, after)
+
+
+def overlap(source: int, edited: int, shift: int, step: int) -> tuple[slice, slice]:
+    """Return which frames of the two clips show the same moments, cropped to a legal count.
+
+    Args:
+        source: Frames of the source.
+        edited: Frames of the edit.
+        shift: Frames by which the edit is late.
+        step: k * step + 1 frames remain.
+
+    Raises:
+        PairError: Fewer than step + 1 frames would remain.
+
+    """
+    first, second = max(-shift, 0), max(shift, 0)
+    common = min(source - first, edited - second)
+    if common < step + 1:
+        raise PairError(
+            f"{common} frames remain after a shift of {shift}",
+            f"{step + 1} or more ({step}k + 1)",
+            "make the pair with more frames",
+        )
+    count = (common - 1) // step * step + 1
+    return slice(first, first + count), slice(second, second + count)
