@@ -1,0 +1,81 @@
+"""Every page of the book, on a desk and on a phone, in light and in dark."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.book.visit import table_of_contents, visit
+
+PAGES = [f"{page}.html" for page in table_of_contents()]
+WIDTHS = {"desk": 1440, "phone": 390}
+SCHEMES = ("light", "dark")
+MOST_BYTES, MOST_LANDING_BYTES = 3_000_000, 1_000_000
+
+IMAGES_WITHOUT_ALT = """
+() => [...document.images]
+  .filter(image => !/[a-z]{3}/i.test(image.alt) || /\\.(png|svg|jpe?g|gif)$/i.test(image.alt))
+  .filter(image => image.getAttribute("role") !== "presentation")
+  .filter(image => !image.closest("a[aria-label], button, [aria-hidden=true]"))
+  .map(image => image.src.slice(0, 120))
+"""
+BROKEN_IMAGES = """
+async () => {
+  const images = [...document.images].filter(image => image.getClientRects().length);
+  images.forEach(image => image.loading = "eager");
+  await Promise.allSettled(images.map(image => image.decode()));
+  return images.filter(image => !image.naturalWidth).map(image => image.src.slice(0, 120));
+}
+"""
+VIDEOS_THAT_DO_NOT_PLAY = """
+async () => {
+  const failed = [];
+  for (const video of document.querySelectorAll("video")) {
+    video.muted = true;
+    video.pause();
+    const shown = new Promise(resolve => video.addEventListener("timeupdate", resolve));
+    const late = new Promise(resolve => setTimeout(resolve, 8000, "late"));
+    try {
+      video.currentTime = 0;
+      await video.play();
+      if (await Promise.race([shown, late]) === "late") throw new Error("stands still");
+      video.pause();
+    } catch (error) {
+      failed.push(`${(video.currentSrc || video.src).slice(0, 120)}: ${error.message}`);
+    }
+  }
+  return failed;
+}
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+@pytest.mark.parametrize("path", [*PAGES, "search.html", "genindex.html"])
+def test_a_page_opens_reads_and_fits(browser, site, path, width):
+    with visit(browser, site, path, width) as seen:
+        page = seen.page
+        assert page.evaluate(BROKEN_IMAGES) == []
+        assert page.evaluate(IMAGES_WITHOUT_ALT) == []
+        assert page.evaluate(VIDEOS_THAT_DO_NOT_PLAY) == []
+        assert _overflow(page) == 0
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert page.evaluate("document.documentElement.dataset.theme") == scheme
+            assert _barriers(page) == []
+        assert seen.complaints == []
+        assert seen.loaded_bytes < (MOST_LANDING_BYTES if path == PAGES[0] else MOST_BYTES)
+
+
+def _overflow(page: Page) -> int:
+    """Pixels by which a page is wider than the window."""
+    wide: int = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    return max(wide, 0)
+
+
+def _barriers(page: Page) -> list[str]:
+    """Serious and critical findings of axe: the rule and the first place."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{finding['id']}: {finding['nodes'][0]['html'][:200]} ({len(finding['nodes'])} places)"
+        for finding in found
+        if finding["impact"] in ("serious", "critical")
+    ]

@@ -1,0 +1,43 @@
+"""Every master runs from top to bottom in an empty folder, and starts as all of them do."""
+
+import json
+from contextlib import suppress
+
+import pytest
+
+from synclora_lite.errors import CourseError
+from synclora_lite.notebook import CHAPTERS, first_cell, notebook_name
+from tools.notebooks import MASTERS, execute, execute_all, masters
+
+
+@pytest.fixture(scope="module")
+def executed():
+    """Run all masters two at a time; a failure is told by the test of its own notebook."""
+    with suppress(CourseError):
+        execute_all(masters())
+
+
+def test_there_is_one_master_for_each_chapter():
+    assert [path.stem for path in masters()] == [notebook_name(chapter) for chapter in CHAPTERS]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_master_runs(executed, chapter):
+    result = execute(MASTERS / f"{notebook_name(chapter)}.ipynb")
+    cells = json.loads(result.output.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code" and cell["source"]]
+    assert all(cell["execution_count"] for cell in code)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_master_starts_with_the_shared_first_cell(chapter):
+    cells = json.loads((MASTERS / f"{notebook_name(chapter)}.ipynb").read_text())["cells"]
+    code = next(cell for cell in cells if cell["cell_type"] == "code")
+    assert "".join(code["source"]) == first_cell(chapter)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_master_is_kept_without_outputs(chapter):
+    cells = json.loads((MASTERS / f"{notebook_name(chapter)}.ipynb").read_text())["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)

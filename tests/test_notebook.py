@@ -1,0 +1,50 @@
+import random
+import subprocess
+import sys
+
+import mediapy
+import numpy as np
+import pytest
+import torch
+
+from synclora_lite.errors import CourseError
+from synclora_lite.notebook import CHAPTERS, INSTALL_URL, begin, first_cell
+
+
+def test_begin_prints_what_the_notebook_runs_on(capsys):
+    begin("03")
+    printed = capsys.readouterr().out
+    assert "03_sync_scores" in printed
+    assert f"torch {torch.__version__.split('+')[0]}" in printed
+    assert "GiB memory free" in printed
+
+
+def test_begin_makes_random_numbers_repeat():
+    draws = []
+    for _ in range(2):
+        begin("00", seed=5)
+        draws.append((random.random(), np.random.rand(), torch.rand(()).item()))  # noqa: NPY002
+    assert draws[0] == draws[1]
+
+
+def test_begin_lets_mediapy_write_videos():
+    begin("00")
+    video = mediapy.compress_video(np.zeros((3, 32, 32, 3), np.uint8), fps=12)
+    assert b"ftyp" in video[:32]
+
+
+def test_begin_knows_the_chapters_only():
+    with pytest.raises(CourseError, match="no chapter '3'; expected one of 00, 01"):
+        begin("3")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_first_cell_installs_only_where_the_package_is_missing(chapter):
+    lines = first_cell(chapter).splitlines()
+    assert lines.index("except ImportError:") < lines.index(f"    %pip install -q {INSTALL_URL}")
+    assert lines[-1] == f'begin("{chapter}")'
+
+
+def test_the_command_line_does_not_load_what_notebooks_need():
+    code = "import sys, synclora_lite.cli; assert 'synclora_lite.notebook' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
