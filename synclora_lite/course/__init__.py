@@ -1,0 +1,1 @@
+"""Course material from the master notebooks: student, solution and instructor versions."""

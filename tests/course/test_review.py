@@ -1,0 +1,68 @@
+"""Masters keep the book's form, and a student learns how far a notebook has come."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from synclora_lite.cli.course import app
+from synclora_lite.course.generate import as_text, solutions, student
+from synclora_lite.course.masters import exercises, master_paths, read_notebook
+from synclora_lite.course.review import progress, review
+from synclora_lite.errors import CourseError
+
+PATHS = {path.name[:2]: path for path in master_paths()}
+
+
+@pytest.mark.parametrize("chapter", PATHS)
+def test_a_master_keeps_the_form(chapter):
+    assert review(read_notebook(PATHS[chapter]), chapter) == []
+
+
+def test_the_book_has_thirty_exercises():
+    assert sum(len(exercises(read_notebook(path))) for path in PATHS.values()) >= 30
+
+
+def test_a_review_names_what_is_missing():
+    master = read_notebook(PATHS["05"])
+    cells = [c for c in master["cells"] if "## Quiz" not in "".join(c["source"])]
+    problems = review({**master, "cells": cells}, "05")
+    assert any("## Quiz" in problem for problem in problems)
+    assert any("quiz questions" in problem for problem in problems)
+
+
+def test_progress_tells_solved_from_to_do_and_from_wrong(tmp_path):
+    master = read_notebook(PATHS["05"])
+    path = tmp_path / "mine.ipynb"
+    path.write_text(as_text(solutions(master, PATHS["05"].name)))
+    assert {row.state for row in progress(path)} == {"solved"}
+    stub = student(master, PATHS["05"].name)
+    first = next(c for c in stub["cells"] if "solution" in c["metadata"].get("tags", []))
+    line = next(n for n, text in enumerate(first["source"]) if "NotImplementedError" in text)
+    first["source"][line] = first["source"][line].replace(
+        first["source"][line].strip(), "return weight"
+    )
+    path.write_text(as_text(stub))
+    rows = progress(path)
+    assert rows[0].state == "not yet"
+    assert rows[0].note
+    assert {row.state for row in rows[1:]} == {"to do"}
+
+
+def test_progress_refuses_what_is_no_notebook_of_the_book(tmp_path):
+    path = tmp_path / "other.ipynb"
+    path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    with pytest.raises(CourseError, match="no exercises"):
+        progress(path)
+
+
+def test_the_command_makes_notebooks_and_bundles(tmp_path):
+    runner = CliRunner()
+    done = runner.invoke(app, ["student", "--out", str(tmp_path / "student")])
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "student").glob("*.ipynb"))) == len(PATHS)
+    arguments = ["instructor", "--out", str(tmp_path / "bundle"), "--seed", "1", "--chapter", "08"]
+    assert runner.invoke(app, arguments).exit_code == 0
+    assert (tmp_path / "bundle" / "README.md").exists()
+    again = runner.invoke(app, arguments)
+    assert isinstance(again.exception, CourseError)
