@@ -10,6 +10,7 @@ from jaxtyping import Int, UInt8
 from synclora_lite.errors import VideoError
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
+Number = float | int  # what a checker of types at run time also takes for 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +30,9 @@ class Clip:
     """
 
     frames: Frames
-    fps: float
+    fps: Number
     audio: Path | None = None
-    start: float = 0.0
+    start: Number = 0.0
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
@@ -76,7 +77,7 @@ def trim(clip: Clip, first: int, last: int) -> Clip:
 
 
 def resample_indices(
-    frames: int, fps: float, target_fps: float
+    frames: int, fps: Number, target_fps: Number
 ) -> Int[np.ndarray, "target_frames"]:
     """Return, for each frame at `target_fps`, the nearest of `frames` frames at `fps`.
 
@@ -88,7 +89,7 @@ def resample_indices(
     return np.clip(nearest, 0, frames - 1)
 
 
-def resample(clip: Clip, fps: float) -> Clip:
+def resample(clip: Clip, fps: Number) -> Clip:
     """Show the clip at another frame rate by repeating or leaving out whole frames.
 
     Frames are never blended: a blink stays as sharp as it was filmed.
@@ -105,7 +106,7 @@ def resample(clip: Clip, fps: float) -> Clip:
 
 
 def regular_grid(
-    times: Sequence[float], declared: float | None, limit: int
+    times: Sequence[float], declared: Number | None, limit: int
 ) -> tuple[float, Int[np.ndarray, "grid"]]:
     """Find the constant frame rate that a file's time stamps stand for.
 
@@ -144,5 +145,7 @@ def regular_grid(
             f"at most {limit} frames at a constant rate",
             "export the clip again at a constant frame rate",
         )
-    grid = stamps[0] + np.arange(round(span * fps) + 1) / fps
-    return fps, np.searchsorted(stamps, grid + 0.25 / fps, side="right") - 1
+    grid = stamps[0] + np.arange(int(np.ceil(span * fps - 0.25)) + 1) / fps
+    shown = np.searchsorted(stamps, grid + 0.25 / fps, side="right") - 1
+    shown[0] = 0  # the first frame is the one that gets edited
+    return fps, shown

@@ -5,6 +5,7 @@ plain characters of a name. Only container formats that hold their own pictures 
 play lists, subtitles and image patterns, which can name other files, are not.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import imageio_ffmpeg
+import psutil
 
 from synclora_lite.errors import VideoError
 from synclora_lite.video.limits import Limits
@@ -36,7 +38,7 @@ class Run:
     process: subprocess.Popen[bytes]
     lines: list[str] = field(default_factory=list)  # the description of the input
     problems: list[str] = field(default_factory=list)  # lines logged as errors
-    last_beat: float = field(default_factory=time.monotonic)
+    beats: int = 0  # how often there was progress
     timed_out: bool = False
 
     @property
@@ -53,7 +55,7 @@ class Run:
 
     def beat(self) -> None:
         """Tell the watchdog that there was progress."""
-        self.last_beat = time.monotonic()
+        self.beats += 1
 
     def verdict(self) -> str:
         """Return the first problem in the log, short and printable; "" if there was none."""
@@ -89,7 +91,7 @@ def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
     """Start ffmpeg with pipes on all three streams; when the block ends it has ended too.
 
     The log is read by a thread of its own and kept only as far as it is bounded. A second thread
-    kills the process when it makes no progress, or runs too long.
+    kills the process when it computes without progress, or runs too long.
 
     Raises:
         VideoError: There is no ffmpeg.
@@ -100,7 +102,8 @@ def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
         *("-max_alloc", str(limits.memory // 2), "-filter_threads", "1", *arguments),
     ]
     pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # reserve no memory by the thread
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     run, done = Run(process), threading.Event()
     threads = [
         threading.Thread(target=_listen, args=(run,), daemon=True),
@@ -147,24 +150,38 @@ def _listen(run: Run) -> None:
 
 
 def _watch(run: Run, limits: Limits, done: threading.Event) -> None:
-    """Kill ffmpeg when it stalls or takes too long."""
-    begin = time.monotonic()
-    while not done.wait(0.2):
-        now = time.monotonic()
-        if now - run.last_beat > limits.stall_seconds or now - begin > limits.seconds:
+    """Kill ffmpeg when it computes without progress, or takes too long altogether.
+
+    Progress is measured against processor time: on a busy machine a good clip takes long, too.
+    """
+    begin, beats, spent = time.monotonic(), 0, 0.0
+    while not done.wait(min(0.2, limits.stall_seconds / 2)):
+        now = _processor_seconds(run.process.pid)
+        if run.beats > beats:
+            beats, spent = run.beats, now
+        if now - spent > limits.stall_seconds or time.monotonic() - begin > limits.seconds:
             run.timed_out = True
             run.process.kill()
             return
 
 
+def _processor_seconds(pid: int) -> float:
+    """Return the processor time a child has used; 0 once it is gone."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
+
+
 def _limit_memory(pid: int, amount: int) -> None:
-    """Bound the address space of a child where the system can (Linux)."""
+    """Bound the writable memory of a child where the system can (Linux)."""
     if sys.platform != "linux":
         return
     import resource
 
     try:
-        resource.prlimit(pid, resource.RLIMIT_AS, (amount, amount))
+        resource.prlimit(pid, resource.RLIMIT_DATA, (amount, amount))
     except ProcessLookupError:
         return  # it has ended already, and its log says why
 

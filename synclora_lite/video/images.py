@@ -20,7 +20,7 @@ _LARGEST_FILE = 200_000_000  # bytes
 # What Pillow raises on files that are broken in one way or another.
 _BROKEN = (
     *(OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError),
-    *(OverflowError, struct.error, zlib.error, Image.DecompressionBombError),
+    *(OverflowError, struct.error, zlib.error),
 )
 
 
@@ -59,6 +59,9 @@ def read_image(
                     advice = "convert it, or pass convert=True"
                     raise VideoError(f"{label(path)} is {kind}", "8-bit RGB", advice)
                 picture = _to_rgb(ImageOps.exif_transpose(image), background)
+    except Image.DecompressionBombError as error:
+        most = f"at most {limits.frame_pixels // 10**6} million pixels"
+        raise VideoError(f"{label(path)} is far too large", most, "scale it down") from error
     except _BROKEN as error:
         raise VideoError(
             f"{label(path)} cannot be read as a picture", EXPECTED, "export it again"

@@ -21,9 +21,9 @@ class Limits:
     frame_pixels: int = 50_000_000  # pixels in one picture, before it is scaled
     total_pixels: int = 320_000_000  # pixels kept, over all frames
     streams: int = 100  # tracks in one file
-    stall_seconds: float = 15.0  # without a new frame
-    seconds: float = 120.0  # altogether
-    memory: int = 1_500_000_000  # bytes of address space for the decoder's process
+    stall_seconds: float = 15.0  # of processor time without a new frame
+    seconds: float = 300.0  # altogether, on the clock
+    memory: int = 1_500_000_000  # bytes that the process of the decoder may use
 
 
 LIMITS = Limits()

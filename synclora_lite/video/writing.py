@@ -9,7 +9,7 @@ import numpy as np
 
 from synclora_lite.errors import VideoError
 from synclora_lite.files import atomic_path
-from synclora_lite.video.clip import Clip, Frames, check_frames
+from synclora_lite.video.clip import Clip, Frames, Number, check_frames
 from synclora_lite.video.ffmpeg import Run, address, run_ffmpeg, source_arguments
 from synclora_lite.video.limits import LIMITS, Limits, label, regular_file
 from synclora_lite.video.metadata import encode_metadata
@@ -20,7 +20,7 @@ _COLOUR = "bt709"
 def write_clip(
     path: str | Path,
     clip: Clip | Frames,
-    fps: float | None = None,
+    fps: Number | None = None,
     metadata: Mapping[str, Any] | None = None,
     *,
     quality: int = 16,
@@ -67,7 +67,7 @@ def write_clip(
     return path
 
 
-def _as_clip(clip: Clip | Frames, fps: float | None) -> Clip:
+def _as_clip(clip: Clip | Frames, fps: Number | None) -> Clip:
     """Return a clip at the rate asked for."""
     if isinstance(clip, Clip):
         return clip if fps is None else Clip(clip.frames, fps, clip.audio, clip.start)
