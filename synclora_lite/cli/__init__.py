@@ -17,6 +17,8 @@ from synclora_lite.cli._errors import guarded, quiet_libraries, stop_on_terminat
 COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
     "score": ("score", "Measure how well an edited clip keeps time with its source."),
+    "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
+    "exam": ("exam", "Examine editing methods on held-out portraits."),
     "course": ("course", "Make the notebooks of students and instructors."),
 }
 

@@ -11,6 +11,7 @@ from synclora_lite.pairs.exporting import export_pairs, import_pairs
 from synclora_lite.pairs.filtering import STAGES, Stage, failing, filter_pairs, funnel
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest, write_manifest
 from synclora_lite.pairs.planting import FAULTS
+from synclora_lite.pairs.realigning import Realignment, realign_pairs
 from synclora_lite.pairs.scoring import score_pairs
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Exact",
     "Media",
     "Pair",
+    "Realignment",
     "Stage",
     "add_files",
     "build",
@@ -32,6 +34,7 @@ __all__ = [
     "import_pairs",
     "locate",
     "read_manifest",
+    "realign_pairs",
     "score_pairs",
     "write_manifest",
 ]

@@ -22,7 +22,7 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import atomic_path, sha256, write_atomic
@@ -39,12 +39,11 @@ from synclora_lite.pairs.manifest import (
 )
 from synclora_lite.video import probe
 
-Layout = Literal["ltx", "diffusers"]
-COLUMNS: dict[Layout, tuple[str, str]] = {
+COLUMNS: dict[str, tuple[str, str]] = {
     "ltx": ("media_path", "reference_path"),
     "diffusers": ("file_name", "reference_file_name"),
 }
-FOLDERS: dict[Layout, tuple[str, str]] = {
+FOLDERS: dict[str, tuple[str, str]] = {
     "ltx": ("media", "reference"),
     "diffusers": ("videos", "reference_videos"),
 }
@@ -62,7 +61,7 @@ METADATA = ("metadata.jsonl", "metadata.csv", "metadata.json", "dataset.jsonl", 
 
 
 def export_pairs(
-    folder: str | Path, pairs: Iterable[Pair], out: str | Path, layout: Layout = "ltx"
+    folder: str | Path, pairs: Iterable[Pair], out: str | Path, layout: str = "ltx"
 ) -> Path:
     """Copy pairs into a layout that trainers read; the metadata come last, when all is there.
 
@@ -143,7 +142,7 @@ def _parse(text: str, suffix: str) -> Any:
     return json.loads(text)
 
 
-def _export(folder: str | Path, pair: Pair, out: Path, layout: Layout) -> dict[str, Any]:
+def _export(folder: str | Path, pair: Pair, out: Path, layout: str) -> dict[str, Any]:
     if not intact(folder, pair):
         raise PairError(
             f"the clips of {pair.id} are missing or changed", "the clips that were built"

@@ -91,8 +91,8 @@ class Pair:
         """
         values = {name: _field(row, name, kinds) for name, kinds in _FIELDS.items()}
         files = _field(row, "files", (dict,))
-        media = {name: _media(_field(files, name, (dict,))) for name in ("source", "edited")}
-        pair = cls(**media, **values)
+        source, edited = (_media(_field(files, name, (dict,))) for name in ("source", "edited"))
+        pair = cls(source=source, edited=edited, **values)
         _check(pair)
         return pair
 

@@ -53,7 +53,7 @@ def score_pairs(
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
                 batch = todo[start : start + BATCH]
-                work = (delayed(_score)(folder, pairs[n], scorer, backend) for n in batch)
+                work = (delayed(score_pair)(folder, pairs[n], scorer, backend) for n in batch)
                 for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
                     pairs[n] = scored
                 write_manifest(folder, pairs)
@@ -84,7 +84,8 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
-def _score(folder: str | Path, pair: Pair, scorer: str, backend: str) -> Pair:
+def score_pair(folder: str | Path, pair: Pair, scorer: str, backend: str = "auto") -> Pair:
+    """Read and score one pair; a clip that cannot be read is a reason to reject it."""
     try:
         clips = [read_clip(locate(folder, media.path)) for media in (pair.source, pair.edited)]
     except VideoError as error:

@@ -1,0 +1,78 @@
+"""`synclora exam`: edit held-out portraits with a method and judge every clip."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from synclora_lite.evaluation import Exam
+
+HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity", "face_found")
+
+
+def exam(
+    method: Annotated[
+        list[str],
+        typer.Option(help="A method of `synclora edit`, truth, or ceiling; may be repeated."),
+    ],
+    *,
+    clips: Annotated[int, typer.Option(help="How many held-out clips.", min=1)] = 64,
+    seed: Annotated[int, typer.Option(help="Of the clips.", min=0)] = 0,
+    size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
+    frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
+    model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
+    steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
+    out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
+    plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write data/results/exam_METHOD.json.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
+    from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
+
+    results: dict[str, dict[str, Any]] = {}
+    for name in method:
+        options = _options(name, model, steps)
+        settings = Exam(name, seed=seed, size=size, frames=frames, options=options)
+        rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
+        if record:
+            record_exam(settings, rows)
+        results[name] = {"exam": _describe(settings), **summarize(rows)}
+    if plot is not None:
+        plot_pareto(results).save(plot)
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+    else:
+        _show(results)
+
+
+def _options(method: str, model: str, steps: int) -> dict[str, Any]:
+    """Leave out what a method does not look at, so that it does not count as another exam."""
+    from synclora_lite.evaluation.exam import WITHOUT_MODEL
+
+    if method in WITHOUT_MODEL:
+        return {}
+    return {"model": model} if method == "ceiling" else {"model": model, "steps": steps}
+
+
+def _describe(settings: "Exam") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(settings) | {"weights": settings.weights()}
+
+
+def _show(results: dict[str, dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("method", "clips", *(name.replace("_", " ") for name in HEADLINE))
+    for method, result in results.items():
+        cells = (result["all"].get(name) for name in HEADLINE)
+        figures = (f"{cell['mean']:.3f}" if cell else "-" for cell in cells)
+        table.add_row(method, str(result["clips"]), *figures)
+    Console().print(table)

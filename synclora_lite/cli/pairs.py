@@ -1,0 +1,203 @@
+"""`synclora pairs`: build, score, filter, realign, export and import training pairs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from synclora_lite.pairs import Builder
+
+app = typer.Typer(
+    help="Make training pairs: same motion, another appearance.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of the pairs.")]
+Manifest = Annotated[Path, typer.Argument(help="Folder of the pairs, or a manifest in it.")]
+Jobs = Annotated[int, typer.Option(help="Processes.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command()
+def build(
+    folder: Folder,
+    *,
+    builder: Annotated[str, typer.Option(help="exact, corrupted or generated.")] = "exact",
+    pairs: Annotated[int, typer.Option(help="How many in the end.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of the build.")] = 0,
+    size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
+    frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
+    kind: Annotated[list[str] | None, typer.Option(help="Kind of edit; may be repeated.")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="Fault to plant (corrupted).")] = None,
+    model: Annotated[str, typer.Option(help="lite or a folder (generated).")] = "lite",
+    steps: Annotated[int, typer.Option(help="Of the sampler (generated).", min=1)] = 20,
+    jobs: Jobs = 1,
+) -> None:
+    """Build pairs; a build that was stopped goes on where it was."""
+    from synclora_lite.pairs import build as build_pairs
+    from synclora_lite.portraits import EDIT_KINDS
+
+    maker = _builder(builder, size, frames, tuple(fault or ()), model, steps)
+    made = build_pairs(
+        folder,
+        maker,
+        pairs,
+        seed=seed,
+        kinds=kind or EDIT_KINDS,
+        jobs=jobs,
+        progress=sys.stderr.isatty(),
+    )
+    typer.echo(f"{len(made)} {maker.name} pairs of seed {seed} in {folder}")
+
+
+@app.command()
+def add(
+    folder: Folder,
+    source: Annotated[Path, typer.Argument(help="Source clip, or a two-panel clip.")],
+    edited: Annotated[Path | None, typer.Argument(help="Edited clip.")] = None,
+    *,
+    kind: Annotated[str, typer.Option(help="Kind of edit, in words.")] = "real",
+) -> None:
+    """Add a pair from two clips, or from one that shows source | edit side by side."""
+    from synclora_lite.pairs import add_files
+
+    pair = add_files(folder, source, edited, kind=kind)
+    typer.echo(f"{pair.id}: {pair.frames} frames at {pair.fps:g} a second")
+
+
+@app.command()
+def score(
+    folder: Manifest,
+    *,
+    jobs: Jobs = 1,
+    again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
+    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Score the synchronization of every pair that has no score yet."""
+    from synclora_lite.pairs import score_pairs
+
+    pairs = score_pairs(
+        folder, backend=backend, jobs=jobs, again=again, progress=sys.stderr.isatty()
+    )
+    if as_json:
+        typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
+        return
+    for pair in pairs:
+        reasons = "; ".join((pair.score or {}).get("reasons", []))
+        typer.echo(f"{pair.verdict:<7} {pair.weight:.2f}  {pair.id}  {reasons}")
+
+
+@app.command(name="filter")
+def filter_(
+    folder: Manifest,
+    *,
+    out: Annotated[str, typer.Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
+    limit: Annotated[float, typer.Option(help="1 is the verdict, less is stricter.")] = 1.0,
+    min_weight: Annotated[float, typer.Option(help="Least training weight, 0..1.")] = 0.0,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Cue not to look at; may be repeated.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the pairs that pass, in a second manifest, and show where the others were lost."""
+    from dataclasses import asdict
+
+    from synclora_lite.pairs import filter_pairs, funnel, read_manifest, write_manifest
+
+    path = _beside(folder, out)
+    pairs, cues = read_manifest(folder), leave_out or ()
+    kept = filter_pairs(pairs, limit=limit, min_weight=min_weight, leave_out=cues)
+    steps = funnel(pairs, limit=limit, leave_out=cues)
+    write_manifest(path, kept)
+    if as_json:
+        typer.echo(json.dumps({"kept": len(kept), "funnel": [asdict(step) for step in steps]}))
+        return
+    for step in steps:
+        typer.echo(f"{step.name:<8} {step.left:>6} left {step.lost:>6} lost")
+    typer.echo(f"kept {len(kept)} of {len(pairs)} pairs in {path}")
+
+
+@app.command()
+def realign(
+    folder: Folder,
+    *,
+    step: Annotated[int, typer.Option(help="Clips get k x step + 1 frames.", min=1)] = 4,
+    jobs: Jobs = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Shift rejected pairs that are merely late or early, and keep those that then pass."""
+    from synclora_lite.pairs import read_manifest, realign_pairs
+
+    entries = realign_pairs(folder, step=step, jobs=jobs, progress=sys.stderr.isatty())
+    saved = [entry for entry in entries if entry.saved is not None]
+    accepted = sum(pair.verdict == "accept" for pair in read_manifest(folder))
+    if as_json:
+        rows = [{"id": e.id, "shift": e.shift, "saved": e.saved is not None} for e in entries]
+        typer.echo(json.dumps({"accepted": accepted, "saved": len(saved), "rejected": rows}))
+        return
+    for entry in entries:
+        typer.echo(f"{entry.shift:+3d} frames  {'saved' if entry.saved else '-':<6} {entry.id}")
+    typer.echo(f"accepted {accepted - len(saved)}, with realignment {accepted}")
+
+
+@app.command()
+def export(
+    folder: Manifest,
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    *,
+    layout: Annotated[str, typer.Option(help="ltx (as the public data set) or diffusers.")] = "ltx",
+    accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted pairs.")] = False,
+) -> None:
+    """Write pairs in a layout that trainers read."""
+    from synclora_lite.pairs import export_pairs, read_manifest
+
+    pairs = [p for p in read_manifest(folder) if not accepted or p.verdict == "accept"]
+    path = export_pairs(folder, pairs, out, layout)
+    typer.echo(f"{len(pairs)} pairs, listed in {path}")
+
+
+@app.command(name="import")
+def import_(
+    folder: Folder,
+    data: Annotated[Path, typer.Argument(help="A data set with its metadata file.")],
+) -> None:
+    """Read an exported or public data set into a folder of pairs."""
+    from synclora_lite.pairs import import_pairs
+
+    pairs = import_pairs(folder, data)
+    typer.echo(f"{len(pairs)} pairs in {folder}")
+
+
+def _builder(
+    name: str, size: int, frames: int, faults: tuple[str, ...], model: str, steps: int
+) -> "Builder":
+    from synclora_lite.errors import ConfigError
+    from synclora_lite.pairs import Corrupted, Exact
+
+    if name == "exact":
+        return Exact(frames, size)
+    if name == "corrupted":
+        return Corrupted(frames, size, faults)
+    if name == "generated":
+        from synclora_lite.pairs.generated import Generated
+
+        return Generated(model, frames, size, steps)
+    raise ConfigError(f"the builder {name!r}", "exact, corrupted or generated")
+
+
+def _beside(folder: Path, name: str) -> Path:
+    """Return the path of a second manifest, which must lie beside the first."""
+    from synclora_lite.errors import PairError
+    from synclora_lite.pairs.manifest import manifest_path
+
+    first = manifest_path(folder)
+    path = first.parent / name
+    if Path(name).name != name or path.suffix != ".jsonl" or path == first:
+        raise PairError(f"the name {name!r}", "another file name ending in .jsonl")
+    return path

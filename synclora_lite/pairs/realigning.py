@@ -1,0 +1,111 @@
+"""Save rejected pairs that are merely late or early: shift, crop to a legal length, score again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from joblib import Parallel, delayed
+from tqdm.auto import tqdm
+
+from synclora_lite.errors import PairError
+from synclora_lite.pairs.building import alone, store
+from synclora_lite.pairs.manifest import Pair, append_pair, locate, manifest_path, read_manifest
+from synclora_lite.pairs.scoring import score_pair, scorer_version
+from synclora_lite.sync import realign
+from synclora_lite.video import read_clip
+
+
+@dataclass(frozen=True)
+class Realignment:
+    """What became of one rejected pair.
+
+    Attributes:
+        id: Of the rejected pair.
+        shift: Frames by which its edit was late (negative: early); 0 if no offset was certain.
+        saved: The accepted pair it became, already in the manifest, or None.
+
+    """
+
+    id: str
+    shift: int
+    saved: Pair | None
+
+
+def realign_pairs(
+    folder: str | Path,
+    *,
+    step: int = 4,
+    backend: str = "auto",
+    jobs: int = 1,
+    progress: bool = False,
+) -> list[Realignment]:
+    """Try to save every rejected pair; those that are accepted then join the manifest.
+
+    The rejected pair stays as it is. A pair that was saved before is not saved twice.
+
+    Args:
+        folder: Of the pairs, scored.
+        step: Temporal ratio of the video autoencoder: clips get k * step + 1 frames.
+        backend: Landmark back end.
+        jobs: Processes.
+        progress: Show a progress bar.
+
+    Returns:
+        One entry for each rejected pair.
+
+    Raises:
+        PairError: A pair has no score.
+
+    """
+    folder = manifest_path(folder).parent
+    scorer = scorer_version(backend)
+    with alone(folder):
+        pairs = read_manifest(folder)
+        rejected = [pair for pair in pairs if _rejected(pair)]
+        known = {pair.parameters.get("realigned_from"): pair for pair in pairs}
+        work = (
+            delayed(_realign)(folder, p, step, backend, scorer)
+            for p in rejected
+            if p.id not in known
+        )
+        fresh = Parallel(n_jobs=jobs, return_as="generator")(work)
+        found = {pair_id: _as_before(pair) for pair_id, pair in known.items() if pair_id}
+        for entry in tqdm(fresh, total=len(todo), desc="realigning", disable=not progress):
+            found[entry.id] = entry
+            if entry.saved is not None:
+                append_pair(folder, entry.saved)
+    return [found[pair.id] for pair in rejected]
+
+
+def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> Realignment:
+    source, edited = (read_clip(locate(folder, m.path)).frames for m in (pair.source, pair.edited))
+    try:
+        result = realign(source, edited, step=step, backend=backend)
+    except PairError:  # too few frames would remain
+        return Realignment(pair.id, 0, None)
+    if not result.saved:
+        return Realignment(pair.id, result.shift, None)
+    new_id = f"{pair.id}-realigned"
+    media = store(folder, new_id, (result.source, result.edited), pair.fps)
+    saved = Pair(
+        new_id,
+        *media,
+        builder=pair.builder,
+        kind=pair.kind,
+        seed=pair.seed,
+        parameters=pair.parameters | {"realigned_from": pair.id, "shift": result.shift},
+        frames=len(result.source),
+        fps=pair.fps,
+        caption=pair.caption,
+    )
+    saved = score_pair(folder, saved, scorer, backend)
+    return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
+
+
+def _as_before(pair: Pair) -> Realignment:
+    return Realignment(pair.parameters["realigned_from"], int(pair.parameters["shift"]), pair)
+
+
+def _rejected(pair: Pair) -> bool:
+    if pair.verdict is None:
+        raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
+    return pair.verdict == "reject"
