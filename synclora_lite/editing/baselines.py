@@ -48,9 +48,7 @@ def residual_warp(source: Frames, edited: Image) -> Frames:
     return output
 
 
-def _spread(
-    residual: np.ndarray, hidden: np.ndarray, radius: float = 4.0
-) -> np.ndarray:
+def _spread(residual: np.ndarray, hidden: np.ndarray, radius: float = 4.0) -> np.ndarray:
     """Replace hidden values by the weighted mean of visible ones around them (normalised blur)."""
     seen = (~hidden).astype(np.float32)
     total = cv2.GaussianBlur(residual * seen[..., None], (0, 0), radius)

@@ -1,8 +1,9 @@
 """Dense optical flow back to the first frame, and what can be carried along it.
 
-Flow is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016), as
-OpenCV ships it; occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer
-(ECCV 2010), holes are filled by Telea's inpainting (2004).
+Frame-to-frame flow is Farneback's (SCIA 2003); chained, it is where DIS (Kroeger et al., "Fast
+Optical Flow using Dense Inverse Search", ECCV 2016) starts to refine against frame 0 itself.
+Occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer (ECCV 2010), holes
+are filled by Telea's inpainting (2004). All as OpenCV ships them.
 """
 
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ Gray = UInt8[np.ndarray, "height width"]
 Flow = Float[np.ndarray, "height width 2"]
 Mask = Bool[np.ndarray, "height width"]
 
-_WORKING_SIDE = 256  # small clips are enlarged to this: flow of eyelids needs pixels
+_WORKING_SIDE = (
+    256,
+    384,
+)  # small clips are enlarged: flow of eyelids needs pixels
 _SMALLEST_SIDE = 32  # DIS has no pyramid below this
+_VISIBLE = 12.0  # grey levels: a wrong match that looks right to within this is no hole
 
 
 def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
@@ -29,22 +34,30 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
 
     Yields:
         Per frame the flow from it to frame 0, in pixels of the clip, and a mask of the pixels that
-        frame 0 does not show (the forward-backward test fails, or they come from outside).
+        frame 0 does not show: they come from outside the picture, or the way there and back ends
+        elsewhere *and* the match looks different.
 
     """
     height, width = frames.shape[1:3]
-    scale = max(1.0, _WORKING_SIDE / max(height, width), _SMALLEST_SIDE / min(height, width))
+    scale = np.clip(max(height, width), *_WORKING_SIDE) / max(height, width)
+    scale = max(scale, _SMALLEST_SIDE / min(height, width))
     grays = [_gray(frame, scale) for frame in frames]
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.zeros((*grays[0].shape, 2), np.float32)
+    refine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    there = back = np.zeros((*grays[0].shape, 2), np.float32)
     for t, gray in enumerate(grays):
         if t:
-            step = dis.calc(gray, grays[t - 1], None)
-            flow = dis.calc(gray, grays[0], step + sample(flow, step))
-        back = dis.calc(grays[0], gray, None) if t else flow
-        hidden = occluded(flow, back)
-        small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / scale
+            step, step_back = _step(gray, grays[t - 1]), _step(grays[t - 1], gray)
+            there = refine.calc(gray, grays[0], step + sample(there, step))
+            back = refine.calc(grays[0], gray, back + sample(step_back, back))
+        differs = cv2.absdiff(sample(grays[0], there), gray) > _VISIBLE
+        hidden = outside(there) | (occluded(there, back) & differs)
+        small = cv2.resize(there, (width, height), interpolation=cv2.INTER_AREA) / scale
         yield small, cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+
+
+def _step(start: Gray, end: Gray) -> Flow:
+    """Flow between neighbouring frames."""
+    return cv2.calcOpticalFlowFarneback(start, end, None, 0.5, 5, 21, 4, 7, 1.5, 0)
 
 
 def occluded(flow: Flow, back: Flow) -> Mask:
@@ -52,10 +65,14 @@ def occluded(flow: Flow, back: Flow) -> Mask:
     returned = sample(back, flow)
     gap = ((flow + returned) ** 2).sum(-1)
     length = (flow**2).sum(-1) + (returned**2).sum(-1)
+    return gap > 0.01 * length + 0.5
+
+
+def outside(flow: Flow) -> Mask:
+    """Mark pixels that come from beyond the picture's edge."""
     height, width = flow.shape[:2]
     target = flow + _grid(height, width)
-    outside = ((target < 0) | (target > (width - 1, height - 1))).any(-1)
-    return (gap > 0.01 * length + 0.5) | outside
+    return ((target < -1) | (target > (width, height))).any(-1)
 
 
 def sample(values: np.ndarray, flow: Flow) -> np.ndarray:

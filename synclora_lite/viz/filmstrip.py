@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from synclora_lite.errors import VideoError
 from synclora_lite.files import write_atomic
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
+Frames = UInt8[np.ndarray, "_ _ _ 3"]
 _INK, _PAPER = (34, 34, 34), (255, 255, 255)
 
 
@@ -45,8 +45,8 @@ class Picture:
     def html(self) -> str:
         """An `img` element that holds the picture itself."""
         data = base64.b64encode(self.png).decode()
-        style = "max-width:100%;height:auto"
-        return f'<img alt="{html.escape(self.alt)}" style="{style}" src="data:image/png;base64,{data}">'
+        alt, style = html.escape(self.alt), "max-width:100%;height:auto"
+        return f'<img alt="{alt}" style="{style}" src="data:image/png;base64,{data}">'
 
     def _repr_html_(self) -> str:
         return self.html
@@ -89,7 +89,11 @@ def filmstrip(
 
 
 def contact_sheet(
-    rows: Mapping[str, Frames], column_labels: Sequence[str] = (), *, height: int = 128, gap: int = 3
+    rows: Mapping[str, Frames],
+    column_labels: Sequence[str] = (),
+    *,
+    height: int = 128,
+    gap: int = 3,
 ) -> UInt8[np.ndarray, "sheet_height sheet_width 3"]:
     """Lay images out in labelled rows: the label on the left, images scaled to one height."""
     font = ImageFont.load_default(size=max(11, height // 9))
@@ -122,7 +126,7 @@ def _lines(label: str) -> list[str]:
     return lines
 
 
-def _strip(images: Frames, height: int, gap: int) -> UInt8[np.ndarray, "height width 3"]:
+def _strip(images: Frames, height: int, gap: int) -> UInt8[np.ndarray, "_ _ 3"]:
     """Scale images to one height and join them with white gaps."""
     width = max(1, round(images.shape[2] * height / images.shape[1]))
     method = cv2.INTER_AREA if images.shape[1] > height else cv2.INTER_CUBIC

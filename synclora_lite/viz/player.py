@@ -23,8 +23,9 @@ from PIL import Image
 from synclora_lite.errors import VideoError
 from synclora_lite.files import write_atomic
 from synclora_lite.video import Clip, read_clip, write_clip
+from synclora_lite.video.clip import Number
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
+Frames = UInt8[np.ndarray, "_ _ _ 3"]
 _TEMPLATE = Path(__file__).with_name("player.html")
 
 
@@ -44,14 +45,16 @@ class Player:
 
     def save(self, path: str | Path) -> Path:
         """Write a page that holds the player and nothing else."""
-        page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Player</title>{self.html}'
+        page = (
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Player</title>{self.html}'
+        )
         return write_atomic(path, page)
 
 
 def locked_player(
     clips: Mapping[str, Clip | Frames | str | Path],
     *,
-    fps: float | None = None,
+    fps: Number | None = None,
     columns: int = 4,
     height: int = 256,
     alt: str = "",
@@ -89,7 +92,7 @@ def show_clip(clip: Clip | Frames | str | Path, label: str = "", **options: obje
     return locked_player({label: clip}, **options)  # type: ignore[arg-type]
 
 
-def _frames_and_rate(clip: Clip | Frames | str | Path) -> tuple[Frames, float | None]:
+def _frames_and_rate(clip: Clip | Frames | str | Path) -> tuple[Frames, Number | None]:
     """Return a clip's frames and, if it says, its frames per second."""
     if isinstance(clip, str | Path):
         clip = read_clip(clip)
@@ -115,7 +118,7 @@ def _tile(panels: list[Frames], columns: int, height: int) -> Frames:
     return sheet
 
 
-def _encode(frames: Frames, fps: float) -> bytes:
+def _encode(frames: Frames, fps: Number) -> bytes:
     """Compress frames as the bytes of an mp4 file."""
     with tempfile.TemporaryDirectory() as folder:
         return write_clip(Path(folder) / "player.mp4", frames, fps=fps).read_bytes()
@@ -129,7 +132,13 @@ def _jpeg(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
 
 
 def _fill(
-    labels: list[str], frames: Frames, fps: float, columns: int, mp4: bytes, poster: bytes, alt: str
+    labels: list[str],
+    frames: Frames,
+    fps: Number,
+    columns: int,
+    mp4: bytes,
+    poster: bytes,
+    alt: str,
 ) -> str:
     """Write the fragment of HTML around the video."""
     rows = -(-len(labels) // columns)

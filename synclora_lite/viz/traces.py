@@ -6,17 +6,18 @@ import numpy as np
 from jaxtyping import Float
 
 from synclora_lite.errors import VideoError
+from synclora_lite.video.clip import Number
 from synclora_lite.viz.filmstrip import Picture
 from synclora_lite.viz.style import EDIT_LINES, SOURCE_LINE, figure, style
 
-Traces = Mapping[str, Float[np.ndarray, " frames"]]
+Traces = Mapping[str, Float[np.ndarray, "_"]]
 
 
 def plot_traces(
     clips: Mapping[str, Traces],
     cues: Sequence[str] | None = None,
     *,
-    fps: float,
+    fps: Number,
     notes: Mapping[str, str] | None = None,
     columns: int = 3,
     alt: str = "",
@@ -58,7 +59,7 @@ def plot_traces(
         return Picture.from_figure(canvas, alt or words)
 
 
-def _draw_cue(panel, clips: Mapping[str, Traces], cue: str, fps: float) -> None:  # type: ignore[no-untyped-def]
+def _draw_cue(panel, clips: Mapping[str, Traces], cue: str, fps: Number) -> None:  # type: ignore[no-untyped-def]
     """Draw one cue of every clip that has it: the source broad and grey, edits thin on top."""
     for number, (label, traces) in enumerate(clips.items()):
         line = SOURCE_LINE if number == 0 else EDIT_LINES[(number - 1) % len(EDIT_LINES)]

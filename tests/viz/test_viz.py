@@ -1,0 +1,82 @@
+"""Pictures and players: they show what they were given, in words as well."""
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from synclora_lite.errors import VideoError
+from synclora_lite.video import Clip
+from synclora_lite.viz import contact_sheet, filmstrip, locked_player, plot_traces, show_clip
+
+
+def flat(value: int, frames: int = 5, height: int = 32, width: int = 48) -> np.ndarray:
+    return np.full((frames, height, width, 3), value, np.uint8)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+def test_filmstrip_has_a_row_for_each_clip_and_says_so() -> None:
+    picture = filmstrip({"source": flat(40), "my edit": flat(200)}, columns=3, height=64)
+    middle = pixels(picture.png)[:, -20]
+    assert {40, 200} <= set(middle[:, 0])
+    assert "source, my edit" in picture.alt
+    assert f'alt="{picture.alt}"' in picture.html
+
+
+def test_filmstrip_shows_the_first_and_the_last_frame() -> None:
+    ramp = np.stack([flat(10 * t, 1)[0] for t in range(20)])
+    row = pixels(filmstrip({"": ramp}, columns=2, height=64).png)[-10, :, 0]
+    assert {0, 190} <= set(row.tolist())
+
+
+def test_labels_are_escaped_in_html() -> None:
+    player = show_clip(flat(9), "<b>bold</b> & @MP4@", fps=12)
+    assert "<b>" not in player.html
+    assert "&lt;b&gt;bold&lt;/b&gt; &amp; @MP4@" in player.html
+
+
+def test_nothing_to_draw_is_an_error() -> None:
+    for draw in (filmstrip, locked_player):
+        with pytest.raises(VideoError, match="at least one clip"):
+            draw({})
+    with pytest.raises(VideoError, match="at least one cue"):
+        plot_traces({"source": {}}, fps=12)
+
+
+def test_contact_sheet_scales_pictures_of_any_size_to_one_height() -> None:
+    sheet = contact_sheet({"a": flat(1, 2), "b": flat(2, 2, 100, 40)}, height=50, gap=2)
+    assert sheet.shape[0] == 2 * 52
+
+
+def test_locked_player_puts_all_clips_into_one_small_video() -> None:
+    clips = {"source": Clip(flat(40), 10.0), "edit": flat(220, 7)}
+    player = locked_player(clips, height=64)
+    assert player.html.count("<video") == 1
+    assert 'data-fps="10"' in player.html
+    assert 'data-count="5"' in player.html  # the shorter of the two
+    assert len(player.mp4) < 20_000
+    poster = np.asarray(Image.open(io.BytesIO(player.poster)))
+    assert poster.shape == (64, 192, 3)
+    assert abs(int(poster[32, 40, 0]) - 40) < 6
+    assert abs(int(poster[32, 150, 0]) - 220) < 6
+
+
+def test_player_needs_no_network_and_has_labels_and_a_still() -> None:
+    player = locked_player({"a": flat(1), "b": flat(2)}, fps=12, alt="two grey clips")
+    assert not re.search(r"https?://|//cdn", player.html)
+    assert player.html.count("two grey clips") >= 3  # group, video, and the still inside it
+    for label in ("Play", "One frame back", "One frame forward", "Frame"):
+        assert f'aria-label="{label}"' in player.html
+
+
+def test_traces_draw_every_cue_and_are_described() -> None:
+    wave = np.sin(np.linspace(0, 6, 30))
+    clips = {"source": {"yaw": wave, "mouth": wave**2}, "edit": {"yaw": wave}}
+    picture = plot_traces(clips, fps=12, notes={"yaw": "r = 1.00"})
+    assert pixels(picture.png).std() > 5
+    assert picture.alt == "Traces over time of yaw, mouth for source, edit."
