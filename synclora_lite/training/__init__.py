@@ -1,0 +1,43 @@
+"""Training: configuration, banks of latents, one resumable loop, and the recipes run on it."""
+
+from synclora_lite.training.adapter import adapter_recipe
+from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, write_shard
+from synclora_lite.training.config import (
+    AdapterConfig,
+    AutoencoderConfig,
+    Config,
+    FlowConfig,
+    LoopConfig,
+    PretrainConfig,
+    load_config,
+)
+from synclora_lite.training.latents import encode_bank, to_frames, to_model_range
+from synclora_lite.training.log import plot_log, read_log
+from synclora_lite.training.loop import Recipe, train
+from synclora_lite.training.pretrain import pretrain_recipe
+from synclora_lite.training.run import recipe_for, run_config
+
+__all__ = [
+    "AdapterConfig",
+    "AutoencoderConfig",
+    "Config",
+    "FlowConfig",
+    "LatentBank",
+    "LoopConfig",
+    "PretrainConfig",
+    "Recipe",
+    "adapter_recipe",
+    "encode_bank",
+    "load_config",
+    "plot_log",
+    "pretrain_recipe",
+    "read_log",
+    "recipe_for",
+    "run_config",
+    "seeded",
+    "shuffled_rows",
+    "to_frames",
+    "to_model_range",
+    "train",
+    "write_shard",
+]

@@ -1,0 +1,117 @@
+"""Recipe: the in-context adapter, on pairs of the same motion."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from synclora_lite.errors import TrainingError
+from synclora_lite.i2v import load_model
+from synclora_lite.incontext import (
+    AdapterSettings,
+    add_adapter,
+    assemble,
+    flow_loss,
+    load_adapter,
+    save_adapter,
+)
+from synclora_lite.training.bank import LatentBank, shuffled_rows
+from synclora_lite.training.config import AdapterConfig
+from synclora_lite.training.loop import Recipe
+from synclora_lite.training.pretrain import draw_noise, split_rows
+from synclora_lite.training.validation import loss_by_level, sample_clips
+
+
+def adapter_recipe(config: AdapterConfig) -> Recipe:
+    """Return the recipe that trains the adapter to take motion from the reference.
+
+    Raises:
+        TrainingError: No pair is left after filtering.
+
+    """
+    bank = LatentBank(config.bank)
+    model = load_model(config.model, config.loop.device)
+    settings = AdapterSettings(
+        config.rank, config.targets, config.layout, config.reference_offset, model.name
+    )
+    if config.start:
+        load_adapter(model.transformer, config.start)
+    else:
+        add_adapter(model.transformer, settings, config.loop.seed)
+    train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
+    if config.data == "filtered":
+        train_rows = train_rows[bank.accepted[train_rows]]
+    if not len(train_rows):
+        raise TrainingError(f"no pair of {config.bank} is accepted", "pairs to train on")
+    device, seed = config.loop.device, config.loop.seed
+    loss_of = torch.compile(flow_loss) if config.loop.compile else flow_loss
+
+    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        rows = shuffled_rows(train_rows, config.loop.batch, index, seed)
+        source, edited = bank.read(rows).unbind(1)
+        share = identical_share(index // config.loop.accumulate, config)
+        identical = torch.rand(len(rows), generator=generator) < share
+        target = torch.where(identical.view(-1, 1, 1, 1, 1), source, edited).to(device)
+        sigmas, noise = draw_noise(model, target, generator, config.flow)
+        given = torch.rand(len(rows), generator=generator) < config.first_frame
+        dropped = torch.rand((), generator=generator).item() < config.reference_dropout
+        sequence = assemble(
+            model,
+            target,
+            noise,
+            sigmas,
+            reference=None if dropped else source.to(device),
+            reference_offset=config.reference_offset,
+            first_frame_given=given.to(device),
+        )
+        losses = loss_of(model, sequence, config.layout)
+        return _weighted(losses, bank, rows, config), _parts(losses.detach().cpu(), identical)
+
+    def validate(step: int, out: Path) -> dict[str, float]:
+        source, edited = bank.read(held_rows).to(device).unbind(1)
+
+        def held_loss(noise: Tensor, levels: Tensor) -> Tensor:
+            place = config.reference_offset
+            sequence = assemble(
+                model, edited, noise, levels, reference=source, reference_offset=place
+            )
+            return flow_loss(model, sequence, config.layout)
+
+        numbers = loss_by_level(held_loss, edited)
+        return numbers | sample_clips(
+            model,
+            edited[: config.samples],
+            out / "samples" / f"step-{step:08d}.mp4",
+            reference=source[: config.samples],
+            reference_offset=config.reference_offset,
+            cached=config.layout == "reference-self",
+        )
+
+    return Recipe(
+        parameters={n: p for n, p in model.transformer.named_parameters() if p.requires_grad},
+        loss=loss,
+        validate=validate if config.validation_clips else None,
+        export=lambda folder: save_adapter(model.transformer, settings, folder),
+        settings={k: v for k, v in asdict(config).items() if k != "loop"},
+    )
+
+
+def identical_share(step: int, config: AdapterConfig) -> float:
+    """Return the fraction of samples at this step whose target is the source itself."""
+    first, last = config.identical
+    progress = min(1.0, step / config.identical_steps) if config.identical_steps else 1.0
+    return first + (last - first) * progress
+
+
+def _weighted(losses: Tensor, bank: LatentBank, rows: Tensor, config: AdapterConfig) -> Tensor:
+    if config.data != "weighted":
+        return losses.mean()
+    weights = bank.weight[rows].to(losses)
+    return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+def _parts(losses: Tensor, identical: Tensor) -> dict[str, float]:
+    """Return the mean losses of identical and of edited pairs, where the batch has any."""
+    parts = {"loss_identical": losses[identical], "loss_edited": losses[~identical]}
+    return {name: part.mean().item() for name, part in parts.items() if len(part)}

@@ -1,0 +1,146 @@
+"""Recipe: the autoencoder, on frames."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLLTXVideo
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from synclora_lite.i2v import measure_latents, save_part
+from synclora_lite.pairs.bank import training_case
+from synclora_lite.portraits import feature_mask
+from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
+from synclora_lite.training.config import AutoencoderConfig
+from synclora_lite.training.latents import to_frames, to_model_range
+from synclora_lite.training.loop import Recipe
+from synclora_lite.video import write_clip
+
+Video = Float[Tensor, "batch 3 frames height width"]
+
+
+def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
+    """Return an `AutoencoderKLLTXVideo` configuration that halves all three axes twice.
+
+    Four frames and 4 * `patch` pixels become one latent. As in LTX-Video 0.9.5, a shortcut runs
+    around every change of size, which makes the first hundred steps count.
+    """
+    return {
+        "latent_channels": channels,
+        "block_out_channels": (width // 2, width, width),
+        "decoder_block_out_channels": (width, width),
+        "down_block_types": ("LTXVideo095DownBlock3D",) * 2,
+        "layers_per_block": (1, 1, 2),
+        "decoder_layers_per_block": (1, 1, 2),
+        "spatio_temporal_scaling": (True, True),
+        "decoder_spatio_temporal_scaling": (True, True),
+        "decoder_inject_noise": (False,) * 3,
+        "downsample_type": ("spatiotemporal",) * 2,
+        "upsample_residual": (True, True),
+        "upsample_factor": (2, 1),
+        "patch_size": patch,
+        "spatial_compression_ratio": 4 * patch,
+        "temporal_compression_ratio": 4,
+    }
+
+
+def new_autoencoder(config: AutoencoderConfig) -> AutoencoderKLLTXVideo:
+    """Return the autoencoder to train: `start`, or a new one that begins with little noise."""
+    if config.start:
+        return AutoencoderKLLTXVideo.from_pretrained(config.start)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.loop.seed)
+        vae = AutoencoderKLLTXVideo(**vae_config(config.channels, config.width, config.patch))
+    torch.nn.init.constant_(vae.encoder.conv_out.conv.bias[-1:], -6.0)  # log-variance
+    return vae
+
+
+def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
+    """Return the recipe that trains the autoencoder to give frames back."""
+    bank = LatentBank(config.bank, "frames")
+    vae = new_autoencoder(config).to(config.loop.device).train()
+    vae.to(memory_format=torch.channels_last_3d)  # twice as fast on CPUs with bfloat16
+    train_rows = torch.arange(len(bank) - config.validation_clips)
+    held_rows = torch.arange(len(bank) - config.validation_clips, len(bank))
+
+    def read(rows: Tensor, generator: torch.Generator) -> Video:
+        pairs = bank.read(rows)  # (B, 2, F, H, W, 3)
+        side = torch.randint(2, (len(rows),), generator=generator)
+        return to_model_range(pairs[torch.arange(len(rows)), side]).to(config.loop.device)
+
+    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        rows = shuffled_rows(train_rows, config.loop.batch, index, config.loop.seed)
+        video = read(rows, generator)
+        first = int(torch.randint(video.shape[2] - config.frames + 1, (), generator=generator))
+        window = slice(first, first + config.frames)
+        weight = feature_weight(rows, video, config.feature_weight)[:, :, window]
+        video = video[:, :, window]
+        posterior = vae.encode(video).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=generator).to(video.device)
+        decoded = vae.decode(posterior.mean + posterior.std * noise).sample.float()
+        pixel = reconstruction_error(decoded, video, weight, config)
+        return pixel + config.kl * kl_divergence(posterior), {"pixel": pixel.item()}
+
+    def validate(step: int, out: Path) -> dict[str, float]:
+        vae.eval()
+        video = read(held_rows, seeded(3))
+        decoded = torch.cat(
+            [vae.decode(vae.encode(c).latent_dist.mode()).sample for c in video.split(2)]
+        )
+        wall = torch.cat([torch.cat(list(v[:4]), dim=-1) for v in (video, decoded)], dim=-2)
+        path = out / "samples" / f"step-{step:08d}.mp4"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, to_frames(wall[None])[0].cpu().numpy(), fps=12.0)
+        vae.train()
+        error = (decoded.clamp(-1, 1) - video).square().mean() / 4
+        return {"psnr": -10 * error.log10().item()}
+
+    @torch.no_grad()
+    def export(folder: Path) -> None:
+        vae.eval()
+        rows = shuffled_rows(train_rows, min(256, len(train_rows)), 0, 1)
+        clips = [read(r, seeded(4)) for r in rows.split(8)]
+        measure_latents(vae, torch.cat([vae.encode(c).latent_dist.mode() for c in clips]))
+        save_part(vae, folder)
+
+    return Recipe(
+        parameters=dict(vae.named_parameters()),
+        loss=loss,
+        validate=validate if config.validation_clips else None,
+        export=export,
+        settings={k: v for k, v in asdict(config).items() if k != "loop"},
+    )
+
+
+def feature_weight(
+    rows: Int[Tensor, " batch"], video: Video, strength: float
+) -> Float[Tensor, "batch 1 frames height width"]:
+    """Return how much each pixel counts: eyes and mouth, which carry the synchronization, most."""
+    motions = [training_case(int(row), video.shape[2]).motion for row in rows]
+    weight = 1 + strength * feature_mask(motions, video.shape[-1])[:, None].to(video.device)
+    return weight / weight.mean()
+
+
+def reconstruction_error(
+    decoded: Video,
+    video: Video,
+    weight: Float[Tensor, "batch 1 frames height width"],
+    config: AutoencoderConfig,
+) -> Float[Tensor, ""]:
+    """Return the weighted absolute and squared errors, and that of differences in x and y.
+
+    The differences make edges and small features count: an eyelid is few pixels.
+    """
+    error = decoded - video
+    value = (weight * error.abs()).mean() + config.square_weight * (weight * error.square()).mean()
+    for axis in (3, 4):
+        value = value + config.gradient_weight * error.diff(dim=axis).abs().mean()
+    return value
+
+
+def kl_divergence(posterior: DiagonalGaussianDistribution) -> Float[Tensor, ""]:
+    """Return the divergence from a standard normal, in nats per latent number."""
+    return 0.5 * (posterior.mean**2 + posterior.var - 1 - posterior.logvar).mean()

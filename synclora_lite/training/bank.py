@@ -1,0 +1,108 @@
+"""Banks of latents (or frames) on disk: shards mapped into memory, so that no step waits for one.
+
+A bank is a folder of safetensors shards whose tensors have one row per pair, source first:
+`frames` (rows, 2, frames, height, width, 3) as uint8, or `latents` (rows, 2, channels, frames,
+height, width) as float16. A file `scores.safetensors` beside them holds `weight` (float) and
+`accepted` (bool) of every pair, in the order of the shards.
+"""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from synclora_lite.errors import TrainingError
+from synclora_lite.files import atomic_path
+
+SCORES = "scores.safetensors"
+
+
+class LatentBank:
+    """Random access to the rows of a bank.
+
+    Args:
+        folder: Where the shards are.
+        key: The tensor to read, `latents` or `frames`.
+
+    Raises:
+        TrainingError: The folder holds no shards, or one is broken or lacks a tensor.
+
+    """
+
+    def __init__(self, folder: str | Path, key: str = "latents") -> None:
+        self.folder = Path(folder)
+        self.files = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
+        if not self.files:
+            raise TrainingError(
+                f"{folder} holds no shards", "a bank of safetensors files", "build the bank first"
+            )
+        self.shards = [_mapped(file, key) for file in self.files]
+        sizes = torch.tensor([len(shard) for shard in self.shards])
+        self.ends: Int[Tensor, " shards"] = sizes.cumsum(0)
+        scores = load_file(self.folder / SCORES) if (self.folder / SCORES).exists() else {}
+        self.weight: Float[Tensor, " rows"] = scores.get("weight", torch.ones(len(self)))
+        accepted = scores.get("accepted", torch.ones(len(self)))
+        self.accepted: Bool[Tensor, " rows"] = accepted.bool()
+        if len(self.weight) < len(self) or len(self.accepted) < len(self):
+            raise TrainingError(
+                f"{SCORES} scores {len(self.weight)} of {len(self)} rows",
+                "a score for every row",
+                "score the bank again",
+            )
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.ends[-1])
+
+    def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
+        """Return pairs, source first; half precision becomes float32."""
+        stacked = torch.stack([self._row(int(row)) for row in rows])
+        return stacked.float() if stacked.is_floating_point() else stacked
+
+    def _row(self, row: int) -> Tensor:
+        shard = int(torch.searchsorted(self.ends, row, right=True))
+        return self.shards[shard][row - int(self.ends[shard])]
+
+
+def write_shard(path: str | Path, **tensors: Tensor) -> None:
+    """Write one shard; every tensor has the same number of rows."""
+    with atomic_path(path) as partial:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
+
+
+def shuffled_rows(
+    rows: Int[Tensor, " rows"], batch: int, batch_index: int, seed: int
+) -> Int[Tensor, " batch"]:
+    """Return batch number `batch_index` of an endless reading of `rows`, shuffled every pass.
+
+    It depends on its arguments only, so a resumed run reads on where the first one stopped.
+    """
+    first = batch_index * batch
+    picked = []
+    for epoch in range(first // len(rows), (first + batch - 1) // len(rows) + 1):
+        order = torch.randperm(len(rows), generator=seeded(seed, epoch))
+        start = max(first - epoch * len(rows), 0)
+        picked.append(order[start : first + batch - epoch * len(rows)])
+    return rows[torch.cat(picked)]
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """Return a generator whose stream depends on all the numbers and on nothing else."""
+    seed = 0
+    for number in numbers:
+        seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
+    return torch.Generator().manual_seed(seed)
+
+
+def _mapped(file: Path, key: str) -> Tensor:
+    try:
+        with safe_open(file, framework="pt") as shard:
+            tensor: Tensor = shard.get_tensor(key)
+    except SafetensorError as error:
+        raise TrainingError(
+            f"{file} cannot be read ({error})", f"a shard with {key}", "delete it and build again"
+        ) from error
+    return tensor

@@ -1,0 +1,213 @@
+"""Configuration: TOML tables into frozen dataclasses, with errors that name the wrong line."""
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from synclora_lite.errors import ConfigError
+from synclora_lite.i2v import Layout, Positions
+from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How any recipe is run: steps, optimiser, precision, and what is written when."""
+
+    steps: int
+    batch: int = 16
+    accumulate: int = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    lr: float = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: int = 100
+    final_lr: float = 0.05  # of lr, at the end of the cosine
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    clip: float = 1.0
+    ema: float = 0.0  # decay of the averaged weights; 0 keeps none
+    seed: int = 0
+    device: str = "cpu"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    compile: bool = False
+    threads: int = 2
+    log_every: int = 10
+    validate_every: int = 500
+    checkpoint_every: int = 250
+    keep: int = 2
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """Which noise levels are trained: a logit-normal shifted as at inference, some uniform."""
+
+    std: float = 1.0
+    uniform: float = 0.1
+    mu: float | None = None  # log-odds; left out, the scheduler's own shift
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """Train the autoencoder on banks of frames.
+
+    Attributes:
+        frames: Length of the windows it is shown; short ones first make quick progress.
+        feature_weight: How much more the eyes and the mouth count than the rest.
+
+    """
+
+    loop: LoopConfig
+    bank: Path
+    channels: int = 128
+    width: int = 128
+    patch: int = 4
+    start: Path | None = None
+    frames: int = 17
+    kl: float = 1e-4
+    square_weight: float = 4.0
+    gradient_weight: float = 0.5
+    feature_weight: float = 5.0
+    validation_clips: int = 16
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Train the base image-to-video transformer on a latent bank."""
+
+    loop: LoopConfig
+    bank: Path
+    vae: Path
+    width: int = 256
+    layers: int = 6
+    heads: int = 4
+    start: Path | None = None
+    two_panel: float = 0.2  # fraction of steps on two panels side by side
+    first_frame: float = 1.0  # probability that the first frame is given
+    frame_rate: float = 12.0
+    positions: Positions = "causal"
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    validation_clips: int = 16
+    samples: int = 4
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """Train the in-context adapter on a bank of pairs.
+
+    Attributes:
+        data: "filtered" takes accepted pairs only, "unfiltered" all, "weighted" all with their
+            losses scaled by the score.
+        identical: Fraction of samples whose target is the source itself, at the first step and
+            after `identical_steps`, linear between: the adapter finds the reference by copying,
+            then learns to edit.
+        reference_dropout: Fraction of steps without a reference, for guidance on it.
+
+    """
+
+    loop: LoopConfig
+    bank: Path
+    model: str = "lite"
+    rank: int = 32
+    targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
+    layout: Layout = "reference-self"
+    reference_offset: int = 0
+    start: Path | None = None
+    data: Literal["filtered", "unfiltered", "weighted"] = "filtered"
+    identical: tuple[float, float] = (1.0, 0.0)
+    identical_steps: int = 500
+    first_frame: float = 1.0
+    reference_dropout: float = 0.0
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    validation_clips: int = 16
+    samples: int = 4
+
+
+Config = AutoencoderConfig | PretrainConfig | AdapterConfig
+RECIPES: dict[str, type[AutoencoderConfig] | type[PretrainConfig] | type[AdapterConfig]] = {
+    "autoencoder": AutoencoderConfig,
+    "pretrain": PretrainConfig,
+    "adapter": AdapterConfig,
+}
+
+
+def load_config(path: str | Path) -> tuple[Config, Path]:
+    """Read a TOML file: `recipe`, `out`, the recipe's settings, and tables such as `[loop]`.
+
+    Returns:
+        The recipe's configuration, and the folder the run writes to.
+
+    Raises:
+        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong.
+
+    """
+    try:
+        table = tomllib.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error})", "a TOML file") from error
+    recipe, out = table.pop("recipe", None), table.pop("out", None)
+    if recipe not in RECIPES:
+        raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(RECIPES)}")
+    if not isinstance(out, str):
+        raise ConfigError(f"out = {out!r}", "the folder to write to")
+    config: Config = build(RECIPES[recipe], table)
+    return config, Path(out)
+
+
+def build(kind: type[T], table: dict[str, Any], where: str = "") -> T:
+    """Make a configuration dataclass of `kind` from a table.
+
+    Raises:
+        ConfigError: A setting is unknown, missing or of the wrong type; says which and where.
+
+    """
+    hints = typing.get_type_hints(kind)
+    for name in table:
+        if name not in hints:
+            close = difflib.get_close_matches(name, hints, n=1)
+            advice = f"did you mean {close[0]}?" if close else ""
+            raise ConfigError(f"unknown setting {where}{name}", ", ".join(hints), advice)
+    for item in dataclasses.fields(kind):  # type: ignore[arg-type]
+        required = item.default is item.default_factory is dataclasses.MISSING
+        if required and item.name not in table:
+            raise ConfigError(f"{where}{item.name} is missing", _words(hints[item.name]))
+    return kind(**{name: _convert(hints[name], v, where + name) for name, v in table.items()})
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """Return `value` as type `hint`, or raise."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return build(typing.cast("type[Any]", hint), value, f"{where}.")
+    if origin in (types.UnionType, typing.Union):
+        return _convert(next(o for o in options if o is not type(None)), value, where)
+    if origin is tuple and isinstance(value, list):
+        kinds = [options[0]] * len(value) if options[-1] is ... else list(options)
+        if len(kinds) == len(value):
+            return tuple(_convert(k, v, where) for k, v in zip(kinds, value, strict=True))
+    elif _fits(hint, value):
+        return hint(value) if hint in (Path, float) else value
+    raise ConfigError(f"{where} = {value!r}", _words(hint))
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    """Return whether a value of TOML can stand for a plain type; true is not a number."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return value in typing.get_args(hint)
+    allowed: dict[Any, tuple[type, ...]] = {Path: (str,), float: (int, float)}
+    return type(value) in allowed.get(hint, (origin or hint,))
+
+
+def _words(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(hint)))
+    if dataclasses.is_dataclass(hint):
+        return "a table"
+    return str(getattr(hint, "__name__", hint) if typing.get_origin(hint) is None else hint)

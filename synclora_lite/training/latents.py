@@ -1,0 +1,55 @@
+"""The latent cache: every clip of a frame bank encoded once, before any training step."""
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLLTXVideo
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from synclora_lite.i2v import encode
+from synclora_lite.training.bank import LatentBank, write_shard
+
+CLIPS_AT_ONCE = 8
+
+
+def to_model_range(
+    frames: UInt8[Tensor, "batch frames height width 3"],
+) -> Float[Tensor, "batch 3 frames height width"]:
+    """Return video frames as the autoencoder takes them, in [-1, 1]."""
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def to_frames(
+    video: Float[Tensor, "batch 3 frames height width"],
+) -> UInt8[Tensor, "batch frames height width 3"]:
+    """Return decoded clips as video frames."""
+    return ((video.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).contiguous()
+
+
+@torch.no_grad()
+def encode_bank(
+    vae: AutoencoderKLLTXVideo, frames: str | Path, folder: str | Path, *, progress: bool = True
+) -> LatentBank:
+    """Encode a bank of frame pairs, shard by shard, skipping those already there.
+
+    Args:
+        vae: The trained autoencoder, with the mean and deviation of its latents set.
+        frames: A bank whose `frames` are (pairs, 2, frames, height, width, 3) uint8.
+        folder: Where the shards with `latents` go, as float16.
+        progress: Show a progress bar.
+
+    """
+    bank, folder = LatentBank(frames, "frames"), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, shard in tqdm(
+        list(zip(bank.files, bank.shards, strict=True)),
+        disable=not progress,
+        desc="encoding",
+    ):
+        if not (folder / file.name).exists():
+            clips = shard.flatten(0, 1).split(CLIPS_AT_ONCE)
+            latents = torch.cat([encode(vae, to_model_range(c)).half().cpu() for c in clips])
+            write_shard(folder / file.name, latents=latents.unflatten(0, (-1, 2)))
+    return LatentBank(folder)

@@ -1,0 +1,69 @@
+"""The log of a run: plain CSV, and a plot of it."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from synclora_lite.files import atomic_path
+
+
+class CsvLog:
+    """Rows of numbers by step; a resumed run drops the rows after the step it resumes from."""
+
+    def __init__(self, path: Path, step: int) -> None:
+        self.path = path
+        kept = [row for row in read_log(path) if row["step"] <= step]
+        self.columns = list(dict.fromkeys(name for row in kept for name in row))
+        if path.exists():
+            self._rewrite(kept)
+
+    def write(self, step: int, values: Mapping[str, int | float]) -> None:
+        """Append one row; a value under a new name adds a column."""
+        row = {"step": step, **values}
+        if set(row) - set(self.columns):
+            earlier = read_log(self.path)
+            self.columns += [name for name in row if name not in self.columns]
+            self._rewrite(earlier)
+        with self.path.open("a", newline="") as stream:
+            csv.DictWriter(stream, self.columns, restval="").writerow(_rounded(row))
+
+    def _rewrite(self, rows: list[dict[str, float]]) -> None:
+        with atomic_path(self.path) as partial, partial.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, self.columns, restval="")
+            writer.writeheader()
+            writer.writerows(map(_rounded, rows))
+
+
+def read_log(path: str | Path) -> list[dict[str, float]]:
+    """Read a log; empty cells are left out, and so is a row cut short by a crash."""
+    path = Path(path)
+    if not path.exists():
+        return []
+    with path.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        {name: float(text) for name, text in row.items() if text} for row in rows if row.get("step")
+    ]
+
+
+def plot_log(path: str | Path, picture: str | Path, columns: tuple[str, ...] = ("loss",)) -> None:
+    """Draw columns of a log against the step, on a logarithmic scale."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for column in columns:
+        points = [(row["step"], row[column]) for row in read_log(path) if column in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=column, linewidth=1)
+    axes.set(xlabel="step", yscale="log")
+    if axes.lines:
+        axes.legend()
+    with atomic_path(picture) as partial:
+        figure.savefig(partial)
+
+
+def _rounded(row: Mapping[str, int | float]) -> dict[str, str]:
+    return {name: f"{value:.6g}" for name, value in row.items()}

@@ -1,0 +1,238 @@
+"""The training loop: one for all recipes, resumable at any checkpoint to the same bits."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.training.bank import seeded
+from synclora_lite.training.checkpoint import (
+    Checkpoint,
+    Named,
+    checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
+from synclora_lite.training.config import LoopConfig
+from synclora_lite.training.log import CsvLog, plot_log
+from synclora_lite.training.optimizer import (
+    averaged_weights,
+    learning_rate,
+    make_optimizer,
+    optimizer_state,
+    restore,
+    restore_optimizer,
+    update_average,
+)
+
+FREE = {"steps", "threads", "log_every", "validate_every", "checkpoint_every", "keep", "device"}
+"""Settings that may change between a run and its resumption."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training run learns; the loop does the rest.
+
+    Attributes:
+        parameters: What is trained, by name.
+        loss: From the number of the batch and a seeded generator, the loss of one batch and
+            numbers worth logging.
+        validate: From the step and the run's folder, numbers for `validation.csv`.
+        export: Writes the trained weights in their final form into a folder.
+        settings: Recorded in checkpoints; a run resumes only with the same ones.
+
+    """
+
+    parameters: Mapping[str, torch.nn.Parameter]
+    loss: Callable[[int, torch.Generator], tuple[Tensor, dict[str, float]]]
+    validate: Callable[[int, Path], dict[str, float]] | None = None
+    export: Callable[[Path], object] | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool = True) -> Path:
+    """Run a recipe, from the newest checkpoint in `out` if there is one.
+
+    Args:
+        recipe: What to learn.
+        config: How.
+        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`.
+        progress: Show a progress bar.
+
+    Returns:
+        The folder with the exported weights, `out/final`.
+
+    Raises:
+        ConfigError: `out` holds a run with other settings.
+        TrainingError: The loss or the gradient is not a number; names the last good checkpoint.
+
+    """
+    torch.set_num_threads(config.threads)
+    run = _Run(recipe, config, Path(out))
+    with tqdm(
+        total=config.steps, initial=run.step, disable=not progress, desc=Path(out).name, unit="step"
+    ) as bar:
+        while run.step < config.steps:
+            numbers = run.advance()
+            bar.update()
+            bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
+    run.finish()
+    return run.out / "final"
+
+
+class _Run:
+    """The state of a run: weights, optimiser, averages, step."""
+
+    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path) -> None:
+        self.recipe, self.config, self.out = recipe, config, out
+        self.parameters = dict(recipe.parameters)
+        self.optimizer = make_optimizer(self.parameters, config)
+        self.averaged: Named = {}
+        if config.ema:
+            self.averaged = {n: p.detach().clone() for n, p in self.parameters.items()}
+        kept = {k: v for k, v in asdict(config).items() if k not in FREE}
+        self.settings: dict[str, Any] = _plain({**kept, **(recipe.settings or {})})
+        self.step = 0
+        self.checkpoints = out / "checkpoints"
+        self._resume()
+        out.mkdir(parents=True, exist_ok=True)
+        self.log = CsvLog(out / "train.csv", self.step)
+        self.validation = CsvLog(out / "validation.csv", self.step)
+        self.recent: list[dict[str, float]] = []
+        self.started = time.perf_counter()
+
+    def advance(self) -> dict[str, float]:
+        """Take one step, and log, validate and save when it is time."""
+        config = self.config
+        rate = learning_rate(self.step, config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        numbers = self._gradients()
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.parameters.values(), config.clip or math.inf, foreach=True
+        ).item()
+        numbers |= {"gradient": norm, "lr": rate}
+        self._refuse_nan(numbers)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if self.averaged:
+            update_average(self.averaged, self.parameters, config.ema, self.step)
+        self._log(numbers)
+        if config.validate_every and self.step % config.validate_every == 0:
+            self._validate()
+        if self.step % config.checkpoint_every == 0:
+            self._save()
+        return numbers
+
+    def finish(self) -> None:
+        """Save the last step and export the averaged weights, or the plain ones."""
+        if self.step % self.config.checkpoint_every:
+            self._save()
+        if self.recipe.export:
+            with averaged_weights(self.averaged, self.parameters):
+                self.recipe.export(self.out / "final")
+
+    def _gradients(self) -> dict[str, float]:
+        """Accumulate the gradients of `accumulate` batches; return their mean numbers."""
+        config = self.config
+        batches = []
+        for micro in range(config.accumulate):
+            index = self.step * config.accumulate + micro
+            with _precision(config):
+                loss, extra = self.recipe.loss(index, seeded(config.seed, index))
+            (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
+            batches.append({"loss": loss.item(), **extra})
+        return _means(batches)
+
+    def _refuse_nan(self, numbers: dict[str, float]) -> None:
+        if math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient"]):
+            return
+        good = checkpoints(self.checkpoints)
+        raise TrainingError(
+            f"loss {numbers['loss']} and gradient {numbers['gradient']} at step {self.step}",
+            "finite numbers",
+            f"the last good checkpoint is {good[-1] if good else 'none'}; lower lr or clip more",
+        )
+
+    def _log(self, numbers: dict[str, float]) -> None:
+        self.recent.append(numbers)
+        if self.step % self.config.log_every == 0:
+            seconds = (time.perf_counter() - self.started) / len(self.recent)
+            self.log.write(self.step, {**_means(self.recent), "seconds_per_step": seconds})
+            self.recent, self.started = [], time.perf_counter()
+
+    def _validate(self) -> None:
+        if self.recipe.validate:
+            started = time.perf_counter()
+            with averaged_weights(self.averaged, self.parameters), torch.no_grad():
+                self.validation.write(self.step, self.recipe.validate(self.step, self.out))
+            self.started += time.perf_counter() - started
+
+    def _save(self) -> None:
+        state = optimizer_state(self.optimizer, self.parameters)
+        weights = {name: p.detach() for name, p in self.parameters.items()}
+        save_checkpoint(
+            Checkpoint(self.step, weights, self.averaged, state, self.settings),
+            self.checkpoints,
+            self.config.keep,
+        )
+        plot_log(self.out / "train.csv", self.out / "loss.png")
+
+    def _resume(self) -> None:
+        found = checkpoints(self.checkpoints)
+        if not found:
+            return
+        saved = load_checkpoint(found[-1])
+        changed = [
+            f"{name} is {self.settings.get(name)!r}, was {saved.settings.get(name)!r}"
+            for name in sorted(saved.settings.keys() | self.settings.keys())
+            if saved.settings.get(name) != self.settings.get(name)
+        ]
+        if changed:
+            raise ConfigError(
+                f"{self.out} holds a run with other settings: {'; '.join(changed)}",
+                "the settings it was started with",
+                "restore them, or name another `out`",
+            )
+        restore(self.parameters, saved.weights)
+        restore_optimizer(self.optimizer, self.parameters, saved.optimizer)
+        self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
+        self.step = saved.step
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of every number over the rows that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    found = {name: [row[name] for row in rows if name in row] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def use_bfloat16(config: LoopConfig) -> bool:
+    """Return whether matrix products run in bfloat16; "auto" says so where it is fast."""
+    if config.precision == "auto":
+        return config.device.startswith("cuda") and torch.cuda.is_bf16_supported()
+    return config.precision == "bfloat16"
+
+
+def _precision(config: LoopConfig) -> contextlib.AbstractContextManager[object]:
+    if not use_bfloat16(config):
+        return contextlib.nullcontext()
+    return torch.autocast(config.device.split(":")[0], torch.bfloat16)
+
+
+def _plain(value: Any) -> Any:
+    """Return settings as JSON keeps them, for comparison after a round trip."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,135 @@
+"""Recipe: the base image-to-video model, on single clips and on two panels side by side."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXVideoTransformer3DModel,
+)
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from synclora_lite.i2v import (
+    I2VModel,
+    load_model,
+    sample_sigmas,
+    save_model,
+    scheduler_shift,
+    transformer_config,
+)
+from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.training.bank import LatentBank, shuffled_rows
+from synclora_lite.training.config import FlowConfig, PretrainConfig
+from synclora_lite.training.loop import Recipe
+from synclora_lite.training.validation import loss_by_level, sample_clips
+
+CAPTION_CHANNELS = 32
+
+Latents = Float[Tensor, "batch channels frames height width"]
+Pairs = Float[Tensor, "batch 2 channels frames height width"]
+
+
+def pretrain_recipe(config: PretrainConfig) -> Recipe:
+    """Return the recipe that trains the transformer to animate a first frame.
+
+    Of a bank of pairs, both clips are used, each by itself; a step on two panels takes a source
+    and its edit beside each other, in either order, as the paper makes its pairs.
+    """
+    bank = LatentBank(config.bank)
+    model = base_model(config)
+    model.transformer.train()
+    device, seed = config.loop.device, config.loop.seed
+    train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
+    loss_of = torch.compile(flow_loss) if config.loop.compile else flow_loss
+
+    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        two_panel = torch.rand((), generator=generator).item() < config.two_panel
+        batch = config.loop.batch // 2 if two_panel else config.loop.batch
+        rows = shuffled_rows(train_rows, batch, index, seed)
+        pick = two_panels if two_panel else single_clips
+        latents = pick(bank.read(rows), generator).to(device)
+        sigmas, noise = draw_noise(model, latents, generator, config.flow)
+        given = torch.rand(batch, generator=generator) < config.first_frame
+        sequence = assemble(model, latents, noise, sigmas, first_frame_given=given.to(device))
+        value = loss_of(model, sequence).mean()
+        return value, {"loss_two_panel" if two_panel else "loss_single": value.item()}
+
+    def validate(step: int, out: Path) -> dict[str, float]:
+        clips = bank.read(held_rows)[:, 0].to(device)
+        numbers = loss_by_level(
+            lambda noise, levels: flow_loss(model, assemble(model, clips, noise, levels)), clips
+        )
+        video = out / "samples" / f"step-{step:08d}.mp4"
+        return numbers | sample_clips(model, clips[: config.samples], video)
+
+    return Recipe(
+        parameters=dict(model.transformer.named_parameters()),
+        loss=loss,
+        validate=validate if config.validation_clips else None,
+        export=lambda folder: save_model(model, folder, torch.float16),
+        settings={k: v for k, v in asdict(config).items() if k != "loop"},
+    )
+
+
+def base_model(config: PretrainConfig) -> I2VModel:
+    """Return the model to train: `start`, or a new transformer beside the trained autoencoder."""
+    if config.start:
+        return load_model(config.start, config.loop.device)
+    vae = AutoencoderKLLTXVideo.from_pretrained(config.vae)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.loop.seed)
+        transformer = LTXVideoTransformer3DModel(
+            **transformer_config(
+                channels=vae.config.latent_channels,
+                width=config.width,
+                layers=config.layers,
+                heads=config.heads,
+                caption_channels=CAPTION_CHANNELS,
+            )
+        )
+        caption = torch.randn(1, 1, CAPTION_CHANNELS)
+    torch.nn.init.zeros_(transformer.proj_out.weight)  # the first prediction is no motion at all
+    return I2VModel(
+        vae.eval().requires_grad_(requires_grad=False).to(config.loop.device),
+        transformer.to(config.loop.device),
+        FlowMatchEulerDiscreteScheduler(**config.scheduler),
+        caption.to(config.loop.device),
+        config.frame_rate,
+        config.positions,
+    )
+
+
+def single_clips(pairs: Pairs, generator: torch.Generator) -> Latents:
+    """Return one clip of each pair, the source or the edited one."""
+    side = torch.randint(2, (len(pairs),), generator=generator)
+    return pairs[torch.arange(len(pairs)), side]
+
+
+def two_panels(
+    pairs: Pairs, generator: torch.Generator
+) -> Float[Tensor, "batch channels frames height both_widths"]:
+    """Return both clips of each pair beside each other, in either order."""
+    left = torch.randint(2, (len(pairs),), generator=generator)
+    row = torch.arange(len(pairs))
+    return torch.cat([pairs[row, left], pairs[row, 1 - left]], dim=-1)
+
+
+def draw_noise(
+    model: I2VModel, latents: Latents, generator: torch.Generator, flow: FlowConfig
+) -> tuple[Float[Tensor, " batch"], Latents]:
+    """Return one noise level per clip, and noise."""
+    tokens = latents[0, 0].numel()
+    mu = scheduler_shift(tokens, model.scheduler) if flow.mu is None else flow.mu
+    sigmas = sample_sigmas(len(latents), generator, mu=mu, std=flow.std, uniform=flow.uniform)
+    noise = torch.randn(latents.shape, generator=generator)
+    return sigmas.to(latents.device), noise.to(latents.device)
+
+
+def split_rows(
+    rows: Int[Tensor, " rows"], held: int
+) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+    """Hold the last rows back for validation."""
+    return rows[: len(rows) - held], rows[len(rows) - held :]

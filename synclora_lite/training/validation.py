@@ -1,0 +1,73 @@
+"""What a flow model has learned, on clips held back from training."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from synclora_lite.i2v import I2VModel, decode, denoise
+from synclora_lite.training.bank import seeded
+from synclora_lite.training.latents import to_frames
+from synclora_lite.video import write_clip
+
+Latents = Float[Tensor, "batch channels frames height width"]
+LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> dict[str, float]:
+    """Return the mean loss at fixed noise levels with fixed noise, and their mean.
+
+    Args:
+        loss: From noise and one noise level per clip, one loss per clip.
+        clips: Gives the shape.
+
+    """
+    noise = torch.randn(clips.shape, generator=seeded(17)).to(clips.device)
+    numbers = {}
+    for level in LEVELS:
+        levels = torch.full((len(clips),), level, device=clips.device)
+        numbers[f"loss_{level}"] = loss(noise, levels).mean().item()
+    return {"loss": sum(numbers.values()) / len(numbers), **numbers}
+
+
+def sample_clips(
+    model: I2VModel,
+    truth: Latents,
+    path: Path,
+    *,
+    reference: Latents | None = None,
+    reference_offset: int = 0,
+    cached: bool = True,
+    steps: int = 10,
+) -> dict[str, float]:
+    """Generate clips from the first frames of `truth` and write them below truth (and source).
+
+    Returns:
+        PSNR in dB of the frames after the first against the decoded truth, and how much they
+        move in comparison with it (1 is right).
+
+    """
+    made = denoise(
+        model,
+        truth[:, :, :1],
+        truth.shape[2],
+        reference=reference,
+        reference_offset=reference_offset,
+        layout="reference-self" if cached else "full",
+        steps=steps,
+        generator=seeded(23),
+    )
+    rows = [r for r in (reference, truth, made) if r is not None]
+    videos = [decode(model, row) for row in rows]
+    wall = torch.cat([torch.cat(list(v), dim=-1) for v in videos], dim=-2)  # (3, F, H, W)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_clip(path, to_frames(wall[None])[0].numpy(), fps=model.frame_rate)
+    expected, got = videos[-2][:, :, 1:], videos[-1][:, :, 1:]
+    error = (expected - got).square().mean() / 4  # of the range [-1, 1]
+    return {"psnr": -10 * error.log10().item(), "motion": _motion(got) / _motion(expected)}
+
+
+def _motion(video: Float[Tensor, "batch 3 frames height width"]) -> float:
+    return video.diff(dim=2).abs().mean().item()

@@ -1,0 +1,330 @@
+"""Configuration, banks, the loop and its recipes."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from synclora_lite.cli import train as commands
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
+from synclora_lite.incontext import load_adapter
+from synclora_lite.training import (
+    AdapterConfig,
+    AutoencoderConfig,
+    LatentBank,
+    LoopConfig,
+    PretrainConfig,
+    Recipe,
+    encode_bank,
+    load_config,
+    read_log,
+    recipe_for,
+    shuffled_rows,
+    train,
+    write_shard,
+)
+from synclora_lite.training.adapter import identical_share
+from synclora_lite.training.checkpoint import checkpoints
+from synclora_lite.training.config import build
+from synclora_lite.training.optimizer import learning_rate
+from synclora_lite.training.pretrain import two_panels
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture
+def bank(tmp_path):
+    for shard in range(2):
+        path = tmp_path / "bank" / f"pairs-{shard}.safetensors"
+        write_shard(path, latents=noise(6, 2, 8, 3, 2, 2, seed=shard).half())
+    return tmp_path / "bank"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_model(tiny_model(), tmp_path / "tiny")
+
+
+def loop(steps=6, **settings):
+    quick = {"batch": 4, "warmup": 2, "checkpoint_every": 2, "validate_every": 0, "log_every": 1}
+    return LoopConfig(steps, **{**quick, "threads": 1, **settings})
+
+
+def pretrain_config(bank, folder, **settings):
+    fixed = {"width": 32, "layers": 1, "heads": 2, "validation_clips": 2, "samples": 1}
+    return PretrainConfig(
+        **{"loop": loop(), "bank": bank, "vae": folder / "vae", **fixed, **settings}
+    )
+
+
+def adapter_config(bank, folder, **settings):
+    fixed = {"rank": 4, "validation_clips": 2, "samples": 1, "identical_steps": 4}
+    return AdapterConfig(
+        **{"loop": loop(), "bank": bank, "model": str(folder), **fixed, **settings}
+    )
+
+
+# --- configuration
+
+
+def test_a_toml_file_becomes_a_configuration(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text(
+        'recipe = "adapter"\nout = "runs/x"\nbank = "b"\nidentical = [1, 0.2]\n'
+        "[loop]\nsteps = 10\nlr = 1\n[flow]\nmu = 0.5\n"
+    )
+    config, out = load_config(path)
+    assert out == Path("runs/x")
+    assert config.loop == LoopConfig(steps=10, lr=1.0)
+    assert config.identical == (1.0, 0.2)
+    assert config.flow.mu == 0.5
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"loop": {"steps": 1}, "bnak": "x"}, "unknown setting bnak.*did you mean bank?"),
+        ({"bank": "x"}, "loop is missing; expected a table"),
+        ({"loop": {"steps": "many"}, "bank": "x"}, "loop.steps = 'many'; expected int"),
+        ({"loop": {"steps": True}, "bank": "x"}, "loop.steps = True; expected int"),
+        ({"loop": {"steps": 1}, "bank": "x", "data": "best"}, "data = 'best'; expected one of"),
+        ({"loop": {"steps": 1}, "bank": "x", "identical": [1]}, r"identical = \[1\]; expected"),
+    ],
+)
+def test_wrong_settings_are_named(table, message):
+    with pytest.raises(ConfigError, match=message):
+        build(AdapterConfig, table)
+
+
+def test_a_broken_file_or_recipe_is_a_clear_error(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "c.toml").write_text('recipe = "magic"\nout = "x"')
+    with pytest.raises(ConfigError, match="recipe = 'magic'; expected one of autoencoder"):
+        load_config(tmp_path / "c.toml")
+
+
+def test_the_rate_warms_up_and_falls_along_a_cosine():
+    config = LoopConfig(steps=100, lr=1.0, warmup=10, final_lr=0.1)
+    assert learning_rate(0, config) == 0.1
+    assert learning_rate(10, config) == 1.0
+    assert learning_rate(55, config) == pytest.approx(0.55)
+    assert learning_rate(100, config) == pytest.approx(0.1)
+    assert learning_rate(99, LoopConfig(steps=100, lr=1.0, schedule="constant")) == 1.0
+
+
+# --- banks
+
+
+def test_a_bank_reads_rows_across_shards(bank):
+    opened = LatentBank(bank)
+    assert len(opened) == 12
+    rows = opened.read(torch.tensor([0, 11]))
+    assert rows.dtype == torch.float32
+    assert torch.equal(rows[1], noise(6, 2, 8, 3, 2, 2, seed=1)[5].half().float())
+
+
+def test_every_pass_sees_every_row_once_in_a_new_order():
+    rows = torch.arange(10) + 5
+    batches = torch.cat([shuffled_rows(rows, 4, i, seed=1) for i in range(5)])
+    first, second = batches[:10], batches[10:]
+    assert sorted(first.tolist()) == sorted(second.tolist()) == rows.tolist()
+    assert first.tolist() != second.tolist()
+    assert len(shuffled_rows(rows[:3], 8, 0, seed=1)) == 8
+
+
+def test_an_empty_or_broken_bank_is_a_clear_error(tmp_path, bank):
+    with pytest.raises(TrainingError, match="holds no shards"):
+        LatentBank(tmp_path)
+    (bank / "pairs-0.safetensors").write_bytes(b"not a shard")
+    with pytest.raises(TrainingError, match=r"pairs-0.safetensors cannot be read"):
+        LatentBank(bank)
+
+
+def test_frames_are_encoded_once(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (3, 2, 5, 32, 32, 3), dtype=np.uint8)
+    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=torch.from_numpy(frames))
+    made = encode_bank(tiny_model().vae, tmp_path / "frames", tmp_path / "l", progress=False)
+    assert made.read(torch.tensor([2])).shape == (1, 2, 8, 2, 2, 2)
+    before = made.files[0].stat().st_mtime_ns
+    encode_bank(tiny_model().vae, tmp_path / "frames", tmp_path / "l", progress=False)
+    assert made.files[0].stat().st_mtime_ns == before
+
+
+def test_two_panels_hold_both_clips_of_a_pair(bank):
+    pairs = LatentBank(bank).read(torch.arange(8))
+    wide = two_panels(pairs, torch.Generator().manual_seed(0))
+    source = pairs[:, 0]
+    left = (wide[..., :2] == source).flatten(1).all(1)
+    right = (wide[..., 2:] == source).flatten(1).all(1)
+    assert (left ^ right).all()
+    assert left.any()
+    assert right.any()
+
+
+# --- the loop
+
+
+def weights_after(recipe, config, out):
+    train(recipe, config, out, progress=False)
+    return {n: p.detach().clone() for n, p in recipe.parameters.items()}
+
+
+class StoppedError(Exception):
+    """Stands for a killed process."""
+
+
+def stopping_at(recipe, index):
+    def loss(i, generator):
+        if i == index:
+            raise StoppedError
+        return recipe.loss(i, generator)
+
+    return Recipe(recipe.parameters, loss, recipe.validate, recipe.export, recipe.settings)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("make", [pretrain_config, adapter_config])
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, bank, folder, make, optimizer):
+    config = make(bank, folder, loop=loop(accumulate=2, ema=0.9, optimizer=optimizer))
+    straight = weights_after(recipe_for(config), config.loop, tmp_path / "a")
+    with pytest.raises(StoppedError):
+        train(stopping_at(recipe_for(config), 10), config.loop, tmp_path / "b", progress=False)
+    assert checkpoints(tmp_path / "b" / "checkpoints")[-1].name == "step-00000004"
+    resumed = weights_after(recipe_for(config), config.loop, tmp_path / "b")
+    assert all(torch.equal(straight[n], resumed[n]) for n in straight)
+    logs = [read_log(tmp_path / x / "train.csv") for x in "ab"]
+    assert [r["step"] for r in logs[1]] == [1, 2, 3, 4, 5, 6]
+    assert [r["loss"] for r in logs[0]] == [r["loss"] for r in logs[1]]
+
+
+def test_a_run_with_other_settings_is_refused_and_more_steps_are_not(tmp_path, bank, folder):
+    config = adapter_config(bank, folder, loop=loop(2))
+    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    other = adapter_config(bank, folder, loop=loop(2, lr=0.5))
+    with pytest.raises(ConfigError, match=r"lr is 0.5, was 0.001; expected .* name another `out`"):
+        train(recipe_for(other), other.loop, tmp_path / "a", progress=False)
+    more = adapter_config(bank, folder, loop=loop(4))
+    train(recipe_for(more), more.loop, tmp_path / "a", progress=False)
+    assert read_log(tmp_path / "a" / "train.csv")[-1]["step"] == 4
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_checkpoint(tmp_path):
+    parameter = torch.nn.Parameter(torch.ones(2))
+
+    def loss(index, _generator):
+        return (parameter * (math.nan if index == 3 else 1.0)).sum(), {}
+
+    with pytest.raises(TrainingError, match=r"loss nan .* at step 3; .*/step-00000002"):
+        train(Recipe({"p": parameter}, loss), loop(), tmp_path, progress=False)
+    assert torch.isfinite(parameter).all()
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, bank, folder):
+    config = adapter_config(bank, folder, loop=loop(2))
+    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    file = checkpoints(tmp_path / "a" / "checkpoints")[-1] / "weights.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(TrainingError, match=r"weights.safetensors is damaged; .* earlier"):
+        train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+
+
+def test_averaged_weights_are_exported_and_only_the_newest_checkpoints_kept(tmp_path):
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    exported = []
+    recipe = Recipe(
+        {"p": parameter},
+        lambda _i, _g: ((parameter - 1).square().sum(), {}),
+        export=lambda _folder: exported.append(parameter.item()),
+    )
+    train(recipe, loop(lr=0.1, ema=0.9, keep=1), tmp_path, progress=False)
+    assert 0 < exported[0] < parameter.item()
+    assert [p.name for p in checkpoints(tmp_path / "checkpoints")] == ["step-00000006"]
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+# --- recipes
+
+
+def test_pretraining_lowers_the_held_out_loss_and_exports_a_model(tmp_path, bank, folder):
+    settings = loop(30, lr=5e-3, validate_every=15, checkpoint_every=30)
+    config = pretrain_config(bank, folder, loop=settings, first_frame=0.9)
+    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
+    rows = read_log(tmp_path / "run" / "validation.csv")
+    assert rows[-1]["loss"] < rows[0]["loss"] < 3
+    assert math.isfinite(rows[-1]["psnr"])
+    assert (tmp_path / "run" / "samples" / "step-00000030.mp4").stat().st_size > 0
+    model = load_model(final)
+    assert model.transformer.config.num_layers == 1
+    assert scheduler_shift(12, model.scheduler) == 0
+
+
+@pytest.mark.parametrize("layout", ["full", "reference-self"])
+@pytest.mark.parametrize("data", ["filtered", "unfiltered", "weighted"])
+def test_the_adapter_trains_on_chosen_pairs(tmp_path, bank, folder, layout, data):
+    write_shard(
+        bank / "scores.safetensors",
+        weight=torch.rand(12),
+        accepted=torch.arange(12) < 4,
+    )
+    config = adapter_config(bank, folder, data=data, layout=layout, reference_dropout=0.3)
+    config_loop = loop(4, validate_every=4)
+    final = train(recipe_for(config), config_loop, tmp_path / "run", progress=False)
+    settings = load_adapter(load_model(folder).transformer, final)
+    assert (settings.layout, settings.rank, settings.base) == (layout, 4, "tiny")
+    assert "psnr" in read_log(tmp_path / "run" / "validation.csv")[0]
+
+
+def test_only_rejected_pairs_are_a_clear_error(bank, folder):
+    write_shard(bank / "scores.safetensors", weight=torch.zeros(12), accepted=torch.zeros(12))
+    with pytest.raises(TrainingError, match=r"no pair of .* is accepted"):
+        recipe_for(adapter_config(bank, folder))
+
+
+def test_the_share_of_identical_pairs_falls_with_the_step(bank, folder):
+    config = adapter_config(bank, folder, identical=(0.8, 0.2), identical_steps=100)
+    assert [identical_share(s, config) for s in (0, 50, 100, 900)] == pytest.approx(
+        [0.8, 0.5, 0.2, 0.2]
+    )
+
+
+def test_the_autoencoder_learns_and_normalises_its_latents(tmp_path):
+    frames = torch.randint(0, 256, (6, 2, 5, 1, 1, 3), dtype=torch.uint8)
+    frames = frames.expand(-1, -1, -1, 32, 32, -1)
+    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
+    config = AutoencoderConfig(
+        loop(20, batch=2, lr=3e-3, validate_every=10),
+        tmp_path / "frames",
+        channels=8,
+        width=16,
+        frames=5,
+        validation_clips=2,
+    )
+    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
+    rows = read_log(tmp_path / "run" / "train.csv")
+    assert rows[-1]["pixel"] < rows[0]["pixel"]
+    assert (final / "config.json").exists()
+    assert math.isfinite(read_log(tmp_path / "run" / "validation.csv")[-1]["psnr"])
+
+
+def test_the_commands_run_their_own_recipes_only(tmp_path, bank, folder):
+    app = typer.Typer()
+    app.command()(commands.pretrain)
+    app.command()(commands.train)
+    path = tmp_path / "c.toml"
+    path.write_text(
+        f'recipe = "adapter"\nout = "{tmp_path}/run"\nbank = "{bank}"\nmodel = "{folder}"\n'
+        "rank = 4\nvalidation_clips = 0\n[loop]\nsteps = 2\nthreads = 1\n"
+    )
+    result = CliRunner().invoke(app, ["train", str(path), "--quiet"])
+    assert f"Trained weights are in {tmp_path}/run/final" in result.output
+    result = CliRunner().invoke(app, ["pretrain", str(path)])
+    assert isinstance(result.exception, ConfigError)
+    assert "has the recipe adapter" in str(result.exception)
