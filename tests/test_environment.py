@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,13 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import tools.pins
 from synclora_lite import __version__
 from synclora_lite.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-EXTRAS = PROJECT["optional-dependencies"]
-ASKED_FOR = [Requirement(line) for line in chain(PROJECT["dependencies"], *EXTRAS.values())]
+ASKED_FOR = tools.pins.asked_for()
 
 
 def pins() -> list[str]:
@@ -32,9 +31,7 @@ def test_conda_and_pip_users_get_the_same_versions():
 
 
 def test_every_pin_is_exact_and_belongs_to_no_single_machine():
-    assert [
-        pin for pin in pins() if not re.fullmatch(r"[\w.-]+==[\w.]+(; python_version.*)?", pin)
-    ] == []
+    assert [pin for pin in pins() if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
 
 
 @pytest.mark.parametrize("asked", ASKED_FOR, ids=lambda asked: asked.name)
@@ -75,3 +72,7 @@ def test_the_readmes_commands_are_targets_and_ci_runs_the_readmes_test_command()
     assert {"book", "test"} <= commands
     assert commands <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
+
+
+def test_everything_needed_here_is_installed_as_it_is_pinned():
+    assert set(tools.pins.pins()) <= set(pins())
