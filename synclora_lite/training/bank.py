@@ -59,12 +59,12 @@ class LatentBank:
 
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
         """Return pairs, source first; half precision becomes float32."""
-        stacked = torch.stack([self._row(int(row)) for row in rows])
-        return stacked.float() if stacked.is_floating_point() else stacked
+        return torch.stack([self._row(int(row)) for row in rows])
 
     def _row(self, row: int) -> Tensor:
         shard = int(torch.searchsorted(self.ends, row, right=True))
-        return self.shards[shard][row - int(self.ends[shard])]
+        tensor = self.shards[shard][row - int(self.ends[shard])]
+        return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def write_shard(path: str | Path, **tensors: Tensor) -> None:

@@ -37,23 +37,24 @@ class Muon(torch.optim.Optimizer):
                     continue
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 update = self._matrix if parameter.ndim > 1 else self._vector
-                parameter.add_(update(parameter, group["betas"]), alpha=-group["lr"])
+                step = update(parameter, parameter.grad, group["betas"])
+                parameter.add_(step, alpha=-group["lr"])
 
-    def _matrix(self, parameter: Tensor, betas: tuple[float, float]) -> Tensor:
+    def _matrix(self, parameter: Tensor, gradient: Tensor, betas: tuple[float, float]) -> Tensor:
         state = self.state[parameter]
         momentum = state.setdefault("momentum", torch.zeros_like(parameter))
-        momentum.lerp_(parameter.grad, 1 - betas[0])
-        looked_ahead = parameter.grad.lerp(momentum, betas[0])
+        momentum.lerp_(gradient, 1 - betas[0])
+        looked_ahead = gradient.lerp(momentum, betas[0])
         return orthogonal(looked_ahead.flatten(1)).view_as(parameter)
 
-    def _vector(self, parameter: Tensor, betas: tuple[float, float]) -> Tensor:
+    def _vector(self, parameter: Tensor, gradient: Tensor, betas: tuple[float, float]) -> Tensor:
         state = self.state[parameter]
         step = state.setdefault("step", torch.zeros(()))
         first = state.setdefault("exp_avg", torch.zeros_like(parameter))
         second = state.setdefault("exp_avg_sq", torch.zeros_like(parameter))
         step += 1
-        first.lerp_(parameter.grad, 1 - betas[0])
-        second.lerp_(parameter.grad.square(), 1 - betas[1])
+        first.lerp_(gradient, 1 - betas[0])
+        second.lerp_(gradient.square(), 1 - betas[1])
         unbiased = first / (1 - betas[0] ** step)
         return unbiased / ((second / (1 - betas[1] ** step)).sqrt() + 1e-8)
 
