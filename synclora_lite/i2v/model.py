@@ -136,19 +136,26 @@ def load_model(
     )
 
 
-def save_model(model: I2VModel, folder: str | Path, dtype: torch.dtype | None = None) -> Path:
+def save_model(
+    model: I2VModel,
+    folder: str | Path,
+    dtype: torch.dtype | None = None,
+    *,
+    max_shard_size: str = "5GB",
+) -> Path:
     """Write the model in diffusers layout, so that the stock LTX pipelines load it.
 
     Args:
         model: What to save; it is not changed.
         folder: Made if need be.
         dtype: Convert weights to this, e.g. `torch.float16` for half the size.
+        max_shard_size: Weights larger than this are split into several files.
 
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save_part(model.vae, folder / "vae", dtype)
-    save_part(model.transformer, folder / "transformer", dtype)
+    save_part(model.vae, folder / "vae", dtype, max_shard_size)
+    save_part(model.transformer, folder / "transformer", dtype, max_shard_size)
     model.scheduler.save_pretrained(folder / "scheduler")
     with atomic_path(folder / "caption.safetensors") as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
@@ -161,15 +168,16 @@ def save_part(
     part: AutoencoderKLLTXVideo | LTXVideoTransformer3DModel,
     folder: Path,
     dtype: torch.dtype | None = None,
+    max_shard_size: str = "5GB",
 ) -> None:
     """Write one network as `save_pretrained` would, in another precision if asked."""
     original = part.dtype
     if dtype is None or dtype == original:
-        part.save_pretrained(folder)
+        part.save_pretrained(folder, max_shard_size=max_shard_size)
         return
     converted = type(part).from_config(part.config)
     converted.load_state_dict(part.state_dict())
-    torch.nn.Module.to(converted, dtype).save_pretrained(folder)
+    torch.nn.Module.to(converted, dtype).save_pretrained(folder, max_shard_size=max_shard_size)
 
 
 def _model_index() -> dict[str, Any]:

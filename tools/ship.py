@@ -1,0 +1,98 @@
+"""Put trained weights and example clips where the package finds them, and enter them in the lock.
+
+``python -m tools.ship base runs/base/final``
+``python -m tools.ship adapter runs/adapter/final``
+``python -m tools.ship clips``
+"""
+
+import argparse
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from synclora_lite import artifacts
+from synclora_lite.files import atomic_path, data_dir, read_json, write_json
+from synclora_lite.i2v import load_model, save_model
+from synclora_lite.incontext import load_adapter, save_adapter
+from synclora_lite.portraits import held_out, render_clip
+from synclora_lite.video import write_clip
+
+SHARD = "15MB"  # of the 16 MB that one shipped file may have
+SIDE = 96  # pixels of the lite model's clips
+
+
+@dataclass(frozen=True)
+class Example:
+    """One held-out case that ships as a source clip, an edited first frame and the true edit."""
+
+    name: str
+    case: int
+
+
+EXAMPLES = (
+    Example("hair", 0),
+    Example("glasses", 1),
+    Example("hat", 2),
+    Example("beard", 3),
+    Example("background", 6),
+)
+
+
+def ship_base(run: Path, command: str) -> None:
+    """Copy a base model in half precision, in files small enough to ship."""
+    folder = artifacts.models_dir() / "lite"
+    shutil.rmtree(folder, ignore_errors=True)
+    save_model(load_model(run), folder, torch.float16, max_shard_size=SHARD)
+    _record(folder, command)
+
+
+def ship_adapter(run: Path, command: str) -> None:
+    """Copy an adapter in half precision."""
+    folder = artifacts.models_dir() / "lite-adapter"
+    shutil.rmtree(folder, ignore_errors=True)
+    model = load_model("lite")
+    settings = load_adapter(model.transformer, run)
+    save_adapter(model.transformer, settings, folder, dtype=torch.float16)
+    write_json(folder / "adapter.json", {**read_json(folder / "adapter.json"), "base": "lite"})
+    _record(folder, command)
+
+
+def ship_clips() -> None:
+    """Render the example clips: ``NAME.mp4``, ``NAME-edited.png`` and ``NAME-truth.mp4``."""
+    folder = data_dir() / "clips"
+    folder.mkdir(parents=True, exist_ok=True)
+    cases = held_out(seed=1, clips=9)
+    for example in EXAMPLES:
+        case = cases[example.case]
+        edited = render_clip(case.edited, case.motion, SIDE)
+        write_clip(
+            folder / f"{example.name}.mp4", render_clip(case.source, case.motion, SIDE), fps=12.0
+        )
+        write_clip(folder / f"{example.name}-truth.mp4", edited, fps=12.0)
+        with atomic_path(folder / f"{example.name}-edited.png") as partial:
+            Image.fromarray(edited[0]).save(partial, format="png")
+
+
+def _record(folder: Path, command: str) -> None:
+    artifacts.record((p for p in folder.rglob("*") if p.is_file()), command=command)
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("base", "adapter", "clips"))
+    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("--command", default="", help="the command that makes the weights again")
+    arguments = parser.parse_args()
+    if arguments.what == "clips":
+        ship_clips()
+    else:
+        ship = {"base": ship_base, "adapter": ship_adapter}[arguments.what]
+        ship(arguments.run, arguments.command or f"synclora pretrain {arguments.run}")
+
+
+if __name__ == "__main__":
+    main()
