@@ -188,7 +188,7 @@ def _import(folder: Path, data: Path, row: dict[str, Any], number: int) -> Pair:
             "files": {name: vars(entry) for name, entry in media.items()},
             "builder": str(row.get("builder") or "imported"),
             "kind": str(row.get("kind") or "unknown"),
-            "seed": int(row["seed"]) if str(row.get("seed") or "").isdigit() else None,
+            "seed": _seed(row.get("seed")),
             "parameters": {"imported": True},
             "frames": info.frames,
             "fps": info.fps,
@@ -201,6 +201,12 @@ def _import(folder: Path, data: Path, row: dict[str, Any], number: int) -> Pair:
     for name, path in clips.items():
         _copy(path, folder / media[name].path)
     return pair
+
+
+def _seed(value: Any) -> int | None:
+    """Return a seed, which CSV gives as text, or None for anything else."""
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 def _column(row: dict[str, Any], names: tuple[str, ...], number: int) -> str:

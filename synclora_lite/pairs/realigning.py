@@ -62,11 +62,8 @@ def realign_pairs(
         pairs = read_manifest(folder)
         rejected = [pair for pair in pairs if _rejected(pair)]
         known = {pair.parameters.get("realigned_from"): pair for pair in pairs}
-        work = (
-            delayed(_realign)(folder, p, step, backend, scorer)
-            for p in rejected
-            if p.id not in known
-        )
+        todo = [pair for pair in rejected if pair.id not in known]
+        work = (delayed(_realign)(folder, pair, step, backend, scorer) for pair in todo)
         fresh = Parallel(n_jobs=jobs, return_as="generator")(work)
         found = {pair_id: _as_before(pair) for pair_id, pair in known.items() if pair_id}
         for entry in tqdm(fresh, total=len(todo), desc="realigning", disable=not progress):

@@ -1,0 +1,124 @@
+"""The exam: held-out clips, judged one by one, and it goes on where it was stopped."""
+
+import json
+
+import numpy as np
+import pytest
+
+from synclora_lite import evaluation
+from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation import (
+    Exam,
+    exam_table,
+    pareto_front,
+    plot_pareto,
+    read_exams,
+    record_exam,
+    render_case,
+    run_exam,
+    summarize,
+)
+from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.portraits import held_out
+
+TRUTH, COPY = Exam("truth"), Exam("copy")
+
+
+def copied(source, first_frame):
+    output = source.frames.copy()
+    output[0] = first_frame
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("exams")
+
+
+@pytest.fixture(scope="module")
+def rows(folder):
+    return {
+        "truth": run_exam(TRUTH, 2, folder=folder),
+        "copy": run_exam(COPY, 2, folder=folder, edit=copied),
+    }
+
+
+def test_the_truth_keeps_the_whole_edit_and_the_copy_none(rows):
+    assert [row["edit_kept"] for row in rows["truth"]] == [1, 1]
+    assert [row["edit_kept"] for row in rows["copy"]] == [0, 0]
+    assert all(row["sync"] > 0.95 for method in rows.values() for row in method)
+    assert [row["kind"] for row in rows["copy"]] == [case.kind for case in held_out(0, 2)]
+
+
+def test_methods_see_the_source_and_the_edited_first_frame_only(folder, rows):
+    seen = []
+
+    def edit(source, first_frame):
+        seen.append((source, first_frame))
+        return copied(source, first_frame)
+
+    run_exam(Exam("peek"), 1, folder=folder, edit=edit)
+    source, truth = render_case(held_out(0, 1)[0])
+    np.testing.assert_array_equal(seen[0][0].frames, source.frames)
+    np.testing.assert_array_equal(seen[0][1], truth[0])
+
+
+def test_an_exam_that_was_stopped_judges_only_what_is_missing(folder, rows, monkeypatch):
+    path = folder / COPY.name / "rows.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])  # the second line is cut short
+    judged = []
+
+    def judge(*clips):
+        judged.append(clips)
+        return {k: v for k, v in rows["copy"][1].items() if k not in ("clip", "kind")}
+
+    monkeypatch.setattr(evaluation.exam, "judge", judge)
+    assert run_exam(COPY, 2, folder=folder, edit=copied) == rows["copy"]
+    assert path.read_bytes() == whole
+    assert len(judged) == 1
+    assert run_exam(COPY, 1, folder=folder, edit=copied) == rows["copy"][:1]
+
+
+def test_other_settings_or_weights_are_another_exam(tmp_path):
+    assert Exam("copy", seed=1).name != COPY.name
+    names = set()
+    for seed in (0, 1):
+        model = save_model(tiny_model(seed=seed), tmp_path / "model")
+        names.add(Exam("i2v", options={"model": str(model)}).name)
+    assert len(names) == 2
+
+
+def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path):
+    folder = save_model(tiny_model(), tmp_path / "model")
+    exam = Exam("ceiling", options={"model": str(folder)})
+    (row,) = run_exam(exam, 1, folder=tmp_path)
+    assert row["psnr"] < 30  # its weights are random
+
+
+def test_an_exam_of_no_clips_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="0 clips"):
+        run_exam(TRUTH, 0, folder=tmp_path)
+
+
+def test_results_are_recorded_and_drawn(rows, tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    for exam in (TRUTH, COPY):
+        record_exam(exam, rows[exam.method])
+    exams = read_exams()
+    assert set(exams) == {"truth", "copy"}
+    result = json.loads((tmp_path / "results" / "exam_copy.json").read_text())
+    assert result["command"] == "synclora exam --method copy --clips 2 --seed 0"
+    assert exams["copy"]["all"] == summarize(rows["copy"])["all"]
+    table = exam_table(exams)
+    assert table.loc["copy", "edit_kept"] == "0.000 [0.000, 0.000]"
+    assert exam_table(exams, kind="hair").shape == table.shape
+    picture = plot_pareto(exams)
+    assert picture.png.startswith(b"\x89PNG")
+    assert "copy 0.00" in picture.alt
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    points = {"a": (0.0, 1.0), "b": (0.5, 0.5), "c": (0.4, 0.4), "d": (1.0, 0.2)}
+    assert pareto_front(points) == ["a", "b", "d"]
+    assert pareto_front({"x": (1.0, 1.0), "tie": (1.0, 1.0)}) == ["x", "tie"]

@@ -1,0 +1,119 @@
+"""Pairs from files, out to trainers' layouts, and back."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from synclora_lite.errors import PairError, VideoError
+from synclora_lite.pairs import add_files, export_pairs, import_pairs, locate, read_manifest
+from synclora_lite.video import read_clip, write_clip
+
+
+@pytest.mark.parametrize("layout", ["ltx", "diffusers"])
+def test_an_export_reads_back_with_the_same_clips(built, tmp_path, layout):
+    folder, pairs = built
+    export_pairs(folder, pairs, tmp_path / "out", layout)
+    back = import_pairs(tmp_path / "back", tmp_path / "out")
+    same = ("id", "source", "edited", "builder", "kind", "seed", "frames", "fps", "caption")
+    assert [[getattr(p, n) for n in same] for p in back] == [
+        [getattr(p, n) for n in same] for p in pairs
+    ]
+    assert import_pairs(tmp_path / "back", tmp_path / "out") == back
+    assert read_manifest(tmp_path / "back") == back
+
+
+def test_the_public_layout_names_media_reference_and_the_constant_caption(built, tmp_path):
+    folder, pairs = built
+    export_pairs(folder, pairs, tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "metadata.jsonl").read_text().splitlines()]
+    assert rows[0]["media_path"] == f"media/{pairs[0].id}.mp4"
+    assert rows[0]["reference_path"] == f"reference/{pairs[0].id}.mp4"
+    assert {row["caption"] for row in rows} == {"3d1t"}
+    table = list(csv.DictReader((tmp_path / "metadata.csv").open()))
+    assert [row["media_path"] for row in table] == [row["media_path"] for row in rows]
+    target = (tmp_path / rows[0]["media_path"]).read_bytes()
+    assert target == locate(folder, pairs[0].edited.path).read_bytes()
+
+
+def test_the_lists_of_finetrainers_have_one_line_for_each_pair(built, tmp_path):
+    export_pairs(*built, tmp_path, "diffusers")
+    lists = [
+        (tmp_path / name).read_text().splitlines()
+        for name in ("prompts.txt", "videos.txt", "reference_videos.txt")
+    ]
+    assert [len(lines) for lines in lists] == [3, 3, 3]
+    assert all((tmp_path / path).is_file() for lines in lists[1:] for path in lines)
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "metadata.csv"])
+def test_a_data_set_with_nothing_but_paths_and_captions_can_be_read(built, tmp_path, name):
+    folder, pairs = built
+    row = {
+        "caption": "a word",
+        "video": pairs[0].edited.path,
+        "reference_video": pairs[0].source.path,
+    }
+    for media in (pairs[0].edited, pairs[0].source):
+        target = tmp_path / "data" / media.path
+        target.parent.mkdir(parents=True)
+        target.write_bytes((folder / media.path).read_bytes())
+    if name.endswith("json"):
+        (tmp_path / "data" / name).write_text(json.dumps([row]))
+    else:
+        (tmp_path / "data" / name).write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    (pair,) = import_pairs(tmp_path / "back", tmp_path / "data")
+    assert (pair.source, pair.edited) == (pairs[0].source, pairs[0].edited)
+    assert (pair.caption, pair.builder) == ("a word", "imported")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"caption": "x", "media_path": "../secret.mp4", "reference_path": "a"}', "inside"),
+        ('{"caption": "x", "media_path": "a.mp4"}', "reference_path"),
+        ("[1]", "no table"),
+        ("{", "cannot be understood"),
+    ],
+)
+def test_broken_metadata_are_refused(tmp_path, text, message):
+    (tmp_path / "metadata.jsonl").write_text(text)
+    with pytest.raises(PairError, match=message):
+        import_pairs(tmp_path / "out", tmp_path)
+    with pytest.raises(PairError, match="no metadata"):
+        import_pairs(tmp_path / "out", tmp_path / "nowhere")
+
+
+def test_two_files_make_a_pair_of_one_length_and_rate_once(built, tmp_path):
+    folder, pairs = built
+    source, edited = (locate(folder, media.path) for media in (pairs[0].source, pairs[0].edited))
+    short = write_clip(tmp_path / "a 'b' ü.mp4", read_clip(edited).frames[:4], 12)
+    pair = add_files(tmp_path / "real", source, short)
+    assert (pair.frames, pair.fps, pair.builder) == (4, 12, "files")
+    assert add_files(tmp_path / "real", source, short) == pair
+    assert read_manifest(tmp_path / "real") == [pair]
+
+
+def test_a_two_panel_file_is_split_into_source_and_edit(built, tmp_path):
+    folder, pairs = built
+    halves = [read_clip(locate(folder, m.path)).frames for m in (pairs[0].source, pairs[0].edited)]
+    wide = write_clip(tmp_path / "panels.mp4", np.concatenate(halves, axis=2), 12)
+    pair = add_files(tmp_path / "real", wide)
+    for media, half in zip((pair.source, pair.edited), halves, strict=True):
+        clip = read_clip(locate(tmp_path / "real", media.path))
+        assert clip.frames.shape == half.shape
+        assert np.abs(clip.frames.astype(int) - half).mean() < 6
+
+
+def test_files_that_do_not_fit_are_refused(built, tmp_path):
+    folder, pairs = built
+    source = locate(folder, pairs[0].source.path)
+    small = write_clip(tmp_path / "small.mp4", np.zeros((5, 16, 16, 3), np.uint8), 12)
+    with pytest.raises(PairError, match="one size"):
+        add_files(tmp_path / "real", source, small)
+    with pytest.raises(PairError, match="no file"):
+        add_files(tmp_path / "real", tmp_path / "nothing.mp4")
+    (tmp_path / "text.mp4").write_text("no video")
+    with pytest.raises(VideoError):
+        add_files(tmp_path / "real", tmp_path / "text.mp4")

@@ -1,0 +1,104 @@
+"""Scores, the filter, the funnel and realignment, on one good pair and two late ones."""
+
+import math
+import shutil
+
+import pytest
+
+from synclora_lite.errors import PairError
+from synclora_lite.pairs import (
+    failing,
+    filter_pairs,
+    funnel,
+    read_manifest,
+    realign_pairs,
+    score_pairs,
+    scoring,
+)
+
+
+def test_good_pairs_are_accepted_and_late_ones_rejected_with_the_reason(scored):
+    folder, pairs = scored
+    assert [pair.verdict for pair in pairs] == ["accept", "reject", "reject"]
+    assert pairs[0].weight > 0.5 > pairs[1].weight
+    for pair in pairs[1:]:
+        assert any("late" in words or "early" in words for words in pair.score["reasons"])
+        assert pair.score["offset"]["frames"] == pair.parameters["by"]
+    assert read_manifest(folder) == pairs
+
+
+def test_a_second_scoring_looks_at_no_clip(scored, monkeypatch):
+    folder, pairs = scored
+    before = (folder / "manifest.jsonl").read_bytes()
+    monkeypatch.setattr(scoring, "read_clip", None)
+    assert score_pairs(folder) == pairs
+    assert (folder / "manifest.jsonl").read_bytes() == before
+
+
+def test_other_thresholds_mean_another_score(monkeypatch):
+    before = scoring.scorer_version()
+    monkeypatch.setattr(scoring.thresholds, "BLINK_F1", 0.61)
+    assert scoring.scorer_version() != before
+
+
+def test_a_clip_that_was_exchanged_is_found(scored, tmp_path):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    shutil.copy(folder / pairs[1].edited.path, tmp_path / pairs[0].edited.path)
+    with pytest.raises(PairError, match=pairs[0].id):
+        score_pairs(tmp_path)
+
+
+def test_a_clip_that_cannot_be_read_is_rejected_and_the_rest_scored(built, tmp_path):
+    folder, pairs = built
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    broken = b"no video"
+    (tmp_path / pairs[0].source.path).write_bytes(broken)
+    manifest = tmp_path / "manifest.jsonl"
+    digest = scoring.hashlib.sha256(broken).hexdigest()
+    manifest.write_text(manifest.read_text().replace(pairs[0].source.sha256, digest))
+    result = score_pairs(tmp_path)
+    assert result[0].verdict == "reject"
+    assert failing(result[0]) == ["face"]
+    assert all(pair.score is not None for pair in result)
+
+
+def test_the_filter_keeps_what_passes_and_can_leave_a_cue_out(scored):
+    pairs = scored[1]
+    assert filter_pairs(pairs) == pairs[:1]
+    assert filter_pairs(pairs, limit=math.inf) == pairs
+    assert filter_pairs(pairs, min_weight=1.0) == []
+    assert "time" in failing(pairs[1])
+    assert "time" not in failing(pairs[1], leave_out=("time",))
+    with pytest.raises(PairError, match="cue 'nose'"):
+        filter_pairs(pairs, leave_out=("nose",))
+
+
+def test_the_funnel_counts_every_pair_once(scored):
+    pairs = scored[1]
+    steps = funnel(pairs)
+    assert steps[0].left == 3
+    assert steps[-1].left == len(filter_pairs(pairs))
+    assert sum(step.lost for step in steps) == 2
+    assert {step.name: step.lost for step in steps}["time"] == 2
+
+
+def test_unscored_pairs_cannot_be_filtered_or_realigned(built):
+    folder, pairs = built
+    with pytest.raises(PairError, match="pairs score"):
+        filter_pairs(pairs)
+    with pytest.raises(PairError, match="pairs score"):
+        realign_pairs(folder)
+
+
+def test_late_pairs_are_saved_once_by_shifting_them_back(scored, tmp_path):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    entries = realign_pairs(tmp_path)
+    assert [entry.shift for entry in entries] == [pair.parameters["by"] for pair in pairs[1:]]
+    saved = [entry.saved for entry in entries if entry.saved is not None]
+    assert saved
+    assert all(pair.frames % 4 == 1 and pair.verdict == "accept" for pair in saved)
+    assert filter_pairs(read_manifest(tmp_path)) == [pairs[0], *saved]
+    assert realign_pairs(tmp_path) == entries
+    assert len(read_manifest(tmp_path)) == 3 + len(saved)
