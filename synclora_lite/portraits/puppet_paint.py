@@ -130,7 +130,7 @@ def mouth(
     paint += 0.75 * tongue * (np.array([168, 84, 82]) - paint)
     length = np.minimum(0.075 * unit * (1 - 0.5 * side[:, 0]), 0.62 * (floor - roof))
     teeth = np.clip(roof + length - y + 0.5, 0, 1)[:, None]
-    ivory = np.array([232, 218, 200]) * (0.88 - 0.55 * side)
+    ivory = np.array([244, 226, 204]) * (0.96 - 0.55 * side)
     paint += teeth * (ivory - paint)
     shadow = 0.6 + 0.4 * np.clip((y - roof) / (0.03 * unit), 0, 1)[:, None]
     return paint * shadow

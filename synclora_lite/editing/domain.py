@@ -1,0 +1,126 @@
+"""Does the model know this kind of picture? A measured answer, not a guess from the file's name.
+
+A small autoencoder has words only for what it was trained on: rendered portraits come back as
+they were, photographs as something smoother. The error of a *typical* pixel tells the two apart
+(the worst pixels do not: both kinds have edges). Where to draw the line is measured once per
+model, on held-out portraits and on photo puppets, and stored beside the weights in `domain.json`.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from diffusers import AutoencoderKLLTXVideo
+from jaxtyping import Float, UInt8
+
+from synclora_lite.errors import EditError, ModelError
+from synclora_lite.files import read_json, write_json
+from synclora_lite.i2v import decode, encode
+from synclora_lite.training.latents import to_model_range
+
+FILE = "domain.json"
+Pictures = UInt8[np.ndarray, "pictures side side 3"]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The clips a model knows.
+
+    Attributes:
+        side: Side of its square frames in pixels.
+        frames: Length of its clips.
+        limit: Largest `typical_error` of a picture it knows, in [-1, 1] units.
+        kind: What it knows, in words, for messages.
+        known: Quantiles of the error over pictures it must accept: 5, 50, 95, 100 %.
+        unknown: The same over pictures it must refuse: 0, 5, 50, 95 %.
+
+    """
+
+    side: int
+    frames: int
+    limit: float
+    kind: str = "rendered portraits"
+    known: tuple[float, ...] = ()
+    unknown: tuple[float, ...] = ()
+
+
+def load_domain(folder: str | Path) -> Domain:
+    """Read `domain.json` of a model folder.
+
+    Raises:
+        ModelError: There is none: what the model knows was never measured.
+
+    """
+    path = Path(folder) / FILE
+    if not path.exists():
+        raise ModelError(
+            f"{Path(folder).name} has no {FILE}",
+            "a model whose domain was measured",
+            "run: python -m synclora_lite.editing.calibrate FOLDER",
+        )
+    stored = read_json(path)
+    return Domain(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+
+
+def save_domain(domain: Domain, folder: str | Path) -> Path:
+    """Write `domain.json`."""
+    return write_json(Path(folder) / FILE, asdict(domain))
+
+
+@torch.no_grad()
+def typical_error(vae: AutoencoderKLLTXVideo, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
+    """Return each picture's median reconstruction error (worst channel), in [-1, 1] units."""
+    video = to_model_range(torch.from_numpy(pictures)[:, None]).to(vae.device)
+    errors = [
+        (decode(vae, encode(vae, part)) - part).abs().amax(1).flatten(1).median(1).values
+        for part in video.split(8)
+    ]
+    return torch.cat(errors).double().cpu().numpy()
+
+
+def check_domain(
+    vae: AutoencoderKLLTXVideo, domain: Domain, pictures: Pictures, what: str, advice: str
+) -> float:
+    """Measure pictures of one clip, and refuse a kind that the model does not know.
+
+    Returns:
+        The median error of the pictures over the limit: below 1.
+
+    Raises:
+        EditError: The error is above the limit.
+
+    """
+    ratio = float(np.median(typical_error(vae, pictures))) / domain.limit
+    if ratio > 1:
+        raise EditError(
+            f"the model knows {domain.kind} only, and the {what} looks like something else "
+            f"(reconstruction error {ratio:.1f} times the limit)",
+            domain.kind,
+            advice,
+        )
+    return ratio
+
+
+def draw_limit(known: Float[np.ndarray, "a"], unknown: Float[np.ndarray, "b"]) -> float:
+    """Put the limit midway, on a logarithmic scale, between the two kinds.
+
+    Raises:
+        ModelError: The kinds overlap, so that no limit tells them apart.
+
+    """
+    low, high = known.max(), unknown.min()
+    if low >= high:
+        raise ModelError(
+            f"the autoencoder's errors overlap (known up to {low:.4f}, others from {high:.4f})",
+            "a gap between them",
+            "train the autoencoder for longer",
+        )
+    return float(np.sqrt(low * high))
+
+
+def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
+    """Put pictures through JPEG: what a model must accept may have been compressed."""
+    coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
+    return np.stack([cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded])

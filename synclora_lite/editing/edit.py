@@ -1,0 +1,178 @@
+"""`edit_video`: a source clip and an edited first frame in, the edited clip out.
+
+Data flows: checks of the first frame -> (align) -> fit into the model's frame -> domain check ->
+windows -> back to the source's size, length, rate and sound -> report.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.editing import baselines
+from synclora_lite.editing.domain import check_domain
+from synclora_lite.editing.editor import Editor, load_editor
+from synclora_lite.editing.fitting import Fit, edit_in_windows
+from synclora_lite.editing.methods import Method, find_method, without_model
+from synclora_lite.editing.precheck import align as align_frame
+from synclora_lite.editing.precheck import as_picture, check_framing, to_size
+from synclora_lite.editing.provenance import provenance
+from synclora_lite.editing.sampling import SAMPLERS, Sampling
+from synclora_lite.errors import EditError
+from synclora_lite.video import Clip
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+OVERLAP = 5  # frames that neighbouring windows share
+_WARPS = {
+    "copy": baselines.copy,
+    "flow-warp": baselines.flow_warp,
+    "residual-warp": baselines.residual_warp,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """An edited clip and how it came about.
+
+    Attributes:
+        clip: The result, with the source's size, length, rate and sound.
+        source: What was edited.
+        first_frame: The edited first frame as it was used: scaled and aligned.
+        report: JSON: warnings, framing, domain, seams, provenance, and sync if it was measured.
+
+    """
+
+    clip: Clip
+    source: Clip
+    first_frame: Image
+    report: dict[str, Any]
+
+
+def edit_video(
+    source: Clip,
+    first_frame: np.ndarray,
+    *,
+    method: str = "sync-lora",
+    model: str | Path | Editor = "lite",
+    adapter: str | Path = "lite-adapter",
+    steps: int = 20,
+    seed: int = 0,
+    reference_strength: float = 1.0,
+    sync_guidance: float = 1.0,
+    start: float = 0.7,
+    inject: float = 0.5,
+    align: bool = False,
+    measure: bool = False,
+    device: str = "cpu",
+) -> Edit:
+    """Carry the edit of the first frame through the whole clip.
+
+    Args:
+        source: The clip to edit: any size and length.
+        first_frame: Its first frame, edited: 8-bit RGB, the same aspect.
+        method: See `METHODS`.
+        model: "lite", a folder, or a loaded `Editor`; only for methods with a model.
+        adapter: "lite-adapter", a folder or a file; only for sync-lora.
+        steps: Sampling steps.
+        seed: Of the noise.
+        reference_strength: How much the source counts, 0 to 1.
+        sync_guidance: Above 1, pushes towards the source's motion.
+        start: Noise level at which sdedit and flowedit begin.
+        inject: Share of the steps in which kv-inject attends to the source.
+        align: Move the edited face onto the source's first.
+        measure: Score the synchronization; takes the time of tracking both clips.
+        device: Where the model runs.
+
+    Raises:
+        EditError: The first frame does not belong to the source, the model does not know this
+            kind of clip, or an option makes no sense.
+        ModelError: The model or adapter is missing or broken.
+
+    """
+    chosen = find_method(method)
+    how = Sampling(steps, seed, reference_strength, sync_guidance, start, inject)
+    _check_options(source, how)
+    frame, warnings = to_size(as_picture(first_frame), source.size)
+    if align:
+        frame = align_frame(source.frames[0], frame)
+    framing, more = check_framing(source.frames[0], frame)
+    settings: dict[str, Any] = {"method": method, "align": align}
+    report: dict[str, Any] = {"warnings": warnings + more, "framing": asdict(framing)}
+    editor = None
+    if chosen.model:
+        editor = _editor(chosen, model, adapter, device)
+        settings |= {**asdict(how), "model": editor.model.name}
+        frames, facts = _run_model(editor, chosen, source.frames, frame, how)
+        report |= facts
+    else:
+        frames = _WARPS[method](source.frames, frame)
+    report["provenance"] = provenance(source.frames, as_picture(first_frame), settings, editor)
+    edit = Edit(replace(source, frames=frames), source, frame, report)
+    return measured(edit) if measure else edit
+
+
+def measured(edit: Edit) -> Edit:
+    """Add the synchronization score to an edit's report."""
+    from synclora_lite.sync import score_clips
+
+    score = score_clips(edit.source, edit.clip)
+    return replace(edit, report={**edit.report, "sync": score.to_dict()})
+
+
+def _check_options(source: Clip, how: Sampling) -> None:
+    """Raise EditError for what no method can do."""
+    if len(source) < 2:
+        raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
+    for name, low, high in (
+        ("steps", 1, 1000),
+        ("reference_strength", 0, 1),
+        ("sync_guidance", 0, 20),
+        ("start", 0.05, 1),
+        ("inject", 0, 1),
+    ):
+        value = getattr(how, name)
+        if not low <= value <= high:
+            raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
+
+
+def _editor(method: Method, model: str | Path | Editor, adapter: str | Path, device: str) -> Editor:
+    """Load what the method needs."""
+    if not isinstance(model, Editor):
+        return load_editor(model, adapter if method.adapter else None, device)
+    if method.adapter and model.adapter is None:
+        raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
+    return model
+
+
+def _run_model(
+    editor: Editor, method: Method, source: Frames, first_frame: Image, how: Sampling
+) -> tuple[Frames, dict[str, Any]]:
+    """Edit at the model's size, window by window, and scale back."""
+    domain = editor.domain
+    fit = Fit(source.shape[1:3], domain.side)
+    small = np.stack([fit.inward(frame) for frame in source])
+    first = fit.inward(first_frame)
+    advice = f"use --method {without_model()}, or the full-size model"
+    probes = small[np.linspace(0, len(small) - 1, 3).astype(int)]
+    known = {
+        "source": check_domain(editor.model.vae, domain, probes, "source", advice),
+        "first_frame": check_domain(
+            editor.model.vae, domain, first[None], "edited first frame", advice
+        ),
+    }
+    sample = SAMPLERS[method.name]
+
+    def edit(window: Frames, anchor: Image) -> Frames:
+        latents = editor.encode(window), editor.encode(anchor[None])
+        return editor.decode(sample(editor, *latents, how))
+
+    made, seams = edit_in_windows(
+        small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)
+    )
+    output = np.stack([fit.outward(frame) for frame in made])
+    output[0] = first_frame
+    return output, {"domain": known, "seams": seams}

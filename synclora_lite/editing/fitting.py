@@ -1,0 +1,95 @@
+"""Between a clip of any size and length and the windows that a model was trained on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
+Window = Callable[[UInt8[np.ndarray, "window size size 3"], Image], UInt8[np.ndarray, "_ _ _ 3"]]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How pictures of one size lie inside the model's square frame.
+
+    Attributes:
+        size: Height and width of the pictures.
+        side: Side of the model's frame.
+
+    """
+
+    size: tuple[int, int]
+    side: int
+
+    @property
+    def box(self) -> Box:
+        """Where the picture lies in the frame."""
+        return letterbox_box(self.size, (self.side, self.side))
+
+    def inward(self, picture: Image) -> UInt8[np.ndarray, "side side 3"]:
+        """Scale a picture into the frame; bars repeat its edge, as black would be unknown."""
+        x0, y0, x1, y1 = self.box
+        inner = resize_picture(picture, y1 - y0, x1 - x0)
+        bars = (y0, self.side - y1, x0, self.side - x1)
+        return cv2.copyMakeBorder(inner, *bars, cv2.BORDER_REPLICATE)
+
+    def outward(self, picture: Image) -> Image:
+        """Cut the bars off and scale back."""
+        x0, y0, x1, y1 = self.box
+        return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *self.size)
+
+
+def window_starts(frames: int, window: int, overlap: int) -> Iterator[int]:
+    """Yield where windows begin that cover a clip, each sharing `overlap` frames with the last."""
+    start = 0
+    yield start
+    while start + window < frames:
+        start += window - overlap
+        yield start
+
+
+def edit_in_windows(
+    source: Frames, first_frame: Image, edit: Window, *, window: int, overlap: int
+) -> tuple[Frames, list[float]]:
+    """Edit a clip of any length by windows that the model knows.
+
+    The first frame of every window but the first is the picture that the window before made at
+    that moment; in the frames both have, one fades into the other. A clip that ends inside a
+    window is continued by its last frame, which is cut off afterwards.
+
+    Returns:
+        The edited clip, and per seam the mean difference of the two windows in the frames they
+        share, in grey levels.
+
+    """
+    output = np.empty_like(source)
+    anchor, seams, known = first_frame, [], 0
+    for start in window_starts(len(source), window, overlap):
+        piece = source[start : start + window]
+        missing = window - len(piece)
+        padded = np.concatenate([piece, piece[-1:].repeat(missing, 0)]) if missing else piece
+        made = edit(padded, anchor)[: len(piece)]
+        shared = known - start
+        if shared > 0:
+            seams.append(_seam(output[start:known], made[:shared]))
+            made[:shared] = crossfade(output[start:known], made[:shared])
+        output[start : start + len(piece)] = made
+        known = start + len(piece)
+        anchor = output[max(0, known - overlap)]
+    return output, seams
+
+
+def crossfade(before: Frames, after: Frames) -> Frames:
+    """Turn the frames of `before` into those of `after`, linearly over time."""
+    weight: Float[np.ndarray, "frames 1 1 1"] = np.linspace(0, 1, len(before))[:, None, None, None]
+    return (before * (1 - weight) + after * weight + 0.5).astype(np.uint8)
+
+
+def _seam(before: Frames, after: Frames) -> float:
+    return float(np.abs(before.astype(np.int16) - after).mean())

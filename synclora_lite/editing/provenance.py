@@ -1,0 +1,57 @@
+"""Where an edit came from: hashes of everything that went in, settings and versions."""
+
+import hashlib
+import platform
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from synclora_lite import __version__
+from synclora_lite.editing.editor import Editor
+
+PACKAGES = ("numpy", "opencv-contrib-python", "torch", "diffusers", "mediapipe")
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of an array's shape and bytes."""
+    digest = hashlib.sha256(repr((pixels.shape, str(pixels.dtype))).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def provenance(
+    source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], editor: Editor | None
+) -> dict[str, Any]:
+    """Describe an edit so that it can be made again.
+
+    Args:
+        source: Frames of the source.
+        first_frame: The edited first frame as it was given.
+        settings: Method, seed and all that changes the result.
+        editor: The model, or None for methods that need none.
+
+    Returns:
+        JSON: tool, settings, hashes of pixels and weights, versions. It holds no time, no path
+        and no name of a machine, so that equal edits are described equally.
+
+    """
+    return {
+        "tool": f"synclora-lite {__version__}",
+        **settings,
+        "source": {"frames": len(source), "pixels_sha256": pixel_hash(source)},
+        "first_frame": {"pixels_sha256": pixel_hash(first_frame)},
+        "weights": dict(editor.hashes) if editor else {},
+        "versions": {"python": platform.python_version(), **_versions(PACKAGES)},
+    }
+
+
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those that are installed."""
+    installed = {}
+    for package in packages:
+        try:
+            installed[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed

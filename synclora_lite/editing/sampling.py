@@ -1,0 +1,180 @@
+"""The methods that use a model: each turns source latents and an edited first frame into a clip.
+
+All run on the same flow, with the same noise for the same seed: x_sigma = (1 - sigma) x + sigma n.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from synclora_lite.editing.editor import Editor
+from synclora_lite.i2v import (
+    I2VModel,
+    ReferenceCache,
+    denoise,
+    inference_sigmas,
+    pack,
+    predict_velocity,
+    unpack,
+)
+
+Latents = Float[Tensor, "1 channels frames height width"]
+FirstFrame = Float[Tensor, "1 channels 1 height width"]
+Tokens = Float[Tensor, "1 tokens channels"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample; each method reads what concerns it.
+
+    Attributes:
+        steps: Euler steps.
+        seed: Of the noise.
+        reference_strength: Weight of the source, 0 (not seen) to 1 (as trained).
+        sync_guidance: Pushes towards the source beyond that: pred + s (pred_ref - pred_noref).
+        start: Noise level at which sdedit and flowedit begin, 0 to 1.
+        inject: Share of the steps in which kv-inject attends to the source.
+
+    """
+
+    steps: int = 20
+    seed: int = 0
+    reference_strength: float = 1.0
+    sync_guidance: float = 1.0
+    start: float = 0.7
+    inject: float = 0.5
+
+    def generator(self) -> torch.Generator:
+        """Source of all randomness of one window."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+def sync_lora(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+    """The method of the paper: the source in context, read by the adapter (arXiv 2512.03013).
+
+    The difference that the reference makes is weighted by strength times guidance; a weight other
+    than 1 costs a second pass per step.
+    """
+    assert editor.adapter is not None
+    return denoise(
+        editor.model,
+        first,
+        reference=source,
+        reference_offset=editor.adapter.reference_offset,
+        reference_guidance=how.reference_strength * how.sync_guidance,
+        layout=editor.adapter.layout,
+        steps=how.steps,
+        generator=how.generator(),
+    )
+
+
+def i2v(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+    """Let the plain model continue the edited frame: it never sees the source."""
+    generator = how.generator()
+    return denoise(editor.model, first, source.shape[2], steps=how.steps, generator=generator)
+
+
+def sdedit(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+    """Noise the source to level `start` and denoise it from the edited frame (Meng et al. 2022)."""
+    levels = _levels(editor.model, source, how)
+    noise = torch.randn(source.shape, generator=how.generator()).to(source)
+    begun = torch.lerp(source, noise, levels[0].to(source))
+    return denoise(editor.model, first, source.shape[2], sigmas=levels, noise=begun)
+
+
+@torch.no_grad()
+def flowedit(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+    """Follow the difference of two velocities from the source to the edit (Kulikov et al. 2024).
+
+    The two differ in the first frame that the model is given, where text-to-image FlowEdit swaps
+    prompts. Fresh noise at every step, as published.
+    """
+    model, size = editor.model, source.shape[2:]
+    generator = how.generator()
+    source_tokens, first_tokens = pack(source), pack(first)
+    fixed = first_tokens.shape[1]
+    edit = source_tokens.clone()
+    for sigma, following in pairwise(_levels(model, source, how)):
+        fresh = torch.randn(source_tokens.shape, generator=generator).to(source)
+        noisy = torch.lerp(source_tokens, fresh, sigma.to(source))
+        noisy[:, :fixed] = source_tokens[:, :fixed]
+        target = edit + noisy - source_tokens
+        target[:, :fixed] = first_tokens
+        pull = _velocity(model, target, sigma, size) - _velocity(model, noisy, sigma, size)
+        edit = edit + (following - sigma).to(source) * pull
+    edit[:, :fixed] = first_tokens
+    return unpack(edit, *size)
+
+
+@torch.no_grad()
+def kv_inject(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+    """Invert the source to noise, then denoise while attending to its keys and values.
+
+    AnyV2V (Ku et al. 2024) for a transformer: features of the inverted source guide the first
+    `inject` share of the steps.
+    """
+    model, size = editor.model, source.shape[2:]
+    levels = inference_sigmas(model.scheduler, how.steps, size.numel())
+    path = _invert(model, pack(source), levels, size)
+    first_tokens = pack(first)
+    fixed = first_tokens.shape[1]
+    x = path[0].clone()
+    x[:, :fixed] = first_tokens
+    for step, (sigma, following) in enumerate(pairwise(levels)):
+        cache = None
+        if step < how.inject * how.steps:
+            cache = ReferenceCache()
+            _velocity(model, path[step], sigma, size, cache)  # fills the cache
+        v = _velocity(model, x, sigma, size, cache)
+        x[:, fixed:] += (following - sigma).to(x) * v[:, fixed:]
+    return unpack(x, *size)
+
+
+SAMPLERS: dict[str, Callable[[Editor, Latents, FirstFrame, Sampling], Latents]] = {
+    "sync-lora": sync_lora,
+    "i2v": i2v,
+    "sdedit": sdedit,
+    "flowedit": flowedit,
+    "kv-inject": kv_inject,
+}
+
+
+def _levels(model: I2VModel, source: Latents, how: Sampling) -> Float[Tensor, " levels"]:
+    """Noise levels from `start` down to 0, spaced as the sampler's."""
+    levels = inference_sigmas(model.scheduler, how.steps, source.shape[2:].numel())
+    below = levels[levels < how.start]
+    return torch.cat([torch.tensor([how.start]), below])
+
+
+def _invert(
+    model: I2VModel, tokens: Tokens, levels: Float[Tensor, " levels"], size: torch.Size
+) -> list[Tokens]:
+    """Run the flow backwards from a clip to noise; the states at `levels`, noisiest first."""
+    x, path = tokens.clone(), [tokens]
+    fixed = size[1] * size[2]
+    for sigma, above in pairwise(levels.flip(0)):
+        v = _velocity(model, x, sigma, size)
+        x = x.clone()
+        x[:, fixed:] += (above - sigma).to(x) * v[:, fixed:]
+        path.append(x)
+    return path[::-1]
+
+
+def _velocity(
+    model: I2VModel,
+    tokens: Tokens,
+    sigma: Float[Tensor, ""],
+    size: torch.Size,
+    cache: ReferenceCache | None = None,
+) -> Tokens:
+    """Predict with a clean first frame; an empty cache is filled, a full one is attended to."""
+    sigmas = sigma.to(tokens).repeat(1, size[0])
+    sigmas[:, 0] = 0
+    coordinates = model.coordinates(*size)
+    return predict_velocity(
+        model.transformer, tokens, sigmas, model.caption, coordinates, cache=cache
+    )

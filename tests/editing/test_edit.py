@@ -1,0 +1,144 @@
+"""Editing a clip: what comes out, and what is refused with words that help."""
+
+import numpy as np
+import pytest
+from jaxtyping import UInt8
+
+from synclora_lite.editing import METHODS, Editor, edit_video
+from synclora_lite.editing.domain import Domain
+from synclora_lite.errors import EditError
+from synclora_lite.i2v import tiny_model
+from synclora_lite.incontext import AdapterSettings
+from synclora_lite.portraits import held_out, render_clip
+from synclora_lite.video import Clip
+
+MODEL_FREE = [name for name, method in METHODS.items() if not method.model]
+WITH_MODEL = [name for name, method in METHODS.items() if method.model]
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Clip, np.ndarray]:
+    """A source clip of a portrait, and its first frame with another hair colour."""
+    case = held_out(0, 1, frames=7)[0]
+    source, edited = (render_clip(who, case.motion, 96) for who in (case.source, case.edited))
+    return Clip(source, case.motion.fps), edited[0]
+
+
+@pytest.fixture(scope="module")
+def editor() -> Editor:
+    """A random model that accepts everything: its pictures are noise, its shapes are true."""
+    return Editor(tiny_model(), Domain(side=32, frames=5, limit=1e9), AdapterSettings())
+
+
+@pytest.mark.parametrize("method", MODEL_FREE)
+def test_methods_without_model_keep_size_length_rate_and_first_frame(
+    method: str, pair: tuple[Clip, np.ndarray]
+) -> None:
+    source, first = pair
+    edit = edit_video(source, first, method=method)
+    assert edit.clip.frames.shape == source.frames.shape
+    assert edit.clip.fps == source.fps
+    assert np.array_equal(edit.clip.frames[0], first)
+    assert edit.report["provenance"]["method"] == method
+
+
+@pytest.mark.parametrize("method", WITH_MODEL)
+def test_methods_with_model_take_any_length_and_repeat_themselves(
+    method: str, pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    source, first = pair
+    wide = Clip(np.ascontiguousarray(source.frames[:, 8:]), source.fps)
+    runs = [
+        edit_video(wide, first[8:], method=method, model=editor, steps=2, seed=3) for _ in range(2)
+    ]
+    assert runs[0].clip.frames.shape == wide.frames.shape
+    assert np.array_equal(runs[0].clip.frames, runs[1].clip.frames)
+    assert len(runs[0].report["seams"]) == 2  # windows of 5 that share 4 cover 7 frames
+
+
+def test_the_seed_and_the_strength_of_the_reference_matter(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    source, first = pair
+    frames = [
+        edit_video(source, first, model=editor, steps=1, **options).clip.frames
+        for options in ({}, {"seed": 1}, {"reference_strength": 0.5}, {"sync_guidance": 2.0})
+    ]
+    for changed in frames[1:]:
+        assert not np.array_equal(frames[0], changed)
+
+
+def test_a_picture_of_unknown_kind_is_refused_with_methods_that_work(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    strict = Editor(editor.model, Domain(side=32, frames=5, limit=1e-6), editor.adapter)
+    with pytest.raises(EditError, match=r"rendered portraits only.*flow-warp, residual-warp"):
+        edit_video(*pair, model=strict, steps=1)
+
+
+def test_warp_of_an_unchanged_first_frame_gives_the_source_back(
+    pair: tuple[Clip, np.ndarray],
+) -> None:
+    source, _ = pair
+    edit = edit_video(source, source.frames[0], method="residual-warp")
+    assert np.array_equal(edit.clip.frames, source.frames)
+
+
+def test_warps_carry_the_edit_further_than_the_copy_does(pair: tuple[Clip, np.ndarray]) -> None:
+    source, first = pair
+    changed = np.abs(first.astype(int) - source.frames[0]).max(-1) > 40
+
+    def kept(method: str) -> float:
+        last = edit_video(source, first, method=method).clip.frames[3].astype(int)
+        return float(np.abs(last - source.frames[3])[changed].mean())
+
+    assert min(kept("flow-warp"), kept("residual-warp")) > 5 * kept("copy") + 5
+
+
+PictureList = list[tuple[str, UInt8[np.ndarray, "..."], str]]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: f[..., 0], "without colour"),
+        (lambda f: np.dstack([f, f[..., :1]]), "alpha"),
+        (lambda f: f.astype(np.uint16) * 257, "8 bit"),
+        (lambda f: f[:, 20:], "same aspect"),
+        (lambda f: np.full_like(f, 90), "no face in the edited first frame"),
+        (lambda f: np.roll(f, 48, axis=1), "does not fit frame 0|no face"),
+    ],
+)
+def test_a_first_frame_that_does_not_belong_is_refused(
+    spoil: object, message: str, pair: tuple[Clip, np.ndarray]
+) -> None:
+    source, first = pair
+    with pytest.raises(EditError, match=message):
+        edit_video(source, spoil(first), method="copy")  # type: ignore[operator]
+
+
+def test_a_source_without_face_or_motion_is_refused(pair: tuple[Clip, np.ndarray]) -> None:
+    source, first = pair
+    with pytest.raises(EditError, match="no face in the source"):
+        edit_video(Clip(np.full_like(source.frames, 9), 12.0), first, method="copy")
+    with pytest.raises(EditError, match="one frame"):
+        edit_video(Clip(source.frames[:1], 12.0), first, method="copy")
+    with pytest.raises(EditError, match="sync-lora, flow-warp"):
+        edit_video(source, first, method="magic")
+    with pytest.raises(EditError, match="0 to 1"):
+        edit_video(source, first, method="copy", reference_strength=2.0)
+
+
+def test_align_brings_a_shifted_edit_back(pair: tuple[Clip, np.ndarray]) -> None:
+    source, first = pair
+    shifted = np.roll(first, 8, axis=1)
+    loose = edit_video(source, shifted, method="copy")
+    assert any("--align" in warning for warning in loose.report["warnings"])
+    tight = edit_video(source, shifted, method="copy", align=True)
+    assert tight.report["framing"]["shift"] < 0.3 * loose.report["framing"]["shift"]
+
+
+def test_a_larger_first_frame_is_scaled_with_a_warning(pair: tuple[Clip, np.ndarray]) -> None:
+    source, first = pair
+    edit = edit_video(source, first.repeat(2, 0).repeat(2, 1), method="copy")
+    assert "scaled from 192x192 to 96x96" in edit.report["warnings"][0]
