@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
     "score": ("score", "Measure how well an edited clip keeps time with its source."),
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
+    "pretrain": ("train", "Train the autoencoder or the base model."),
+    "train": ("train", "Train the in-context adapter."),
     "exam": ("exam", "Examine editing methods on held-out portraits."),
     "course": ("course", "Make the notebooks of students and instructors."),
 }
@@ -39,13 +41,13 @@ class Commands(typer.core.TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"synclora_lite.cli.{COMMANDS[cmd_name][0]}")
-        group = getattr(module, "app", None)
-        if isinstance(group, typer.Typer) and not hasattr(module, cmd_name):
-            group.info.name = cmd_name
-            return typer.main.get_command(group)
-        single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(getattr(module, cmd_name))
-        return typer.main.get_command(single)
+        parent = typer.Typer(add_completion=False, rich_markup_mode=None)
+        if isinstance(getattr(module, "app", None), typer.Typer):
+            parent.add_typer(module.app, name=cmd_name)
+            group = cast("Any", typer.main.get_command(parent))
+            return group.get_command(ctx, cmd_name)
+        parent.command(cmd_name)(getattr(module, cmd_name))
+        return typer.main.get_command(parent)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of commands for `synclora --help`."""
