@@ -19,11 +19,11 @@ class Limits:
     min_side: int = 16  # pixels; smaller pictures are icons or accidents
     max_side: int = 8192  # pixels
     frame_pixels: int = 50_000_000  # pixels in one picture, before it is scaled
-    total_pixels: int = 320_000_000  # pixels kept, over all frames
+    total_pixels: int = 270_000_000  # pixels kept, over all frames
     streams: int = 100  # tracks in one file
     stall_seconds: float = 15.0  # of processor time without a new frame
     seconds: float = 300.0  # altogether, on the clock
-    memory: int = 1_500_000_000  # bytes that the process of the decoder may use
+    memory: int = 1_000_000_000  # bytes that the process of the decoder may use
 
 
 LIMITS = Limits()

@@ -1,6 +1,7 @@
 """Write a clip as H.264 in mp4, the one form that every browser plays, byte for byte the same."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,9 @@ def write_clip(
     if max(clip.size) > limits.max_side:
         raise VideoError(f"frames of {clip.size[1]}x{clip.size[0]}", f"up to {limits.max_side}")
     comment = encode_metadata(metadata) if metadata else ""
+    limits = replace(
+        limits, memory=4 * limits.memory
+    )  # our own frames, and the encoder looks ahead
     try:
         with atomic_path(path) as temporary:
             with run_ffmpeg(_arguments(temporary, clip, comment, quality, limits), limits) as run:

@@ -12,7 +12,7 @@ from synclora_lite.video import LIMITS, VideoError, probe, read_clip, read_metad
 from synclora_lite.video.ffmpeg import run_ffmpeg
 from tests.video.clips import Convert
 
-Make = Callable[[Path, bytes], None]
+Make = Callable[[Path, bytes], object]
 
 
 def _missing(path: Path, mp4: bytes) -> None: ...
@@ -31,14 +31,14 @@ BAD: dict[str, tuple[Make, str]] = {
     "a folder": (_folder, "is not a file"),
     "a pipe": (_pipe, "is not a file"),
     "empty": (lambda path, mp4: path.touch(), "is empty"),
-    "text": (lambda path, mp4: path.write_text("hello\n" * 99) and None, "video"),
-    "zeros": (lambda path, mp4: path.write_bytes(bytes(9999)) and None, "cannot be read as video"),
+    "text": (lambda path, mp4: path.write_text("hello\n" * 99), "video"),
+    "zeros": (lambda path, mp4: path.write_bytes(bytes(9999)), "cannot be read as video"),
     "cut at the index": (
-        lambda path, mp4: path.write_bytes(mp4[:200]) and None,
+        lambda path, mp4: path.write_bytes(mp4[:200]),
         "no video stream",
     ),
     "cut in the frames": (
-        lambda path, mp4: path.write_bytes(mp4[: len(mp4) * 2 // 3]) and None,
+        lambda path, mp4: path.write_bytes(mp4[: len(mp4) * 2 // 3]),
         "damaged or cut short",
     ),
 }
