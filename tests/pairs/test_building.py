@@ -14,7 +14,7 @@ from synclora_lite.pairs import FAULTS, Corrupted, Exact, build, locate, read_ma
 from synclora_lite.pairs.building import alone
 from synclora_lite.portraits import EDIT_KINDS
 from synclora_lite.video import read_clip
-from tests.pairs.killing import build_under_fire, contents
+from tests.pairs.killing import build_small, contents, under_fire
 
 
 def test_exact_pairs_have_clips_of_the_size_asked_for(built):
@@ -43,9 +43,10 @@ def test_more_pairs_can_be_added_and_seeds_differ(tmp_path):
 
 
 def test_builds_killed_at_random_moments_end_as_one_that_never_was(tmp_path):
-    calm, fire, _ = build_under_fire(tmp_path, kills=4, pairs=4)
-    assert len(contents(calm)) == 9
+    calm, fire, hits = under_fire(build_small, tmp_path, kills=4)
+    assert len(contents(calm)) == 25
     assert contents(fire) == contents(calm)
+    assert hits
 
 
 def test_a_pair_that_was_written_but_not_listed_is_neither_lost_nor_doubled(built, tmp_path):
@@ -78,7 +79,7 @@ def test_two_builds_in_one_folder_at_a_time_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("pairs", "seed", "kinds"),
-    [(0, 0, ["hat"]), (1, -1, ["hat"]), (1, 10**7, ["hat"]), (1, 0, ["x"])],
+    [(0, 0, ["hat"]), (1, -1, ["hat"]), (1, 10**7, ["hat"]), (1, 0, ["x"]), (1, 0, [])],
 )
 def test_settings_that_make_no_sense_are_refused(tmp_path, pairs, seed, kinds):
     with pytest.raises(PairError):
