@@ -84,7 +84,7 @@ class Report:
         if not holds:
             raise self.failure(f"not so: {what}" if what else hint, expected, hint if what else "")
         if what:
-            self.properties.append(what)
+            self._note(what)
 
     def shape(self, value: Any, shape: Sequence[int], what: str, hint: str = "") -> None:
         """Expect an array, tensor or number of this shape.
@@ -93,15 +93,8 @@ class Report:
             CheckFailed: It is nothing of the kind, or of another shape.
 
         """
-        if value is None:
-            raise self.failure(f"{what} is None", f"shape {_words(shape)}", "is there a `return`?")
-        if not isinstance(value, np.ndarray | torch.Tensor | np.number | int | float):
-            kind = type(value).__name__
-            raise self.failure(f"{what} is a {kind}", f"an array of shape {_words(shape)}", hint)
-        got = tuple(np.shape(_array(value)))
-        if got != tuple(shape):
-            raise self.failure(f"{what} has shape {_words(got)}", f"shape {_words(shape)}", hint)
-        self.properties.append(f"{what}: shape {_words(shape)}")
+        self._expect_shape(value, shape, what, hint)
+        self._note(f"{what}: shape {_words(shape)}")
 
     def close(
         self,
@@ -130,11 +123,10 @@ class Report:
                 the student's is.
 
         """
-        self.shape(got, np.shape(_array(want)), what, hint)
-        self.properties.pop()
+        self._expect_shape(got, np.shape(_array(want)), what, hint)
         mine, right = _array(got), _array(want)
         if np.allclose(mine, right, rtol, atol, equal_nan=True):
-            self.properties.append(what)
+            self._note(what)
             return
         for advice, wrong in (mistakes or {}).items():
             slip = _array(wrong)
@@ -142,6 +134,21 @@ class Report:
                 hint = advice
                 break
         raise self.failure(f"{what} is {_value(mine)}", _value(right), hint)
+
+    def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: str) -> None:
+        if value is None:
+            raise self.failure(f"{what} is None", f"shape {_words(shape)}", "is there a `return`?")
+        if not isinstance(value, np.ndarray | torch.Tensor | np.number | np.bool_ | int | float):
+            kind = type(value).__name__
+            raise self.failure(f"{what} is a {kind}", f"an array of shape {_words(shape)}", hint)
+        got = tuple(np.shape(_array(value)))
+        if got != tuple(shape):
+            raise self.failure(f"{what} has shape {_words(got)}", f"shape {_words(shape)}", hint)
+
+    def _note(self, what: str) -> None:
+        """Add a property that holds, once."""
+        if what not in self.properties:
+            self.properties.append(what)
 
     def picture(self, draw: Callable[[], Picture], *, on_success: bool = False) -> None:
         """Have this picture shown if the check fails from here on, or in any case."""
