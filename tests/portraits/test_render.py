@@ -1,0 +1,93 @@
+"""Rendered portraits: findable, moving as told, and edited as named."""
+
+import numpy as np
+import pytest
+import torch
+
+from synclora_lite.landmarks import track
+from synclora_lite.portraits import (
+    EDIT_KINDS,
+    edit_case,
+    feature_mask,
+    held_out,
+    render_batch,
+    render_clip,
+    sample_identity,
+    sample_motion,
+)
+from synclora_lite.portraits.motion import CHANNELS, Motion
+from synclora_lite.sync import cue_traces
+
+
+def seeded(seed):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_a_face_is_found_in_one_frame_of_each_of_200_identities():
+    people = [sample_identity(seeded(s)) for s in range(200)]
+    moments = [sample_motion(seeded(s)) for s in range(200)]
+    moments = [Motion(m.values[s % 17][None], m.fps) for s, m in enumerate(moments)]
+    frames = render_batch(people, moments, 96)[:, 0].numpy()
+    found = [track(frame[None], cache=False).found[0] for frame in frames]
+    assert all(found), [s for s, ok in enumerate(found) if not ok]
+
+
+@pytest.mark.parametrize(
+    ("channel", "cue", "least"),
+    [
+        ("yaw", "yaw", 0.9),
+        ("roll", "roll", 0.9),
+        ("mouth_open", "mouth", 0.85),
+        ("gaze_x", "gaze_x", 0.85),
+        ("blink_left", "blink", 0.85),
+    ],
+)
+def test_what_mediapipe_reads_follows_the_true_motion(channel, cue, least):
+    agreement = []
+    for case in held_out(seed=5, clips=6):
+        truth = case.motion[channel].numpy()
+        read = cue_traces(track(render_clip(case.source, case.motion, 128)))[cue]
+        if truth.std() > 0.02:
+            agreement.append(abs(np.corrcoef(truth, read)[0, 1]))
+    assert np.median(agreement) >= least
+
+
+def test_the_same_seed_draws_the_same_bytes():
+    case = edit_case(7, "hat")
+    assert (render_clip(case.source, case.motion) == render_clip(case.source, case.motion)).all()
+
+
+def test_a_batch_is_its_clips():
+    cases = held_out(seed=0, clips=3)
+    batch = render_batch([c.source for c in cases], [c.motion for c in cases], 64)
+    alone = [render_clip(c.source, c.motion, 64) for c in cases]
+    assert np.abs(batch.numpy().astype(int) - np.stack(alone)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", EDIT_KINDS)
+def test_every_edit_is_seen_and_moves_alike(kind):
+    case = edit_case(11, kind)
+    source, edited = (render_clip(who, case.motion, 64) for who in (case.source, case.edited))
+    assert (np.abs(source.astype(int) - edited).max(axis=(1, 2, 3)) > 25).all()
+
+
+def test_closed_eyes_show_no_white_and_no_smear():
+    case = edit_case(3, "hair")
+    still = Motion(torch.zeros(2, len(CHANNELS)), 12.0)
+    ones = torch.tensor([0.0, 1.0])
+    motion = still.replace(blink_left=ones, blink_right=ones)
+    opened, closed = render_clip(case.source, motion, 256).astype(int)
+    eyes = feature_mask([motion], 256)[0, 0].numpy() > 0
+    assert (closed[eyes].min(axis=-1) > 230).sum() < 0.1 * (opened[eyes].min(axis=-1) > 230).sum()
+    assert (opened[~eyes] == closed[~eyes]).mean() > 0.98
+
+
+def test_motions_and_people_must_be_as_many():
+    case = edit_case(0, "hair")
+    with pytest.raises(ValueError, match="2 identities and 1 motions"):
+        render_batch([case.source, case.edited], [case.motion], 32)
+
+
+def test_held_out_cases_are_not_training_cases():
+    training = [edit_case(k, EDIT_KINDS[k % len(EDIT_KINDS)]).source for k in range(50)]
+    assert not any(case.source in training for case in held_out(seed=0, clips=20))
