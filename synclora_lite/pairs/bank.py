@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from joblib import Parallel, delayed
 from jaxtyping import UInt8
+from joblib import Parallel, delayed
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -43,7 +43,7 @@ def build_bank(
     """Render the first `pairs` training pairs into shards, skipping those already there."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"pairs-{first:06d}.safetensors" for first in range(0, pairs, SHARD)]
-    todo = [(path, first) for path, first in zip(paths, range(0, pairs, SHARD)) if not path.exists()]
+    todo = [(p, k * SHARD) for k, p in enumerate(paths) if not p.exists()]
     work = (delayed(_render_shard)(path, first, frames, size) for path, first in todo)
     done = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     for _ in tqdm(done, total=len(todo), desc="rendering pairs", unit="shard"):

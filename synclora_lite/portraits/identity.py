@@ -25,16 +25,24 @@ def rgb(code: str) -> Color:
 
 
 SKIN = tuple(map(rgb, ("f6d7c3", "eec1a2", "e0a984", "c98d68", "ab7150", "8a5640", "6d4433")))
-HAIR = tuple(map(rgb, ("241a18", "3b2620", "5d3a27", "8a5a34", "c08a48", "dcb778", "a6432c", "8f8d92")))
+HAIR = tuple(
+    map(rgb, ("241a18", "3b2620", "5d3a27", "8a5a34", "c08a48", "dcb778", "a6432c", "8f8d92"))
+)
 BRIGHT_HAIR = tuple(map(rgb, ("3f6fb5", "c2487e", "3d8f74", "7a4fa8", "d9622b", "d9d4cf")))
 IRIS = tuple(map(rgb, ("4a2f20", "6b4a2a", "3f6b8f", "4d7a55", "6f7f8a")))
 LIPS = tuple(map(rgb, ("c06a62", "b5544f", "a8474c", "cf7d74")))
 BRIGHT_LIPS = tuple(map(rgb, ("c2213f", "8e1f4f", "d8403a", "a03a7a")))
 CLOTHING = tuple(
-    map(rgb, ("2f4a6d", "a8443c", "3f6b57", "d9a441", "54406b", "e4dccb", "2b2f36", "c9775a", "6f94a8"))
+    map(
+        rgb,
+        ("2f4a6d", "a8443c", "3f6b57", "d9a441", "54406b", "e4dccb", "2b2f36", "c9775a", "6f94a8"),
+    )
 )
 BACKGROUND = tuple(
-    map(rgb, ("cfe0e3", "f1dcc4", "d5dcc5", "e6cfd3", "b7c9d9", "8fb0a9", "3a4a5c", "e9e4da", "c9b6d3"))
+    map(
+        rgb,
+        ("cfe0e3", "f1dcc4", "d5dcc5", "e6cfd3", "b7c9d9", "8fb0a9", "3a4a5c", "e9e4da", "c9b6d3"),
+    )
 )
 
 
@@ -170,7 +178,9 @@ def luminance(color: Color) -> float:
     return math.fsum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), color, strict=True))
 
 
-def stack(identities: Sequence[Identity], device: torch.device | str) -> dict[str, Float[Tensor, "..."]]:
+def stack(
+    identities: Sequence[Identity], device: torch.device | str
+) -> dict[str, Float[Tensor, "..."]]:
     """Stack identities for the renderer: scalars as ``(n, 1, 1)``, colours as ``(n, 3, 1, 1)``."""
     scalars = torch.tensor([[getattr(i, f) for f in SCALAR_FIELDS] for i in identities])
     colors = torch.tensor([[getattr(i, f) for f in COLOR_FIELDS] for i in identities])

@@ -14,8 +14,8 @@ from synclora_lite.portraits.shapes import (
     curve,
     ellipse,
     smooth_union,
-    stroke,
     strip,
+    stroke,
 )
 
 if TYPE_CHECKING:
@@ -67,10 +67,15 @@ def body(s: Scene) -> None:
     torso = smooth_union(shoulders, box(x, y - 1.0, 0.33, 0.24, 0.15), 0.25)
     s.paint(coverage(torso, pixel), w["clothing_color"])
     band = (torch.remainder(y * 5.5, 1.0) - 0.5).abs() - 0.24
-    s.paint(coverage(torso, pixel) * coverage(band / 5.5, pixel) * w["stripes"], w["clothing_accent"])
+    s.paint(
+        coverage(torso, pixel) * coverage(band / 5.5, pixel) * w["stripes"], w["clothing_accent"]
+    )
     deep = 0.08 + 0.22 * w["neckline"]
     skin_edge = ellipse(x, y - 0.80, 0.29, deep + 0.08)
-    s.paint(coverage(skin_edge - 0.035, pixel) * coverage(torso, pixel), _tint(w["clothing_color"], 0.25))
+    s.paint(
+        coverage(skin_edge - 0.035, pixel) * coverage(torso, pixel),
+        _tint(w["clothing_color"], 0.25),
+    )
     skin = torch.minimum(neck, skin_edge)
     s.paint(coverage(skin, pixel), _tint(w["skin"], -0.10))
     shadow = ellipse(x - m["x"] * 0.5, y - 0.66 - m["y"] * 0.5, 0.36, 0.2)
@@ -83,7 +88,9 @@ def ears(s: Scene) -> None:
     x, y = s.plane(0.0)
     side = x.abs() - w["face_width"] * 0.97
     s.paint(coverage(ellipse(side, y - 0.03, 0.11, 0.18), s.pixel), _tint(w["skin"], -0.08))
-    s.paint(0.5 * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05), _tint(w["skin"], -0.3))
+    s.paint(
+        0.5 * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05), _tint(w["skin"], -0.3)
+    )
     ring = coverage(circle(side - 0.04, y - 0.27, 0.065), s.pixel)
     s.paint(ring * w["earrings"], w["earring_color"])
 
@@ -108,7 +115,9 @@ def beard(s: Scene) -> None:
     x, y = s.x, s.y
     face = head_outline(x, y, s, grow=0.015)
     jaw_line = curve(x, y, 0.38 - 0.5 * x * x, -x)
-    lips = ellipse(x, y - 0.53 - 0.05 * m["mouth_open"], w["mouth_size"] * 0.95, 0.10 + 0.09 * m["mouth_open"])
+    lips = ellipse(
+        x, y - 0.53 - 0.05 * m["mouth_open"], w["mouth_size"] * 0.95, 0.10 + 0.09 * m["mouth_open"]
+    )
     beard_shape = torch.maximum(torch.maximum(face, -jaw_line), -lips)
     s.paint(coverage(beard_shape, 0.05) * w["beard"], w["hair_color"] * 0.9)
 
@@ -146,15 +155,25 @@ def mouth(s: Scene) -> None:
     lower_out = lower_in + full * 1.15 * bow
     lips = strip(upper_out - y, y - lower_out, s.pixel)
     s.paint(lips, w["lip_color"])
-    s.paint(0.35 * lips * coverage(ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022), 0.03), _tint(w["lip_color"], 0.6))
+    s.paint(
+        0.35
+        * lips
+        * coverage(ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022), 0.03),
+        _tint(w["lip_color"], 0.6),
+    )
     inside = strip(upper_in - y, y - lower_in, s.pixel)
     dark = torch.tensor([0.24, 0.07, 0.08], device=y.device).view(1, 3, 1, 1)
     s.paint(inside, dark)
     teeth = strip(upper_in - y, y - upper_in - 0.38 * opening * bow, s.pixel)
     s.paint(inside * teeth, torch.full_like(dark, 0.95))
     tongue = ellipse(s.x, y - lower_in, half * 0.55, 0.07)
-    s.paint(0.85 * inside * coverage(tongue, 0.04), torch.tensor([0.78, 0.36, 0.36], device=y.device).view(1, 3, 1, 1))
-    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel) * coverage(s.x.abs() - half * 1.02, s.pixel)
+    s.paint(
+        0.85 * inside * coverage(tongue, 0.04),
+        torch.tensor([0.78, 0.36, 0.36], device=y.device).view(1, 3, 1, 1),
+    )
+    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel) * coverage(
+        s.x.abs() - half * 1.02, s.pixel
+    )
     s.paint(0.8 * seam * (1 - 6 * m["mouth_open"]).clamp(0, 1), _tint(w["lip_color"], -0.6))
 
 
@@ -179,10 +198,18 @@ def eyes(s: Scene) -> None:
     s.paint(shadow * w["makeup"], w["makeup_color"])
     opening = strip(lid - y, y - low, s.pixel)
     s.paint(opening, torch.full_like(w["skin"], 0.97))
-    gaze_x, gaze_y = x - mirror * m["gaze_x"] * half * 0.38, y - m["gaze_y"] * half * 0.30 + 0.1 * half
-    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.47), s.pixel), _tint(w["iris"], -0.25))
+    gaze_x, gaze_y = (
+        x - mirror * m["gaze_x"] * half * 0.38,
+        y - m["gaze_y"] * half * 0.30 + 0.1 * half,
+    )
+    s.paint(
+        opening * coverage(circle(gaze_x, gaze_y, half * 0.47), s.pixel), _tint(w["iris"], -0.25)
+    )
     s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.38), s.pixel), w["iris"])
-    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.20), s.pixel), torch.full_like(w["skin"], 0.05))
+    s.paint(
+        opening * coverage(circle(gaze_x, gaze_y, half * 0.20), s.pixel),
+        torch.full_like(w["skin"], 0.05),
+    )
     glint = circle(gaze_x - mirror * 0.035, gaze_y + 0.04, half * 0.11)
     s.paint(opening * coverage(glint, s.pixel), torch.ones_like(w["skin"]))
     lash = stroke(y - lid, 0.042, s.pixel) * coverage(x.abs() - half * 1.04, s.pixel)
@@ -197,7 +224,9 @@ def brows(s: Scene) -> None:
     t = (x / half).clamp(-1.4, 1.4)
     arc = -0.45 - 0.06 * m["brow"] - 0.055 * (1 - t * t) - x * w["brow_tilt"]
     taper = (1 - 0.35 * t).clamp_min(0.2)
-    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel) * coverage(x.abs() - half, s.pixel * 1.5)
+    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel) * coverage(
+        x.abs() - half, s.pixel * 1.5
+    )
     s.paint(0.95 * cover, w["hair_color"] * 0.72)
 
 
@@ -207,12 +236,16 @@ def front_hair(s: Scene) -> None:
     x, y = s.x, s.y
     wave = 0.035 * w["hair_curl"] * torch.sin(17 * x + 3) * torch.sin(13 * y)
     grow = w["hair_volume"]
-    cap = ellipse(x, y + 0.06 + 0.35 * grow, w["face_width"] + 0.05 + 0.35 * grow, 0.98 + 0.75 * grow)
+    cap = ellipse(
+        x, y + 0.06 + 0.35 * grow, w["face_width"] + 0.05 + 0.35 * grow, 0.98 + 0.75 * grow
+    )
     across = x - w["parting"] * 0.45
     line = w["hairline"] - 0.14 * torch.exp(-across * across * 14) + 0.95 * x.abs() ** 3
     hairline = (y - line) * 0.75
     sideburn = 0.02 + 0.25 * w["hair_length"]
-    above = torch.minimum(hairline, (y - sideburn).clamp_min(0) - (x.abs() - 0.92 * w["face_width"]))
+    above = torch.minimum(
+        hairline, (y - sideburn).clamp_min(0) - (x.abs() - 0.92 * w["face_width"])
+    )
     hair = torch.maximum(cap + wave, torch.maximum(above + wave, y - sideburn - 0.2))
     cover = coverage(hair, s.pixel) * w["hair"]
     s.paint(cover, w["hair_color"])
@@ -246,7 +279,9 @@ def hat(s: Scene) -> None:
     dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
     s.paint(dome, w["hat_color"])
     s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), _tint(w["hat_color"], -0.4))
-    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(x.abs() - w["face_width"] - 0.13, s.pixel)
+    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(
+        x.abs() - w["face_width"] - 0.13, s.pixel
+    )
     ribs = 0.12 * (torch.sin(x * 42) > 0)
     s.paint(band * w["hat"], _tint(w["hat_color"], -0.28))
     s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), _tint(w["hat_color"], -0.55))
@@ -255,5 +290,6 @@ def hat(s: Scene) -> None:
 
 
 ORDER = (
-    background, back_hair, body, ears, skin, beard, nose, mouth, eyes, brows, front_hair, glasses, hat,
+    background, back_hair, body, ears, skin, beard, nose, mouth, eyes, brows,
+    front_hair, glasses, hat,
 )  # fmt: skip

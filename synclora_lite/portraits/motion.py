@@ -1,4 +1,4 @@
-"""What moves: thirteen named channels per frame, sampled as a person who looks, speaks and blinks."""
+"""What moves: thirteen named channels per frame, of a person who looks, speaks and blinks."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def _speech(seconds: Tensor, generator: torch.Generator) -> Tensor:
     """Syllables (about 3 a second) under a slow envelope of speaking and pausing, in [0, 1]."""
     rate = 2.2 + 1.2 * float(torch.rand((), generator=generator))
     phase = 6.3 * float(torch.rand((), generator=generator))
-    syllable = 0.5 - 0.5 * torch.cos(2 * math.pi * rate * seconds + phase + 0.8 * _smooth_noise(seconds, 1.5, generator))
+    syllable = 0.5 - 0.5 * torch.cos(
+        2 * math.pi * rate * seconds + phase + 0.8 * _smooth_noise(seconds, 1.5, generator)
+    )
     envelope = torch.sigmoid(3 * (_smooth_noise(seconds, 0.8, generator) + 0.5))
     return syllable * envelope
 

@@ -31,8 +31,8 @@ class Scene:
     """Everything a layer needs: the canvas and the coordinates of each depth."""
 
     image: Float[Tensor, "n 3 h w"]
-    u: Float[Tensor, "1 h w"]  # the picture's own coordinates, -1 to 1
-    v: Float[Tensor, "1 h w"]
+    u: Float[Tensor, "1 1 w"]  # the picture's own coordinates, -1 to 1
+    v: Float[Tensor, "1 h 1"]
     x: Float[Tensor, "n h w"]  # canonical coordinates on the face
     y: Float[Tensor, "n h w"]
     pixel: float  # width of a pixel in head units

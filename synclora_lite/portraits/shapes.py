@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Field = Float[Tensor, "*batch height width"]
-Value = Float[Tensor, "*batch 1 1"] | float
+Field = Float[Tensor, "*#batch #height #width"]
+Value = Float[Tensor, "*#batch #height #width"] | float
 
 
 def coverage(distance: Field, pixel: Value) -> Field:
