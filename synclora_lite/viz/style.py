@@ -41,7 +41,7 @@ EDIT_LINES = (
 _SETTINGS = {
     "font.size": 10.0,
     "axes.titlesize": 10.0,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
