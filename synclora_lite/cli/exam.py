@@ -24,6 +24,7 @@ def exam(
     size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
     model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
+    adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
@@ -37,7 +38,7 @@ def exam(
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        options = _options(name, model, steps)
+        options = _options(name, model, adapter, steps)
         settings = Exam(name, seed=seed, size=size, frames=frames, options=options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
@@ -51,13 +52,16 @@ def exam(
         _show(results)
 
 
-def _options(method: str, model: str, steps: int) -> dict[str, Any]:
+def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
     from synclora_lite.evaluation.exam import WITHOUT_MODEL
 
     if method in WITHOUT_MODEL:
         return {}
-    return {"model": model} if method == "ceiling" else {"model": model, "steps": steps}
+    if method == "ceiling":
+        return {"model": model}
+    lora = {"adapter": adapter} if method == "sync-lora" else {}
+    return {"model": model, "steps": steps, **lora}
 
 
 def _describe(settings: "Exam") -> dict[str, Any]:

@@ -103,18 +103,33 @@ def filter_(
     leave_out: Annotated[
         list[str] | None, typer.Option(help="Cue not to look at; may be repeated.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the funnel (PNG).")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write data/results/pairs_funnel.json.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the pairs that pass, in a second manifest, and show where the others were lost."""
     from dataclasses import asdict
 
-    from synclora_lite.pairs import filter_pairs, funnel, read_manifest, write_manifest
+    from synclora_lite.pairs import (
+        filter_pairs,
+        funnel,
+        plot_funnel,
+        read_manifest,
+        record_funnel,
+        write_manifest,
+    )
 
     path = _beside(folder, out)
     pairs, cues = read_manifest(folder), leave_out or ()
     kept = filter_pairs(pairs, limit=limit, min_weight=min_weight, leave_out=cues)
     steps = funnel(pairs, limit=limit, leave_out=cues)
     write_manifest(path, kept)
+    if plot is not None:
+        plot_funnel(steps).save(plot)
+    if record:
+        record_funnel(pairs)
     if as_json:
         typer.echo(json.dumps({"kept": len(kept), "funnel": [asdict(step) for step in steps]}))
         return

@@ -61,9 +61,10 @@ class Exam:
         """Return the hashes of the files that the method loads."""
         if self.method in WITHOUT_MODEL:
             return {}
-        names = [self.options.get("model", "lite"), self.options.get("adapter", "lite-adapter")]
-        folders = [_model_folder(str(name)) for name in names]
-        files = [path for folder in folders for path in sorted(folder.rglob("*.safetensors"))]
+        names = [self.options.get("model", "lite")]
+        if self.method == "sync-lora":
+            names.append(self.options.get("adapter", "lite-adapter"))
+        files = [path for name in names for path in _weight_files(str(name))]
         return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
 
 
@@ -102,7 +103,7 @@ def run_exam(
         give = _outputs(exam, edit)
         for k, case in tqdm(todo, desc=exam.method, disable=not progress):
             source, truth = render_case(case, exam.size)
-            figures = judge(source.frames, truth, give(source, truth))
+            figures = judge(source.frames, truth, give(k, source, truth))
             append_jsonl(path, {"clip": k, "kind": case.kind, **figures})
     return read_jsonl(path)[:clips]
 
@@ -115,32 +116,36 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
 
 def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
     """Write the summary to data/results/exam_METHOD.json, from where the book quotes it."""
-    command = f"synclora exam --method {exam.method} --clips {len(rows)} --seed {exam.seed}"
+    words = {"method": exam.method, "clips": len(rows), "seed": exam.seed, **exam.options}
+    options = " ".join(f"--{word} {value}" for word, value in words.items())
+    command = f"synclora exam {options} --record"
     values = {"exam": asdict(exam), "weights": exam.weights(), **summarize(rows)}
     return write_result(name or f"exam_{exam.method}", values, command=command, seed=exam.seed)
 
 
-def _outputs(exam: Exam, edit: Editor | None) -> Callable[[Clip, Frames], Frames]:
-    """Return what turns a source and the truth, of which methods see frame 0, into an output."""
-    if edit is None and exam.method == "truth":
-        return lambda source, truth: truth
-    if edit is None and exam.method == "ceiling":
+def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Clip, Frames], Frames]:
+    """Return what turns clip k, its source and the truth into an output.
+
+    Of the truth, methods see frame 0 only.
+    """
+    if edit is not None:
+        return lambda k, source, truth: edit(source, truth[0])
+    if exam.method == "truth":
+        return lambda k, source, truth: truth
+    if exam.method == "ceiling":
         return _through_vae(exam)
-    edit = edit or _editor(exam)
-    return lambda source, truth: edit(source, truth[0])
+    return lambda k, source, truth: _edited(exam, k, source, truth[0])
 
 
-def _editor(exam: Exam) -> Editor:
-    """Return the method, run as `synclora edit` runs it."""
+def _edited(exam: Exam, k: int, source: Clip, first_frame: Image) -> Frames:
+    """Run the method as `synclora edit` does, with other noise for every clip."""
     from synclora_lite.editing import edit_video
 
-    def edit(source: Clip, first_frame: Image) -> Frames:
-        return edit_video(source, first_frame, method=exam.method, **exam.options).clip.frames
-
-    return edit
+    options = exam.options | {"seed": exam.options.get("seed", 0) + k}
+    return edit_video(source, first_frame, method=exam.method, **options).clip.frames
 
 
-def _through_vae(exam: Exam) -> Callable[[Clip, Frames], Frames]:
+def _through_vae(exam: Exam) -> Callable[[int, Clip, Frames], Frames]:
     """Return what the autoencoder makes of a clip: no method that uses it can do better."""
     import torch
 
@@ -149,7 +154,7 @@ def _through_vae(exam: Exam) -> Callable[[Clip, Frames], Frames]:
     model = load_model(exam.options.get("model", "lite"))
 
     @torch.no_grad()
-    def passed(_source: Clip, truth: Frames) -> Frames:
+    def passed(_k: int, _source: Clip, truth: Frames) -> Frames:
         video = torch.from_numpy(truth).permute(3, 0, 1, 2)[None] / 127.5 - 1
         pixels = decode(model, encode(model, video.to(model.device)))[0]
         whole = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
@@ -158,6 +163,7 @@ def _through_vae(exam: Exam) -> Callable[[Clip, Frames], Frames]:
     return passed
 
 
-def _model_folder(name: str) -> Path:
+def _weight_files(name: str) -> list[Path]:
     shipped = data_dir() / "models" / name
-    return shipped if shipped.is_dir() else Path(name)
+    place = shipped if shipped.is_dir() else Path(name)
+    return [place] if place.is_file() else sorted(place.rglob("*.safetensors"))

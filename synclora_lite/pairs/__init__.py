@@ -8,8 +8,16 @@ from synclora_lite.pairs.adding import add_files
 from synclora_lite.pairs.builders import Corrupted, Exact
 from synclora_lite.pairs.building import Builder, Drawn, build
 from synclora_lite.pairs.exporting import export_pairs, import_pairs
-from synclora_lite.pairs.filtering import STAGES, Stage, failing, filter_pairs, funnel
+from synclora_lite.pairs.filtering import (
+    STAGES,
+    Stage,
+    failing,
+    filter_pairs,
+    funnel,
+    record_funnel,
+)
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest, write_manifest
+from synclora_lite.pairs.picture import plot_funnel
 from synclora_lite.pairs.planting import FAULTS
 from synclora_lite.pairs.realigning import Realignment, realign_pairs
 from synclora_lite.pairs.scoring import score_pairs
@@ -33,8 +41,10 @@ __all__ = [
     "funnel",
     "import_pairs",
     "locate",
+    "plot_funnel",
     "read_manifest",
     "realign_pairs",
+    "record_funnel",
     "score_pairs",
     "write_manifest",
 ]

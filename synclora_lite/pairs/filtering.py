@@ -1,11 +1,14 @@
 """Keep the pairs that are synchronized, and count where the others were lost."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from synclora_lite.errors import PairError
+from synclora_lite.files import write_result
 from synclora_lite.pairs.manifest import Pair
 
 
@@ -98,6 +101,29 @@ def funnel(
             left -= lost
             steps.append(Stage(name, left, lost))
     return steps
+
+
+def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
+    """Write the funnel of a build, and how many pairs fail each stage, to data/results."""
+    kept = filter_pairs(pairs)
+    failures = [stage for pair in pairs for stage in failing(pair)]
+    values = {
+        "builders": dict(Counter(pair.builder for pair in pairs)),
+        "parameters": pairs[0].parameters if pairs else {},
+        "built": len(pairs),
+        "kept": len(kept),
+        "share": round(len(kept) / max(1, len(pairs)), 6),
+        "mean_weight": round(sum(pair.weight or 0 for pair in pairs) / max(1, len(pairs)), 6),
+        "funnel": [asdict(step) for step in funnel(pairs)],
+        "failing": {stage: failures.count(stage) for stage in STAGES},
+    }
+    builder = pairs[0].builder if pairs else "exact"
+    seed = int(pairs[0].id.split("-")[1]) if pairs and pairs[0].seed is not None else 0
+    command = (
+        f"synclora pairs build FOLDER --builder {builder} --pairs {len(pairs)} --seed {seed} && "
+        "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
+    )
+    return write_result(name, values, command=command, seed=seed)
 
 
 def _checks(pair: Pair) -> dict[str, float]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from synclora_lite import evaluation
+from synclora_lite.editing import METHODS
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
@@ -18,6 +19,7 @@ from synclora_lite.evaluation import (
     run_exam,
     summarize,
 )
+from synclora_lite.evaluation.exam import REFERENCES, WITHOUT_MODEL
 from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.portraits import held_out
 
@@ -96,6 +98,16 @@ def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path):
     assert row["psnr"] < 30  # its weights are random
 
 
+def test_it_knows_which_methods_need_weights():
+    without = {name for name, method in METHODS.items() if not method.model}
+    assert set(WITHOUT_MODEL) - set(REFERENCES) == without
+
+
+def test_a_method_of_edit_video_is_run_by_its_name(folder):
+    (row,) = run_exam(Exam("copy", seed=3), 1, folder=folder)
+    assert row["edit_kept"] == 0
+
+
 def test_an_exam_of_no_clips_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="0 clips"):
         run_exam(TRUTH, 0, folder=tmp_path)
@@ -108,7 +120,7 @@ def test_results_are_recorded_and_drawn(rows, tmp_path, monkeypatch):
     exams = read_exams()
     assert set(exams) == {"truth", "copy"}
     result = json.loads((tmp_path / "results" / "exam_copy.json").read_text())
-    assert result["command"] == "synclora exam --method copy --clips 2 --seed 0"
+    assert result["command"] == "synclora exam --method copy --clips 2 --seed 0 --record"
     assert exams["copy"]["all"] == summarize(rows["copy"])["all"]
     table = exam_table(exams)
     assert table.loc["copy", "edit_kept"] == "0.000 [0.000, 0.000]"

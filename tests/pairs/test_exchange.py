@@ -38,7 +38,8 @@ def test_the_public_layout_names_media_reference_and_the_constant_caption(built,
 
 
 def test_the_lists_of_finetrainers_have_one_line_for_each_pair(built, tmp_path):
-    export_pairs(*built, tmp_path, "diffusers")
+    folder, pairs = built
+    export_pairs(folder, pairs, tmp_path, "diffusers")
     lists = [
         (tmp_path / name).read_text().splitlines()
         for name in ("prompts.txt", "videos.txt", "reference_videos.txt")

@@ -1,20 +1,25 @@
 """Scores, the filter, the funnel and realignment, on one good pair and two late ones."""
 
+import hashlib
 import math
 import shutil
 
 import pytest
 
 from synclora_lite.errors import PairError
+from synclora_lite.files import read_json
 from synclora_lite.pairs import (
     failing,
     filter_pairs,
     funnel,
+    plot_funnel,
     read_manifest,
     realign_pairs,
+    record_funnel,
     score_pairs,
     scoring,
 )
+from synclora_lite.sync import thresholds
 
 
 def test_good_pairs_are_accepted_and_late_ones_rejected_with_the_reason(scored):
@@ -37,7 +42,7 @@ def test_a_second_scoring_looks_at_no_clip(scored, monkeypatch):
 
 def test_other_thresholds_mean_another_score(monkeypatch):
     before = scoring.scorer_version()
-    monkeypatch.setattr(scoring.thresholds, "BLINK_F1", 0.61)
+    monkeypatch.setattr(thresholds, "BLINK_F1", 0.61)
     assert scoring.scorer_version() != before
 
 
@@ -55,7 +60,7 @@ def test_a_clip_that_cannot_be_read_is_rejected_and_the_rest_scored(built, tmp_p
     broken = b"no video"
     (tmp_path / pairs[0].source.path).write_bytes(broken)
     manifest = tmp_path / "manifest.jsonl"
-    digest = scoring.hashlib.sha256(broken).hexdigest()
+    digest = hashlib.sha256(broken).hexdigest()
     manifest.write_text(manifest.read_text().replace(pairs[0].source.sha256, digest))
     result = score_pairs(tmp_path)
     assert result[0].verdict == "reject"
@@ -81,6 +86,17 @@ def test_the_funnel_counts_every_pair_once(scored):
     assert steps[-1].left == len(filter_pairs(pairs))
     assert sum(step.lost for step in steps) == 2
     assert {step.name: step.lost for step in steps}["time"] == 2
+
+
+def test_the_funnel_is_drawn_and_recorded_for_the_book(scored, tmp_path, monkeypatch):
+    pairs = scored[1]
+    picture = plot_funnel(funnel(pairs))
+    assert picture.png.startswith(b"\x89PNG")
+    assert "built 3" in picture.alt
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    values = read_json(record_funnel(pairs))["values"]
+    assert (values["built"], values["kept"], values["failing"]["time"]) == (3, 1, 2)
+    assert values["builders"] == {"exact": 1, "corrupted": 2}
 
 
 def test_unscored_pairs_cannot_be_filtered_or_realigned(built):
