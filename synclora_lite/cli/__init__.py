@@ -64,12 +64,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:
+def _print_version(asked: bool) -> bool:
     if asked:
         from synclora_lite import __version__
 
         typer.echo(f"synclora-lite {__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()

@@ -89,7 +89,7 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
     Damage is not raised here but by `Decoded.check_whole`.
 
     Raises:
-        VideoError: It took too long.
+        VideoError: It took too long, or held too many pixels.
 
     """
     with tempfile.TemporaryDirectory(prefix="synclora-") as folder:
@@ -101,15 +101,27 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
             *("-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"),
         ]
         with run_ffmpeg(arguments, limits) as run:
+            pixels = 0
             while (picture := _read_ppm(run, limits)) is not None:
                 run.beat()
                 add(picture)
+                pixels += picture.size // 3
+                if pixels > limits.decoded_pixels:
+                    raise _too_long(path, limits)
         if run.timed_out:
             stall, most = f"{limits.stall_seconds:.0f} s", f"{limits.seconds:.0f} s"
             what = f"{label(path)} was given up: no frame in {stall} of decoding, or {most} in all"
             raise VideoError(what, EXPECTED, AGAIN)
         lines = stamps.read_text().splitlines() if stamps.exists() else []
         return Decoded(path, run, *_stamps(lines[:frames]))
+
+
+def _too_long(path: Path, limits: Limits) -> VideoError:
+    return VideoError(
+        f"{label(path)} holds more than {limits.decoded_pixels / 1e9:g} billion pixels",
+        "at most 24 seconds of full HD",
+        "trim it, scale it down, or read fewer frames (max_frames)",
+    )
 
 
 def _stamps(lines: Sequence[str]) -> tuple[list[float], float | None]:

@@ -20,9 +20,10 @@ class Limits:
     max_side: int = 8192  # pixels
     frame_pixels: int = 50_000_000  # pixels in one picture, before it is scaled
     total_pixels: int = 270_000_000  # pixels kept, over all frames
+    decoded_pixels: int = 1_500_000_000  # pixels looked at, over all frames: 24 s of full HD
     streams: int = 100  # tracks in one file
     stall_seconds: float = 15.0  # of processor time without a new frame
-    seconds: float = 300.0  # altogether, on the clock
+    seconds: float = 600.0  # altogether, on the clock
     memory: int = 1_000_000_000  # bytes that the process of the decoder may use
 
 

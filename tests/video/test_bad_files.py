@@ -102,6 +102,8 @@ def test_too_many_frames_or_pixels_are_refused_while_decoding(mp4: Path) -> None
         probe(mp4, limits=few)
     with pytest.raises(VideoError, match="max_side"):
         read_clip(mp4, limits=replace(LIMITS, total_pixels=30_000))
+    with pytest.raises(VideoError, match="billion pixels"):
+        probe(mp4, limits=replace(LIMITS, decoded_pixels=50_000))
     assert len(read_clip(mp4, limits=few, max_frames=10)) == 10
 
 
