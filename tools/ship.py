@@ -14,6 +14,8 @@ import torch
 from PIL import Image
 
 from synclora_lite import artifacts
+from synclora_lite.editing.calibrate import calibrate
+from synclora_lite.editing.domain import save_domain
 from synclora_lite.files import atomic_path, data_dir, read_json, write_json
 from synclora_lite.i2v import load_model, save_model
 from synclora_lite.incontext import load_adapter, save_adapter
@@ -22,6 +24,7 @@ from synclora_lite.video import write_clip
 
 SHARD = "15MB"  # of the 16 MB that one shipped file may have
 SIDE = 96  # pixels of the lite model's clips
+FRAMES = 17
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,12 @@ EXAMPLES = (
 
 
 def ship_base(run: Path, command: str) -> None:
-    """Copy a base model in half precision, in files small enough to ship."""
+    """Copy a base model in half precision, in small files, and measure what clips it knows."""
     folder = artifacts.models_dir() / "lite"
     shutil.rmtree(folder, ignore_errors=True)
-    save_model(load_model(run), folder, torch.float16, max_shard_size=SHARD)
+    model = load_model(run)
+    save_model(model, folder, torch.float16, max_shard_size=SHARD)
+    save_domain(calibrate(model.vae, side=SIDE, frames=FRAMES), folder)
     _record(folder, command)
 
 
