@@ -5,7 +5,7 @@ under the hash of its frames.
 """
 
 from synclora_lite.landmarks.backend import BACKENDS, available_backends, choose_backend
-from synclora_lite.landmarks.track import track
+from synclora_lite.landmarks.track import track, track_file
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS, Track
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "available_backends",
     "choose_backend",
     "track",
+    "track_file",
 ]

@@ -31,7 +31,16 @@ def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) ->
     """Return where the landmarks of these frames, found by this back end, are kept."""
     digest = hashlib.sha256(f"{FORMAT} {backend} {frames.shape}".encode())
     digest.update(np.ascontiguousarray(frames).data)
-    name = digest.hexdigest()
+    return _place(digest.hexdigest())
+
+
+def path_of_file(content: str, crop: tuple[int, ...] | None, backend: str) -> Path:
+    """Return where the landmarks of a video file with this SHA-256 are kept."""
+    digest = hashlib.sha256(f"{FORMAT} {backend} {content} {crop}".encode())
+    return _place(digest.hexdigest())
+
+
+def _place(name: str) -> Path:
     return cache_dir() / name[:2] / f"{name}.safetensors"
 
 
@@ -42,6 +51,8 @@ def save_track(track: Track) -> bytes:
         tensors["blendshapes"] = track.blendshapes
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
+    if track.fps is not None:
+        notes["fps"] = repr(track.fps)
     return to_safetensors({name: np.ascontiguousarray(t) for name, t in tensors.items()}, notes)
 
 
@@ -70,4 +81,5 @@ def load(path: Path) -> Track | None:
         size,
         tensors["change"],
         tensors.get("blendshapes"),
+        float(notes["fps"]) if "fps" in notes else None,
     )

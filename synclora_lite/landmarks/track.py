@@ -1,5 +1,6 @@
 """Track one clip: enlarge small frames, run a back end, keep the result."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -7,9 +8,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from synclora_lite.errors import LandmarkError
+from synclora_lite.files import sha256
 from synclora_lite.landmarks import cache as landmark_cache
 from synclora_lite.landmarks.backend import Backend, choose_backend
 from synclora_lite.landmarks.types import Track
+from synclora_lite.video import Box, read_clip
 
 SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256 in a body
 
@@ -50,6 +53,39 @@ def track(
     return kept
 
 
+def track_file(
+    path: str | Path,
+    *,
+    crop: Box | None = None,
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> Track:
+    """Track a video file; when its landmarks are kept, it is not even decoded.
+
+    Args:
+        path: The file; its content is the key of the cache, not its name.
+        crop: Track (x0, y0, x1, y1) of every frame only.
+        backend: As for `track`.
+        cache: As for `track`.
+        bundle: As for `track`.
+
+    Raises:
+        VideoError: The file cannot be read.
+        LandmarkError: The back end cannot be used.
+
+    """
+    finder = choose_backend(backend, bundle)
+    if not (cache and Path(path).is_file()):
+        return _run_file(finder, path, crop)
+    kept_at = landmark_cache.path_of_file(sha256(path), crop, finder.name)
+    kept = landmark_cache.load(kept_at)
+    if kept is None:
+        kept = _run_file(finder, path, crop)
+        landmark_cache.save(kept_at, kept)
+    return kept
+
+
 def enlarge(
     frames: UInt8[np.ndarray, "frames height width 3"], short_side: int = SHORT_SIDE
 ) -> UInt8[np.ndarray, "frames height_large width_large 3"]:
@@ -71,6 +107,11 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     if 0 in frames.shape:
         raise LandmarkError("a clip without frames", "at least one frame")
     return np.ascontiguousarray(frames)
+
+
+def _run_file(finder: Backend, path: str | Path, crop: Box | None) -> Track:
+    clip = read_clip(path, crop=crop)
+    return replace(_run(finder, clip.frames), fps=clip.fps)
 
 
 def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:

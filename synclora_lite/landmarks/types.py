@@ -1,9 +1,9 @@
 """What tracking a clip gives: the points of its face and body, frame by frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 FACE_POINTS = 478  # 468 of the mesh, then 5 of the right iris and 5 of the left
 POSE_POINTS = 33
@@ -25,6 +25,7 @@ class Track:
         change: Mean absolute difference of each frame to the one before, in grey levels of 0..1
             at a width of 64 pixels; 0 for the first.
         blendshapes: Expression scores in 0..1 (NaN where absent), or None (`solutions` has none).
+        fps: Frames a second, or None when the track was made from frames alone.
 
     """
 
@@ -35,22 +36,22 @@ class Track:
     size: tuple[int, int]
     change: Float[np.ndarray, " frames"]
     blendshapes: Float[np.ndarray, "frames 52"] | None = None
+    fps: float | None = None
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.face)
 
-    def __getitem__(self, window: slice) -> "Track":
-        """Return the track of a part of the clip, e.g. `track[2:19]`."""
-        shapes = None if self.blendshapes is None else self.blendshapes[window]
-        return Track(
-            self.face[window],
-            self.pose[window],
-            self.found[window],
-            self.backend,
-            self.size,
-            self.change[window],
-            shapes,
+    def __getitem__(self, frames: slice | Int[np.ndarray, " chosen"]) -> "Track":
+        """Return the track of some frames, e.g. `track[2:19]` or `track[np.array([0, 0, 1])]`."""
+        shapes = None if self.blendshapes is None else self.blendshapes[frames]
+        return replace(
+            self,
+            face=self.face[frames],
+            pose=self.pose[frames],
+            found=self.found[frames],
+            change=self.change[frames],
+            blendshapes=shapes,
         )
 
     @property

@@ -5,7 +5,6 @@ formula itself is not published. It hardly moves at an offset of a frame, so lag
 its own, from all cues together.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,18 +50,30 @@ def pearson(first: Trace, second: Trace) -> float:
     return float(np.mean(zscore(first[both]) * zscore(second[both])))
 
 
-def shifted(first: Trace, second: Trace, lag: int) -> tuple[Trace, Trace]:
-    """Return first[t] and second[t + lag] where both exist: they meet if `second` is that late."""
-    frames = min(len(first), len(second))
-    if lag >= 0:
-        return first[: frames - lag], second[lag:frames]
-    return first[-lag:frames], second[: frames + lag]
-
-
 def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
-    """Pearson at every lag in -max_lag..max_lag; NaN where too few frames are common."""
-    lags = range(-max_lag, max_lag + 1)
-    return np.array([pearson(*shifted(first, second, lag)) for lag in lags])
+    """Pearson of first[t] and second[t + lag] for every lag in -max_lag..max_lag.
+
+    A missing frame is left out of the sums. NaN where too few frames meet, 0 where one of the
+    traces is constant.
+    """
+    known = [(~np.isnan(trace)).astype(np.float64) for trace in (first, second)]
+    a, b = (np.nan_to_num(trace - np.nanmean(trace)) for trace in (first, second))
+
+    def meeting(later: Trace, earlier: Trace) -> Curve:
+        """Sum later[t + lag] * earlier[t] over t, for every lag."""
+        middle = len(earlier) - 1
+        sums = np.correlate(later, earlier, mode="full")
+        return sums[middle - max_lag : middle + max_lag + 1]
+
+    count = meeting(known[1], known[0])
+    sum_a, sum_b = meeting(known[1], a), meeting(b, known[0])
+    spread_a = count * meeting(known[1], a * a) - sum_a**2
+    spread_b = count * meeting(b * b, known[0]) - sum_b**2
+    product = np.maximum(spread_a, 0) * np.maximum(spread_b, 0)
+    size = count**4 * np.mean(a * a) * np.mean(b * b)
+    moving = product > 1e-12 * size
+    r = (count * meeting(b, a) - sum_a * sum_b) / np.sqrt(np.where(moving, product, 1.0))
+    return np.where(count < MIN_FRAMES, np.nan, np.where(moving, r, 0.0))
 
 
 @dataclass(frozen=True)
@@ -109,15 +120,8 @@ def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
 
 
 def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
-    """Lag of one cue."""
+    """Find the lag of one cue."""
     return lag_of_evidence(evidence_of(first, second, max_lag))
-
-
-def combined_lag(pairs: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
-    """Lag of all cues together: the sum of their evidence, so a clear cue counts more."""
-    if not pairs:
-        return Lag(0, 0.0, 0.0)
-    return lag_of_evidence(np.sum([evidence_of(a, b, max_lag) for a, b in pairs], axis=0))
 
 
 def _parabola(values: Curve, best: int) -> float:

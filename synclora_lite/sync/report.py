@@ -16,6 +16,7 @@ class CueScore:
         pearson: Correlation of the smoothed traces, frame by frame.
         lag: Frames by which the edit's trace is late (positive) or early.
         confidence: Of the lag, 0..1.
+        motion: Standard deviation over time of the smoothed trace in the source and in the edit.
         amplitude: Size of the edit's movement over the source's.
         distance: 80th percentile over time of |edit - source|, in the trace's unit.
         coverage: Share of the frames in which both are known.
@@ -27,6 +28,7 @@ class CueScore:
     pearson: float
     lag: float
     confidence: float
+    motion: tuple[float, float]
     amplitude: float
     distance: float
     coverage: float

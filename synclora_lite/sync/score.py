@@ -10,10 +10,11 @@ from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import thresholds
 from synclora_lite.sync.blinks import match_blinks
 from synclora_lite.sync.correlate import (
+    MIN_FRAMES,
     Lag,
-    combined_lag,
     common,
-    lag_between,
+    evidence_of,
+    lag_of_evidence,
     pearson,
     smooth,
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 Trace = Float[np.ndarray, " frames"]
+Curve = Float[np.ndarray, " lags"]
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
@@ -76,9 +78,11 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     source, edited = source[:frames], edited[:frames]
     mine, theirs = cue_traces(source), cue_traces(edited)
     max_lag = min(thresholds.MAX_LAG, frames // 3)
-    cues = {name: score_cue(name, mine[name], theirs[name], max_lag) for name in CUES}
-    judged = [name for name, score in cues.items() if score.judged]
-    lag = combined_lag([_smoothed(mine[n], theirs[n]) for n in judged], max_lag)
+    smooth_pairs = {name: _smoothed(mine[name], theirs[name]) for name in CUES}
+    evidence = {name: evidence_of(*pair, max_lag) for name, pair in smooth_pairs.items()}
+    cues = {name: score_cue(name, *smooth_pairs[name], evidence[name]) for name in CUES}
+    judged = [evidence[name] for name, score in cues.items() if score.judged]
+    lag = lag_of_evidence(np.sum(judged, axis=0)) if judged else Lag(0, 0.0, 0.0)
     return judge(
         cues=cues,
         blinks=match_blinks(mine["blink"], theirs["blink"]),
@@ -88,24 +92,31 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     )
 
 
-def score_cue(name: str, source: Trace, edited: Trace, max_lag: int) -> CueScore:
-    """Compare one trace of the two clips."""
-    limits = thresholds.LIMITS[name]
+def score_cue(name: str, source: Trace, edited: Trace, evidence: Curve) -> CueScore:
+    """Compare one smoothed trace of the two clips.
+
+    Args:
+        name: Of the cue.
+        source: Its trace in the source.
+        edited: Its trace in the edit.
+        evidence: Log likelihood of each lag, see `evidence_of`.
+
+    """
     both = common(source, edited)
     coverage = float(both.mean())
-    first, second = _smoothed(source, edited)
-    if coverage < thresholds.FACE_SEEN or both.sum() < 2 * max_lag or both.sum() < 6:
-        return CueScore(NAN, NAN, NAN, NAN, NAN, coverage, judged=False)
-    motion, other = float(first[both].std()), float(second[both].std())
-    lag = lag_between(first, second, max_lag) if motion > 0 else Lag(0, 0.0, 0.0)
+    if coverage < thresholds.FACE_SEEN or both.sum() < MIN_FRAMES:
+        return CueScore(NAN, NAN, NAN, (NAN, NAN), NAN, NAN, coverage, judged=False)
+    motion, other = float(source[both].std()), float(edited[both].std())
+    lag = lag_of_evidence(evidence)
     return CueScore(
-        pearson=pearson(first, second),
+        pearson=pearson(source, edited),
         lag=lag.offset,
         confidence=lag.confidence,
-        amplitude=other / motion if motion > 0 else float("nan"),
-        distance=float(np.percentile(np.abs(first - second)[both], 80)),
+        motion=(motion, other),
+        amplitude=other / motion if motion > 0 else NAN,
+        distance=float(np.percentile(np.abs(source - edited)[both], 80)),
         coverage=coverage,
-        judged=motion >= limits.floor,
+        judged=motion >= thresholds.LIMITS[name].floor,
     )
 
 

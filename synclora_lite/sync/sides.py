@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from synclora_lite.errors import LandmarkError
-from synclora_lite.landmarks import Track, track
-from synclora_lite.video import Clip, resample
+from synclora_lite.landmarks import Track, track, track_file
+from synclora_lite.sync.report import SyncReport
+from synclora_lite.sync.score import score_tracks
+from synclora_lite.video import Box, Clip, resample, resample_indices
 
 
 def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
@@ -44,3 +46,28 @@ def track_pair(
             )
         tracks.append(found)
     return tracks[0], tracks[1]
+
+
+def score_files(
+    source: str | Path,
+    edited: str | Path,
+    *,
+    crops: tuple[Box | None, Box | None] = (None, None),
+    backend: str = "auto",
+    cache: bool = True,
+    bundle: str | Path | None = None,
+) -> SyncReport:
+    """Score two video files; files whose landmarks are kept are not decoded again.
+
+    Raises:
+        VideoError: A file cannot be read.
+        LandmarkError: The back end cannot be used.
+
+    """
+    first, second = (
+        track_file(path, crop=crop, backend=backend, cache=cache, bundle=bundle)
+        for path, crop in zip((source, edited), crops, strict=True)
+    )
+    if len(first) != len(second) and first.fps and second.fps:
+        second = second[resample_indices(len(second), second.fps, first.fps)]
+    return score_tracks(first, second)

@@ -30,24 +30,27 @@ class CueLimits:
 
 
 LIMITS = {
-    "yaw": CueLimits(0.030, 0.70, 2.5, 0.30),
-    "pitch": CueLimits(0.030, 0.60, 2.5, 0.25),
-    "roll": CueLimits(0.025, 0.60, 2.5, 0.20),
+    "yaw": CueLimits(0.030, 0.70, 2.5, 0.40),
+    "pitch": CueLimits(0.040, 0.60, 2.5, 0.35),
+    "roll": CueLimits(0.025, 0.60, 2.5, 0.25),
     "x": CueLimits(0.050, 0.70, 2.5, 0.50),
     "y": CueLimits(0.050, 0.70, 2.5, 0.50),
-    "mouth": CueLimits(0.025, 0.60, 3.0),
+    "mouth": CueLimits(0.020, 0.60, 3.0),
     "mouth_width": CueLimits(0.030, 0.30, 4.0),
     "gaze_x": CueLimits(0.012, 0.55, 4.0),
     "gaze_y": CueLimits(0.015, 0.20, 4.0),
     "blink": CueLimits(0.100, 0.55, 3.0),
 }
 
+STILL = 3.0  # floors: movement of the edit that is certain to be new when the source is still
+HEAD_AMPLITUDE = 1.45  # largest ratio of all head movement, the mean over the cues that are judged
+
 SMOOTHING = 1.0  # frames, standard deviation of the Gaussian
 MAX_LAG = 8  # frames looked at on either side, and never more than a third of the clip
 OFFSET = 0.5  # frames: beyond half a frame the pair is off by at least one
 OFFSET_CONFIDENCE = 0.5  # likelihood share that makes an offset certain enough to say so
 
-FACE_MISSING = 0.15  # share of frames in which one half shows a face and the other does not
+FACE_MISSING = 0.10  # share of frames in which one half shows a face and the other does not
 FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge
 
 BLINK_DEPTH = 0.35  # rise of closedness that makes a blink

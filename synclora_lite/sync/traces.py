@@ -51,22 +51,24 @@ def cue_traces(track: Track) -> dict[str, Trace]:
     """Measure every cue in every frame; NaN where it cannot be seen.
 
     Returns:
-        yaw, pitch, roll (radians); x, y (the head's place, in distances of the outer eye
-        corners); mouth (lip opening) and mouth_width, gaze_x and gaze_y, in the same unit and in
-        the face's own coordinates; blink, blink_left, blink_right (0 open as usual in this clip,
-        1 closed); left_wrist_x ... (`BODY_CUES`: place in shoulder widths).
+        yaw, pitch, roll (radians); x, y (the head's place off the middle of the frame, in
+        distances of the outer eye corners); mouth (lip opening) and mouth_width, gaze_x and
+        gaze_y, in the same unit and in the face's own coordinates; blink, blink_left,
+        blink_right (0 open as usual in this clip, 1 closed); left_wrist_x ... (`BODY_CUES`: place
+        in shoulder widths).
 
     """
     head = fit_head(track.face)
     unit = eye_distance(head)
+    height, width = track.size
     closed = {side: closedness(eye_openness(head.face, side)) for side in EYES}
     blink = (closed["left"] + closed["right"]) / 2
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
         "roll": head.roll,
-        "x": head.centre[:, 0] / unit,
-        "y": head.centre[:, 1] / unit,
+        "x": (head.centre[:, 0] - width / 2) / unit,
+        "y": (head.centre[:, 1] - height / 2) / unit,
         "mouth": mouth_opening(head.face),
         "mouth_width": mouth_width(head.face),
         "gaze_x": gaze(head.face, 0, blink),

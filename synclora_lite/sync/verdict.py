@@ -12,6 +12,7 @@ from jaxtyping import Bool
 from synclora_lite.sync import thresholds
 from synclora_lite.sync.blinks import BlinkScore
 from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore, SyncReport
+from synclora_lite.sync.traces import HEAD_CUES
 
 Found = Bool[np.ndarray, " frames"]
 Checks = dict[str, tuple[float, str]]  # by name: ratio to the limit, and what to say if above 1
@@ -72,17 +73,39 @@ def _offset(offset: OffsetScore) -> Checks:
 def _cues(cues: dict[str, CueScore]) -> Checks:
     checks: Checks = {}
     for name, cue in cues.items():
-        limits = thresholds.LIMITS[name]
-        if cue.judged:
-            words = _unlike(name, cue)
-            checks[name] = ((1 - cue.pearson) / (1 - limits.pearson), words)
-            ratio = abs(math.log(max(cue.amplitude, 1e-3))) / math.log(limits.amplitude)
-            words = f"{name} moves {cue.amplitude:.1f} times as much as in the source"
-            checks[f"{name} amplitude"] = (ratio, words)
-        if limits.distance is not None and not math.isnan(cue.distance):
+        checks |= _judged(name, cue) if cue.judged else _still(name, cue)
+        distance = thresholds.LIMITS[name].distance
+        if distance is not None and not math.isnan(cue.distance):
             words = f"{name} differs by {cue.distance:.2f} {_unit(name)}"
-            checks[f"{name} place"] = (cue.distance / limits.distance, words)
+            checks[f"{name} place"] = (cue.distance / distance, words)
+    head = [_log(cues[name].amplitude) for name in HEAD_CUES if cues[name].judged]
+    if head:
+        mean = sum(head) / len(head)
+        words = f"the head moves {math.exp(mean):.1f} times as much as in the source"
+        checks["head amplitude"] = (abs(mean) / math.log(thresholds.HEAD_AMPLITUDE), words)
     return checks
+
+
+def _judged(name: str, cue: CueScore) -> Checks:
+    limits = thresholds.LIMITS[name]
+    ratio = abs(_log(cue.amplitude)) / math.log(limits.amplitude)
+    words = f"{name} moves {cue.amplitude:.1f} times as much as in the source"
+    return {
+        name: ((1 - cue.pearson) / (1 - limits.pearson), _unlike(name, cue)),
+        f"{name} amplitude": (ratio, words),
+    }
+
+
+def _still(name: str, cue: CueScore) -> Checks:
+    """Look for movement of the edit where the source has none; NaN where it is not seen."""
+    ratio = cue.motion[1] / (thresholds.STILL * thresholds.LIMITS[name].floor)
+    return (
+        {} if math.isnan(ratio) else {f"{name} still": (ratio, f"only the edit moves its {name}")}
+    )
+
+
+def _log(ratio: float) -> float:
+    return math.log(max(ratio, 1e-3))
 
 
 def _blinks(blinks: BlinkScore) -> Checks:
