@@ -1,5 +1,6 @@
 """What a reader does with the book: search, turn pages, copy code, open Colab, follow links."""
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlparse
@@ -24,24 +25,13 @@ def test_search_finds_blink_and_leads_to_it(browser, site):
         results.first.wait_for()
         assert results.count() >= 2
         results.first.click()
-        assert seen.page.locator("article").get_by_text("blink").first.is_visible()
+        assert "blink" in seen.page.locator("article").inner_text()
         assert seen.complaints == []
 
 
-def test_next_leads_through_the_book_in_order_and_previous_back(browser, site):
-    with visit(browser, site, f"{PAGES[0]}.html") as seen:
-        page, turned = seen.page, [PAGES[0]]
-        while page.locator("a.right-next").count():
-            with page.expect_navigation():
-                page.locator("a.right-next").click()
-            turned.append(_name(page.url, site))
-        assert turned == PAGES
-        while page.locator("a.left-prev").count():
-            with page.expect_navigation():
-                page.locator("a.left-prev").click()
-            turned.pop()
-            assert _name(page.url, site) == turned[-1]
-        assert turned == PAGES[:1]
+def test_next_leads_through_the_book_in_order_and_previous_back(pages):
+    assert _follow(pages, PAGES[0], "right-next") == PAGES
+    assert _follow(pages, PAGES[-1], "left-prev") == PAGES[::-1]
 
 
 def test_the_copy_button_copies_the_code_beside_it(browser, site):
@@ -97,8 +87,14 @@ def test_no_notebook_source_is_published(pages):
     assert not (pages / "_sources").exists()
 
 
-def _name(url: str, site: str) -> str:
-    return urldefrag(url)[0].removeprefix(f"{site}/").removesuffix(".html")
+def _follow(pages: Path, name: str, kind: str) -> list[str]:
+    """Turn pages by one of the two links at the foot until there is none."""
+    names = []
+    while name:
+        names.append(name)
+        found = re.search(rf'class="{kind}"\s+href="([^"]+)"', (pages / f"{name}.html").read_text())
+        name = urljoin(f"{name}.html", found[1]).removesuffix(".html") if found else ""
+    return names
 
 
 class _Anchors(HTMLParser):
