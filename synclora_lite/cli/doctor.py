@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -33,9 +34,18 @@ class Finding:
 
 
 def doctor(
+    clip: Annotated[
+        Path | None, typer.Argument(help="A clip: show what it is and how it was made.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check versions, device, memory, ffmpeg, landmark back end and model checksums."""
+    """Check versions, device, memory, ffmpeg, landmark back end and model checksums.
+
+    With a clip, show the clip instead: size, frames, sound, and the provenance stored in it.
+    """
+    if clip is not None:
+        typer.echo(json.dumps(_history(clip), indent=2))
+        return
     findings = list(examine())
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -67,6 +77,13 @@ def examine() -> Iterator[Finding]:
             yield Finding(name, error.what, error.advice or f"expected {error.expected}")
         except (ImportError, OSError, subprocess.SubprocessError) as error:
             yield Finding(name, f"{type(error).__name__}: {error}", "run make setup again")
+
+
+def _history(clip: Path) -> dict[str, Any]:
+    """Describe a clip and its stored provenance; JSON escapes what strangers wrote into it."""
+    from synclora_lite.video import probe, read_metadata
+
+    return {"clip": asdict(probe(clip)), "provenance": read_metadata(clip)}
 
 
 def _package(package: str) -> Finding:

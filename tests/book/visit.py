@@ -9,6 +9,7 @@ import yaml
 from playwright.sync_api import Browser, Page, Response, Route
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120_000  # milliseconds: machines that run tests are busy
 
 
 def table_of_contents() -> list[str]:
@@ -29,6 +30,7 @@ class Visit:
 def visit(browser: Browser, site: str, path: str, width: int = 1440) -> Iterator[Visit]:
     """Open a page in a fresh context in which any address outside `site` is a complaint."""
     context = browser.new_context(viewport={"width": width, "height": 900}, service_workers="block")
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     seen = Visit(page)
 

@@ -1,11 +1,14 @@
 import json
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from synclora_lite import artifacts
 from synclora_lite.cli import doctor as room
+from synclora_lite.errors import VideoError
+from synclora_lite.video import write_clip
 
 app = typer.Typer()
 app.command()(room.doctor)
@@ -64,3 +67,16 @@ def test_findings_can_be_read_by_programs(healthy_models):
     findings = {finding["name"]: finding for finding in json.loads(result.output)}
     assert findings["models"]["advice"] == ""
     assert findings["ffmpeg"]["found"]
+
+
+def test_a_clip_tells_what_it_is_and_how_it_was_made(tmp_path):
+    frames = np.zeros((5, 32, 48, 3), np.uint8)
+    clip = write_clip(tmp_path / "a.mp4", frames, fps=12, metadata={"method": "copy"})
+    told = json.loads(CliRunner().invoke(app, [str(clip)]).output)
+    assert (told["clip"]["width"], told["clip"]["frames"]) == (48, 5)
+    assert told["provenance"] == {"method": "copy"}
+
+
+def test_a_clip_that_is_none_is_an_error(tmp_path):
+    result = CliRunner().invoke(app, [str(tmp_path / "none.mp4")])
+    assert isinstance(result.exception, VideoError)
