@@ -3,6 +3,7 @@
 from synclora_lite.editing.baselines import copy, flow_warp, residual_warp
 from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor, load_editor
+from synclora_lite.editing.gate import Gate, edit_gated, edit_survival
 from synclora_lite.editing.methods import METHODS, Method
 from synclora_lite.editing.precheck import Framing, align, compare_framing
 from synclora_lite.editing.sampling import Sampling
@@ -12,11 +13,14 @@ __all__ = [
     "Edit",
     "Editor",
     "Framing",
+    "Gate",
     "Method",
     "Sampling",
     "align",
     "compare_framing",
     "copy",
+    "edit_gated",
+    "edit_survival",
     "edit_video",
     "flow_warp",
     "load_editor",

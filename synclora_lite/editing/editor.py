@@ -16,7 +16,7 @@ from synclora_lite.i2v import I2VModel, decode, encode, load_model
 from synclora_lite.incontext import AdapterSettings, load_adapter
 from synclora_lite.training.latents import to_frames, to_model_range
 
-Latents = Float[Tensor, "1 channels frames height width"]
+Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, UInt8
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
-Gray = UInt8[np.ndarray, "height width"]
+Gray = UInt8[np.ndarray, "_ _"]
 Flow = Float[np.ndarray, "height width 2"]
 Mask = Bool[np.ndarray, "height width"]
 

@@ -59,6 +59,7 @@ def locked_player(
     height: int = 256,
     alt: str = "",
     start: int = 0,
+    quality: int = 23,
 ) -> Player:
     """Put clips beside each other under one play button.
 
@@ -70,6 +71,7 @@ def locked_player(
         height: Height of a panel in pixels, even.
         alt: What the clips show, in a sentence; made from the labels if left empty.
         start: Frame that the poster shows.
+        quality: x264's constant rate factor: smaller is better and larger.
 
     Raises:
         VideoError: No clip was given, or one of them is empty or unreadable.
@@ -82,7 +84,7 @@ def locked_player(
     fps = fps or (rates[0] if rates else 12.0)
     columns = min(columns, len(read))
     frames = _tile([panel for panel, _ in read.values()], columns, height)
-    mp4, poster = _encode(frames, fps), _jpeg(frames[min(start, len(frames) - 1)])
+    mp4, poster = _encode(frames, fps, quality), _jpeg(frames[min(start, len(frames) - 1)])
     alt = alt or f"{', '.join(read)}: {len(frames)} frames, played in step."
     return Player(_fill(list(read), frames, fps, columns, mp4, poster, alt), mp4, poster)
 
@@ -118,10 +120,11 @@ def _tile(panels: list[Frames], columns: int, height: int) -> Frames:
     return sheet
 
 
-def _encode(frames: Frames, fps: Number) -> bytes:
+def _encode(frames: Frames, fps: Number, quality: int) -> bytes:
     """Compress frames as the bytes of an mp4 file."""
     with tempfile.TemporaryDirectory() as folder:
-        return write_clip(Path(folder) / "player.mp4", frames, fps=fps).read_bytes()
+        path = Path(folder) / "player.mp4"
+        return write_clip(path, frames, fps=fps, quality=quality).read_bytes()
 
 
 def _jpeg(image: UInt8[np.ndarray, "height width 3"]) -> bytes:

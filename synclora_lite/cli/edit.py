@@ -1,0 +1,137 @@
+"""`synclora edit`: carry an edited first frame through a clip."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from synclora_lite.editing import Edit
+
+
+def edit(
+    source: Annotated[Path, typer.Argument(help="The clip to edit: mp4, mov, webm or gif.")],
+    first_frame: Annotated[
+        Path, typer.Option("--first-frame", help="Its first frame, edited: PNG, JPEG or WebP.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The clip to write, ending in .mp4.")],
+    *,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="sync-lora, flow-warp, residual-warp, i2v, copy, sdedit, flowedit or kv-inject."
+        ),
+    ] = "sync-lora",
+    model: Annotated[str, typer.Option(help="lite, or a model folder.")] = "lite",
+    adapter: Annotated[
+        str, typer.Option(help="lite-adapter, an adapter folder or file.")
+    ] = "lite-adapter",
+    steps: Annotated[int, typer.Option(min=1, max=1000, help="Sampling steps.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    reference_strength: Annotated[
+        float, typer.Option(min=0, max=1, help="How much the source counts.")
+    ] = 1.0,
+    sync_guidance: Annotated[
+        float, typer.Option(min=0, max=20, help="Above 1 pushes towards the source's motion.")
+    ] = 1.0,
+    tries: Annotated[
+        int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
+    ] = 0,
+    align: Annotated[
+        bool, typer.Option("--align", help="Move the edited face onto the source's first.")
+    ] = False,
+    crop: Annotated[
+        str | None, typer.Option(help="x0,y0,x1,y1: the part of SOURCE to edit.")
+    ] = None,
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Take grey, 16-bit or transparent pictures as well.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    report: Annotated[Path | None, typer.Option(help="Write a page about the edit here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Edit a portrait clip: the first frame's edit is kept, every movement stays on its frame.
+
+    Beside OUT a file OUT.json holds the report and where the edit came from.
+    """
+    from synclora_lite import editing, video
+    from synclora_lite.files import sha256
+
+    _check_names(source, first_frame, out, report)
+    clip = video.read_clip(source)
+    if crop is not None:
+        clip = video.crop(clip, video.parse_box(crop))
+    options: dict[str, Any] = {
+        "method": method,
+        "model": model,
+        "adapter": adapter,
+        "steps": steps,
+        "seed": seed,
+        "reference_strength": reference_strength,
+        "sync_guidance": sync_guidance,
+        "align": align,
+        "device": device,
+    }
+    picture = video.read_image(first_frame, convert=convert)
+    if tries:
+        result = editing.edit_gated(clip, picture, tries=tries, **options)
+    else:
+        result = editing.edit_video(clip, picture, measure=True, **options)
+    origin = result.report["provenance"]
+    origin["source"] |= {"file_sha256": sha256(source)} | ({"crop": crop} if crop else {})
+    origin["first_frame"]["file_sha256"] = sha256(first_frame)
+    _write(result, out, report, f"{source.name} edited from {first_frame.name}")
+    _tell(result, out, as_json)
+
+
+def _check_names(source: Path, first_frame: Path, out: Path, report: Path | None) -> None:
+    """Refuse outputs that would overwrite an input, or have no name to be written under."""
+    from synclora_lite.errors import EditError, VideoError
+
+    if out.suffix.lower() not in (".mp4", ".mov"):
+        raise VideoError(f"the output {out.name}", "a name ending in .mp4", "rename it")
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise EditError(f"the report {report.name}", "a name ending in .html", "rename it")
+    outputs = [path.resolve() for path in (out, _sidecar(out), report) if path is not None]
+    for path in (source, first_frame):
+        if path.resolve() in outputs:
+            raise EditError(f"{path.name} is input and output", "another name for the output")
+    for path in outputs:
+        if path.is_dir():
+            raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
+
+
+def _sidecar(out: Path) -> Path:
+    return out.with_name(out.name + ".json")
+
+
+def _write(result: "Edit", out: Path, report: Path | None, title: str) -> None:
+    """Write clip, sidecar and page: all of them or none."""
+    from synclora_lite.editing.report import report_page
+    from synclora_lite.files import atomic_path, sha256, write_json
+    from synclora_lite.video import write_clip
+
+    page = report_page(result, title) if report is not None else ""
+    with ExitStack() as files:
+        clip = files.enter_context(atomic_path(out))
+        sidecar = files.enter_context(atomic_path(_sidecar(out)))
+        write_clip(clip, result.clip, metadata=result.report["provenance"])
+        write_json(sidecar, {**result.report, "output": {"file_sha256": sha256(clip)}})
+        if report is not None:
+            files.enter_context(atomic_path(report)).write_text(page, encoding="utf-8")
+
+
+def _tell(result: "Edit", out: Path, as_json: bool) -> None:
+    """Print what was made: as JSON, or in a few lines."""
+    import json
+
+    if as_json:
+        typer.echo(json.dumps(result.report, indent=2))
+        return
+    for warning in result.report["warnings"]:
+        typer.echo(f"Warning: {warning}", err=True)
+    sync = result.report["sync"]
+    typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}")
+    for reason in sync["reasons"]:
+        typer.echo(f"  - {reason}")
