@@ -9,7 +9,6 @@ A manifest may come from a stranger: every field is checked, and no path leads o
 """
 
 import json
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ MANIFEST = "manifest.jsonl"
 CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
 VERDICTS = ("accept", "reject")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_HUGE = 1e12
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -187,11 +187,13 @@ def _field(row: Any, name: str, kinds: tuple[type, ...]) -> Any:
     expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
     if not isinstance(row, dict) or name not in row:
         raise PairError(f"no {name}", f"a {name} ({expected})")
-    value = row[name]
+    value: Any = row[name]
     if not isinstance(value, kinds) or isinstance(value, bool):
         raise PairError(f"{name} is {_short(value)}", expected)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise PairError(f"{name} is {value}", "a finite number")
+    if float in kinds and value is not None:
+        if not abs(value) < _HUGE:  # NaN and infinity are not, either
+            raise PairError(f"{name} is {_short(value)}", "a finite number")
+        return float(value)
     return value
 
 

@@ -1,5 +1,7 @@
 """One edit, judged: the truth is perfect, the copy keeps no edit, a late clip is found late."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,11 +32,11 @@ def test_the_truth_itself_is_perfect(of_truth):
 
 def test_the_source_is_in_sync_and_keeps_no_edit(clips, of_truth):
     source, truth = clips
-    copied = judge(source, truth, source)
+    copied: dict[str, Any] = judge(source, truth, source)
     assert copied["sync"] > 0.99
     assert copied["edit_kept"] == 0
-    assert of_truth["psnr"] - copied["psnr"] > 20
-    assert copied["identity"] < of_truth["identity"]
+    for name in ("psnr", "ssim", "identity"):
+        assert copied[name] < 0.95 * of_truth[name]
 
 
 def test_a_late_clip_is_found_late_by_its_frames(clips):

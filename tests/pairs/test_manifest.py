@@ -51,6 +51,8 @@ BROKEN = [
     {"frames": 0},
     {"frames": True},
     {"fps": 0},
+    {"fps": 10**400},
+    {"weight": float("nan")},
     {"seed": "1"},
     {"weight": 2},
     {"verdict": "maybe"},
