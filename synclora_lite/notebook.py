@@ -6,6 +6,7 @@ import random
 from importlib import metadata
 
 import imageio_ffmpeg
+import matplotlib as mpl
 import mediapy
 import numpy as np
 import psutil
@@ -13,6 +14,7 @@ import torch
 
 from synclora_lite import __version__
 from synclora_lite.errors import CourseError
+from synclora_lite.viz.style import SETTINGS
 
 REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"
 BRANCH = "main"
@@ -66,7 +68,7 @@ def colab_url(chapter: str) -> str:
 
 
 def begin(chapter: str, *, seed: int = 0) -> None:
-    """Make a notebook ready: seeds and the video encoder; print what it runs on.
+    """Make a notebook ready: seeds, video encoder and figure style; print what it runs on.
 
     Args:
         chapter: Two digits, such as "03".
@@ -82,6 +84,7 @@ def begin(chapter: str, *, seed: int = 0) -> None:
     np.random.seed(seed)  # noqa: NPY002 -- for students' own cells
     torch.manual_seed(seed)
     mediapy.set_ffmpeg(imageio_ffmpeg.get_ffmpeg_exe())
+    mpl.rcParams.update(SETTINGS)
     print(f"{name} · synclora-lite {__version__} · Python {platform.python_version()}")
     print(" · ".join(f"{package} {metadata.version(package)}" for package in SHOWN_VERSIONS))
     print(describe_machine())

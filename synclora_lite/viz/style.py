@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import matplotlib
+from cycler import cycler
 from matplotlib.figure import Figure
 
 PALETTE = {
@@ -38,7 +39,7 @@ EDIT_LINES = (
     {"color": PALETTE["purple"], "linewidth": 1.6, "linestyle": ":"},
 )
 
-_SETTINGS = {
+SETTINGS = {
     "font.size": 10.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
@@ -55,7 +56,7 @@ _SETTINGS = {
     "legend.frameon": False,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "axes.prop_cycle": matplotlib.cycler(
+    "axes.prop_cycle": cycler(
         color=[PALETTE[name] for name in ("blue", "orange", "green", "purple", "amber", "sky")],
     ),
 }
@@ -64,7 +65,7 @@ _SETTINGS = {
 @contextmanager
 def style() -> Iterator[None]:
     """Draw everything inside the `with` block in the book's style."""
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context(SETTINGS):
         yield
 
 
