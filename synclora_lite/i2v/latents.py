@@ -53,6 +53,15 @@ def check_size(vae: AutoencoderKLLTXVideo, frames: int, height: int, width: int)
         )
 
 
+def legal_size(
+    size: tuple[int, int, int], temporal_ratio: int, spatial_ratio: int
+) -> tuple[int, int, int]:
+    """Return the smallest legal frames, height and width that hold a clip of `size`."""
+    frames, height, width = size
+    rows, columns = (-(-n // spatial_ratio) * spatial_ratio for n in (height, width))
+    return -(-(frames - 1) // temporal_ratio) * temporal_ratio + 1, rows, columns
+
+
 def pack(
     latents: Float[Tensor, "batch channels frames height width"],
 ) -> Float[Tensor, "batch tokens channels"]:

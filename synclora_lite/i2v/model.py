@@ -12,12 +12,19 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 from jaxtyping import Float
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path, data_dir, read_json, write_json
+from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.i2v.coordinates import Positions, token_coordinates
+from synclora_lite.i2v.folders import (
+    CAPTION,
+    load_caption,
+    model_folder,
+    pipeline_class,
+    stock_positions,
+)
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
 
@@ -108,21 +115,28 @@ def load_model(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> I2VModel:
-    """Load "lite" or a folder in diffusers layout that holds `caption.safetensors` as well.
+    """Load a model of the LTX-Video family: "lite", a folder in diffusers layout, or a hub name.
 
     Raises:
-        ModelError: The folder or a part of it is missing.
+        ModelError: The folder or a part of it is missing, or it is of another family.
 
     """
-    folder = data_dir() / "models" / "lite" if str(name) == "lite" else Path(name)
-    for part in ("vae", "transformer", "scheduler", "caption.safetensors"):
+    folder = model_folder(name)
+    for part in ("vae", "transformer", "scheduler"):
         if not (folder / part).exists():
             raise ModelError(
                 f"{folder} holds no {part}",
-                "a model folder in diffusers layout with caption.safetensors",
-                "name `lite` or a folder that save_model wrote",
+                "a model folder in diffusers layout",
+                "name `lite`, a folder that save_model wrote, or a hub name",
             )
-    settings = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
+    if pipeline_class(folder).startswith("LTX2"):
+        raise ModelError(
+            f"{name} is an LTX-2 model", "one of the LTX-Video family", "use load_ltx2 for it"
+        )
+    settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
+    if (folder / SETTINGS).exists():
+        settings |= read_json(folder / SETTINGS)
+    caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
     vae = AutoencoderKLLTXVideo.from_pretrained(folder, subfolder="vae", dtype=dtype)
     transformer = LTXVideoTransformer3DModel.from_pretrained(
         folder, subfolder="transformer", dtype=dtype
@@ -131,8 +145,8 @@ def load_model(
         vae.to(device).eval(),
         transformer.to(device).eval(),
         FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler"),
-        load_file(folder / "caption.safetensors")["caption"].to(device, dtype),
-        **{"name": folder.name, **settings},
+        caption.to(device, dtype),
+        **{"name": Path(name).name, **settings},
     )
 
 
@@ -157,7 +171,7 @@ def save_model(
     save_part(model.vae, folder / "vae", dtype, max_shard_size)
     save_part(model.transformer, folder / "transformer", dtype, max_shard_size)
     model.scheduler.save_pretrained(folder / "scheduler")
-    with atomic_path(folder / "caption.safetensors") as path:
+    with atomic_path(folder / CAPTION) as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
     write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
     write_json(folder / "model_index.json", _model_index())
