@@ -14,7 +14,7 @@ from synclora_lite.notebook import CHAPTERS, notebook_name
 from tools.notebooks import MASTERS
 
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.DOTALL | re.MULTILINE)
-Wrong = Mapping[str, list[tuple[Callable[..., Any], str]]]
+Wrong = Mapping[str, Any]  # by check: (function, what its hint says), two or more
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from synclora_lite.explorers import grid_explorer, sync_explorer
 
 
 def _data(html):
-    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
+    found = re.search(r'<script type="application/json">(.*?)</script>', html, re.S)
+    assert found
+    return json.loads(found[1])
 
 
 def test_a_grid_shows_its_start_without_scripts_and_names_its_sliders():
