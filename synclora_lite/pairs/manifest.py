@@ -187,14 +187,16 @@ def _field(row: Any, name: str, kinds: tuple[type, ...]) -> Any:
     expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
     if not isinstance(row, dict) or name not in row:
         raise PairError(f"no {name}", f"a {name} ({expected})")
-    value: Any = row[name]
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    value = row[name]
+    if isinstance(value, bool) or not any(isinstance(value, kind) for kind in kinds):
         raise PairError(f"{name} is {_short(value)}", expected)
-    if float in kinds and value is not None:
-        if not abs(value) < _HUGE:  # NaN and infinity are not, either
-            raise PairError(f"{name} is {_short(value)}", "a finite number")
-        return float(value)
-    return value
+    return _number(name, value) if float in kinds and value is not None else value
+
+
+def _number(name: str, value: int | float) -> float:
+    if not abs(value) < _HUGE:  # neither are NaN and infinity
+        raise PairError(f"{name} is {_short(value)}", "a finite number")
+    return float(value)
 
 
 def _media(entry: dict[str, Any]) -> Media:

@@ -52,7 +52,7 @@ def test_the_truth_keeps_the_whole_edit_and_the_copy_none(rows):
     assert [row["kind"] for row in rows["copy"]] == [case.kind for case in held_out(0, 2)]
 
 
-def test_methods_see_the_source_and_the_edited_first_frame_only(folder, rows):
+def test_methods_see_the_source_and_the_edited_first_frame_only(folder, pixels_only):
     seen = []
 
     def edit(source, first_frame):
@@ -91,7 +91,7 @@ def test_other_settings_or_weights_are_another_exam(tmp_path):
     assert len(names) == 2
 
 
-def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path):
+def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path, pixels_only):
     folder = save_model(tiny_model(), tmp_path / "model")
     exam = Exam("ceiling", options={"model": str(folder)})
     (row,) = run_exam(exam, 1, folder=tmp_path)
@@ -103,7 +103,7 @@ def test_it_knows_which_methods_need_weights():
     assert set(WITHOUT_MODEL) - set(REFERENCES) == without
 
 
-def test_a_method_of_edit_video_is_run_by_its_name(folder):
+def test_a_method_of_edit_video_is_run_by_its_name(folder, pixels_only):
     (row,) = run_exam(Exam("copy", seed=3), 1, folder=folder)
     assert row["edit_kept"] == 0
 

@@ -5,6 +5,8 @@ import math
 import shutil
 
 import pytest
+from distributed import Client, LocalCluster
+from joblib import parallel_config
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import read_json
@@ -118,3 +120,17 @@ def test_late_pairs_are_saved_once_by_shifting_them_back(scored, tmp_path):
     assert filter_pairs(read_manifest(tmp_path)) == [pairs[0], *saved]
     assert realign_pairs(tmp_path) == entries
     assert len(read_manifest(tmp_path)) == 3 + len(saved)
+
+
+def test_a_dask_cluster_gives_the_same_scores(scored, tmp_path, monkeypatch):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path / "pairs")
+    monkeypatch.setenv("SYNCLORA_CACHE", str(tmp_path / "cache"))  # nothing is known there
+    workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False}
+    with (
+        LocalCluster(**workers, dashboard_address=None) as cluster,
+        Client(cluster),
+        parallel_config(backend="dask"),
+    ):
+        assert score_pairs(tmp_path / "pairs", again=True) == pairs
+    assert any((tmp_path / "cache").rglob("*.safetensors"))
