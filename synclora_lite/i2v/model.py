@@ -137,6 +137,7 @@ def load_model(
     if (folder / SETTINGS).exists():
         settings |= read_json(folder / SETTINGS)
     caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
+    diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
     vae = AutoencoderKLLTXVideo.from_pretrained(folder, subfolder="vae", dtype=dtype)
     transformer = LTXVideoTransformer3DModel.from_pretrained(
         folder, subfolder="transformer", dtype=dtype
