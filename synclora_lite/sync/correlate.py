@@ -5,6 +5,7 @@ formula itself is not published. It hardly moves at an offset of a frame, so lag
 its own, from all cues together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,8 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     A missing frame is left out of the sums. NaN where too few frames meet, 0 where one of the
     traces is constant.
     """
+    if min(np.sum(~np.isnan(first)), np.sum(~np.isnan(second))) < MIN_FRAMES:
+        return np.full(2 * max_lag + 1, np.nan)
     known = [(~np.isnan(trace)).astype(np.float64) for trace in (first, second)]
     a, b = (np.nan_to_num(trace - np.nanmean(trace)) for trace in (first, second))
 
@@ -122,6 +125,11 @@ def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
 def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
     """Find the lag of one cue."""
     return lag_of_evidence(evidence_of(first, second, max_lag))
+
+
+def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
+    """Find the lag that the evidence of several cues together speaks for."""
+    return lag_of_evidence(np.sum([evidence_of(a, b, max_lag) for a, b in cues], axis=0))
 
 
 def _parabola(values: Curve, best: int) -> float:

@@ -9,7 +9,7 @@ from synclora_lite.files import atomic_path
 from synclora_lite.landmarks import Track
 from synclora_lite.sync.correlate import smooth, zscore
 from synclora_lite.sync.report import SyncReport
-from synclora_lite.sync.thresholds import SMOOTHING
+from synclora_lite.sync.thresholds import LIMITS
 from synclora_lite.sync.traces import CUES, cue_traces
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ def _draw_cue(
 ) -> None:
     cue = report.cues[name]
     colours = (SOURCE_COLOUR, EDITED_COLOUR) if cue.judged else ("#9a9a9a", "#c9c9c9")
+    sigma = LIMITS[name].smoothing
     for trace, colour in zip(traces, colours, strict=True):
         if not np.isnan(trace).all():
             seconds = np.arange(len(trace)) / fps
-            axis.plot(seconds, zscore(smooth(trace, SMOOTHING)), color=colour, linewidth=1.4)
+            axis.plot(seconds, zscore(smooth(trace, sigma)), color=colour, linewidth=1.4)
     note = f"r = {cue.pearson:.2f}" if cue.judged else "not judged"
     axis.set_title(f"{name.replace('_', ' ')}  ({note})", fontsize=9, loc="left")
     axis.set_yticks([])

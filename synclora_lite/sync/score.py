@@ -78,7 +78,7 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     source, edited = source[:frames], edited[:frames]
     mine, theirs = cue_traces(source), cue_traces(edited)
     max_lag = min(thresholds.MAX_LAG, frames // 3)
-    smooth_pairs = {name: _smoothed(mine[name], theirs[name]) for name in CUES}
+    smooth_pairs = {name: _smoothed(name, mine[name], theirs[name]) for name in CUES}
     evidence = {name: evidence_of(*pair, max_lag) for name, pair in smooth_pairs.items()}
     cues = {name: score_cue(name, *smooth_pairs[name], evidence[name]) for name in CUES}
     judged = [evidence[name] for name, score in cues.items() if score.judged]
@@ -144,8 +144,9 @@ def _gesture(distance: Trace) -> GestureScore:
     )
 
 
-def _smoothed(first: Trace, second: Trace) -> tuple[Trace, Trace]:
-    return smooth(first, thresholds.SMOOTHING), smooth(second, thresholds.SMOOTHING)
+def _smoothed(name: str, first: Trace, second: Trace) -> tuple[Trace, Trace]:
+    sigma = thresholds.LIMITS[name].smoothing
+    return smooth(first, sigma), smooth(second, sigma)
 
 
 __all__ = ["score_clips", "score_cue", "score_gestures", "score_tracks"]

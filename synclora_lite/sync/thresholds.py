@@ -20,6 +20,8 @@ class CueLimits:
         distance: Largest difference of the traces themselves that is still the same pose (80th
             percentile over the frames, in the trace's unit), or None if it does not matter: a
             smile that is held or a wider mouth is an edit, not a fault.
+        smoothing: Standard deviation of the Gaussian over time, in frames. Speech is quick: at 12
+            frames a second one whole frame takes two thirds of a syllable away.
 
     """
 
@@ -27,25 +29,26 @@ class CueLimits:
     pearson: float
     amplitude: float
     distance: float | None = None
+    smoothing: float = 1.0
 
 
 LIMITS = {
-    "yaw": CueLimits(0.030, 0.70, 2.5, 0.40),
-    "pitch": CueLimits(0.040, 0.60, 2.5, 0.35),
-    "roll": CueLimits(0.025, 0.60, 2.5, 0.25),
-    "x": CueLimits(0.050, 0.70, 2.5, 0.50),
-    "y": CueLimits(0.050, 0.70, 2.5, 0.50),
-    "mouth": CueLimits(0.020, 0.60, 3.0),
-    "mouth_width": CueLimits(0.030, 0.30, 4.0),
-    "gaze_x": CueLimits(0.012, 0.55, 4.0),
-    "gaze_y": CueLimits(0.015, 0.20, 4.0),
-    "blink": CueLimits(0.100, 0.55, 3.0),
+    "yaw": CueLimits(0.025, 0.60, 2.5, 0.40),
+    "pitch": CueLimits(0.035, 0.60, 2.5, 0.35),
+    "roll": CueLimits(0.020, 0.50, 2.5, 0.25),
+    "x": CueLimits(0.030, 0.60, 2.5, 0.50),
+    "y": CueLimits(0.020, 0.60, 2.5, 0.50),
+    "mouth": CueLimits(0.020, 0.50, 3.0, smoothing=0.6),
+    "mouth_width": CueLimits(0.035, 0.20, 4.0, smoothing=0.8),
+    "gaze_x": CueLimits(0.010, 0.50, 4.0),
+    "gaze_y": CueLimits(0.012, 0.20, 4.0),
+    "blink": CueLimits(0.100, 0.50, 3.0, smoothing=0.7),
 }
 
 STILL = 3.0  # floors: movement of the edit that is certain to be new when the source is still
-HEAD_AMPLITUDE = 1.45  # largest ratio of all head movement, the mean over the cues that are judged
+HEAD_AMPLITUDE = 1.5  # largest ratio of all head movement: the mean over the judged cues,
+HEAD_CUES_NEEDED = 3  # if there are so many
 
-SMOOTHING = 1.0  # frames, standard deviation of the Gaussian
 MAX_LAG = 8  # frames looked at on either side, and never more than a third of the clip
 OFFSET = 0.5  # frames: beyond half a frame the pair is off by at least one
 OFFSET_CONFIDENCE = 0.5  # likelihood share that makes an offset certain enough to say so
@@ -57,9 +60,9 @@ BLINK_DEPTH = 0.35  # rise of closedness that makes a blink
 BLINK_HINT = 0.15  # rise that is enough in the other half to confirm it
 BLINK_WINDOW = 15  # frames around a blink from which it must stand out
 BLINK_TOLERANCE = 1  # frames
-BLINK_F1 = 0.6
+BLINK_F1 = 0.5
 
-BODY_VISIBLE = 0.8  # MediaPipe's visibility from which a joint is judged
+BODY_VISIBLE = 0.5  # MediaPipe's visibility from which a joint is judged
 BODY_SEEN = 0.25  # share of frames in which it must be visible in both halves
 # Shoulder widths. Wrists of good generated pairs reach 0.10, a gesture that differs starts at
 # 0.17. Elbows are guessed under loose sleeves. Shoulders change with the clothes: not judged.

@@ -44,6 +44,7 @@ EYES = {
     "right": Eye((33, 133), (160, 159, 158), (144, 145, 153), 468),
     "left": Eye((362, 263), (385, 386, 387), (380, 374, 373), 473),
 }
+PROFILE = 0.8  # radians of yaw from which the landmarks of mouth and eyes are guesses
 CLOSED = 0.35  # a lid that has fallen this far hides the iris: gaze is bridged there
 
 
@@ -61,26 +62,29 @@ def cue_traces(track: Track) -> dict[str, Trace]:
     head = fit_head(track.face)
     unit = eye_distance(head)
     height, width = track.size
-    closed = {side: closedness(eye_openness(head.face, side)) for side in EYES}
-    blink = (closed["left"] + closed["right"]) / 2
+    sides = {side: closedness(eye_openness(head.face, side)) for side in EYES}
+    weights = eye_weights(track.face)
+    blink = sum(weights[side] * sides[side] for side in EYES)
+    face = {
+        "mouth": mouth_opening(head.face),
+        "mouth_width": mouth_width(head.face),
+        "gaze_x": gaze(head.face, 0, weights, blink),
+        "gaze_y": gaze(head.face, 1, weights, blink),
+        "blink": blink,
+        "blink_left": sides["left"],
+        "blink_right": sides["right"],
+    }
+    seen = np.abs(np.nan_to_num(head.yaw)) <= PROFILE
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
         "roll": head.roll,
         "x": (head.centre[:, 0] - width / 2) / unit,
         "y": (head.centre[:, 1] - height / 2) / unit,
-        "mouth": mouth_opening(head.face),
-        "mouth_width": mouth_width(head.face),
-        "gaze_x": gaze(head.face, 0, blink),
-        "gaze_y": gaze(head.face, 1, blink),
-        "blink": blink,
-        "blink_left": closed["left"],
-        "blink_right": closed["right"],
+        **{name: np.where(seen, trace, np.nan) for name, trace in face.items()},
+        **body_traces(track, unit),
     }
-    return {
-        name: trace.astype(np.float64)
-        for name, trace in (traces | body_traces(track, unit)).items()
-    }
+    return {name: trace.astype(np.float64) for name, trace in traces.items()}
 
 
 def mouth_opening(face: Points) -> Trace:
@@ -103,6 +107,16 @@ def eye_openness(face: Points, side: str) -> Trace:
     return np.maximum(gap, 0) / np.linalg.norm((face[:, outer] - face[:, inner])[:, :2], axis=1)
 
 
+def eye_weights(face: Points) -> dict[str, Trace]:
+    """Trust each eye by the square of its apparent width: a head turned away shows one of them."""
+    widths = {
+        side: np.linalg.norm((face[:, eye.corners[0]] - face[:, eye.corners[1]])[:, :2], axis=1)
+        for side, eye in EYES.items()
+    }
+    total = np.maximum(sum(width**2 for width in widths.values()), 1e-12)
+    return {side: width**2 / total for side, width in widths.items()}
+
+
 def closedness(openness: Trace) -> Trace:
     """1 minus the openness over its usual open level in this clip, within 0..1.
 
@@ -114,7 +128,7 @@ def closedness(openness: Trace) -> Trace:
     return np.clip(1 - openness / level, 0, 1)
 
 
-def gaze(face: Points, axis: int, blink: Trace) -> Trace:
+def gaze(face: Points, axis: int, weights: dict[str, Trace], blink: Trace) -> Trace:
     """Offset of the irises from the middle of the eye corners, without the frames of a blink.
 
     The upper lid goes up and down with the eye, and is easier to see than a few pixels of iris:
@@ -123,17 +137,18 @@ def gaze(face: Points, axis: int, blink: Trace) -> Trace:
     Args:
         face: Landmarks in the face's own coordinates.
         axis: 0 for horizontal gaze, 1 for vertical.
+        weights: Of the two eyes.
         blink: Closedness; gaze is bridged linearly over closed frames.
 
     """
-    offsets = []
-    for eye in EYES.values():
+    total = np.zeros(len(face))
+    for side, eye in EYES.items():
         middle = _mean_of(face, eye.corners)
         offset = (face[:, eye.iris] - middle)[:, axis]
         if axis == 1:
             offset = offset + 0.5 * (_mean_of(face, eye.upper) - middle)[:, 1]
-        offsets.append(offset)
-    return bridge(np.mean(offsets, axis=0), np.nan_to_num(blink) < CLOSED)
+        total = total + weights[side] * offset
+    return bridge(total, np.nan_to_num(blink) < CLOSED)
 
 
 def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:

@@ -79,7 +79,7 @@ def _cues(cues: dict[str, CueScore]) -> Checks:
             words = f"{name} differs by {cue.distance:.2f} {_unit(name)}"
             checks[f"{name} place"] = (cue.distance / distance, words)
     head = [_log(cues[name].amplitude) for name in HEAD_CUES if cues[name].judged]
-    if head:
+    if len(head) >= thresholds.HEAD_CUES_NEEDED:
         mean = sum(head) / len(head)
         words = f"the head moves {math.exp(mean):.1f} times as much as in the source"
         checks["head amplitude"] = (abs(mean) / math.log(thresholds.HEAD_AMPLITUDE), words)
@@ -98,10 +98,11 @@ def _judged(name: str, cue: CueScore) -> Checks:
 
 def _still(name: str, cue: CueScore) -> Checks:
     """Look for movement of the edit where the source has none; NaN where it is not seen."""
-    ratio = cue.motion[1] / (thresholds.STILL * thresholds.LIMITS[name].floor)
-    return (
-        {} if math.isnan(ratio) else {f"{name} still": (ratio, f"only the edit moves its {name}")}
-    )
+    if math.isnan(cue.motion[1]):
+        return {}
+    new = math.sqrt(max(cue.motion[1] ** 2 - cue.motion[0] ** 2, 0.0))
+    ratio = new / (thresholds.STILL * thresholds.LIMITS[name].floor)
+    return {f"{name} still": (ratio, f"only the edit moves its {name}")}
 
 
 def _log(ratio: float) -> float:
