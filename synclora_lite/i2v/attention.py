@@ -108,7 +108,9 @@ def cross_attention(
 def _once(x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
     """Convert `x` once for three layers, each of which would do it by itself under autocast."""
     kind = x.device.type
-    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return x
+    return x.to(torch.get_autocast_dtype(kind))
 
 
 def _normalise(

@@ -74,7 +74,7 @@ def assemble(
         if first_frame_given is None
         else first_frame_given
     )
-    levels[given, 0] = 0
+    levels[:, 0] = sigmas * ~given
     noisy = add_noise(
         latents.transpose(1, 2).flatten(0, 1), noise.transpose(1, 2).flatten(0, 1), levels.flatten()
     )

@@ -70,6 +70,7 @@ def _overflow(page: Page) -> int:
 
 def _barriers(page: Page, theme: str, rules: list[str] | None = None) -> list[str]:
     """Serious and critical findings of axe, by all or some of its rules: rule and first place."""
+    page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
     page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
     options = {"preload": False} | ({"runOnly": rules} if rules else {})
     found = Axe().run(page, options=options).response["violations"]
