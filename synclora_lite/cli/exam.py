@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from synclora_lite.evaluation import Exam
 
-HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity", "face_found")
+HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity")
 
 
 def exam(
@@ -71,12 +71,8 @@ def _describe(settings: "Exam") -> dict[str, Any]:
 
 
 def _show(results: dict[str, dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("method", "clips", *(name.replace("_", " ") for name in HEADLINE))
+    typer.echo(f"{'method':<14} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
     for method, result in results.items():
         cells = (result["all"].get(name) for name in HEADLINE)
-        figures = (f"{cell['mean']:.3f}" if cell else "-" for cell in cells)
-        table.add_row(method, str(result["clips"]), *figures)
-    Console().print(table)
+        figures = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
+        typer.echo(f"{method:<14} {result['clips']:>5} {figures}")
