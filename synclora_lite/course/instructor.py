@@ -137,7 +137,7 @@ def _hints(node: ast.AST) -> list[str]:
     if not isinstance(node, ast.keyword) or node.arg != "mistakes":
         return []
     keys = node.value.keys if isinstance(node.value, ast.Dict) else []
-    return [key.value for key in keys if isinstance(key, ast.Constant)]
+    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
 
 
 def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> list[Path]:

@@ -8,6 +8,7 @@ model, on held-out portraits and on photo puppets, and stored beside the weights
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,8 +61,9 @@ def load_domain(folder: str | Path) -> Domain:
             "a model whose domain was measured",
             "run: python -m synclora_lite.editing.calibrate FOLDER",
         )
-    stored = read_json(path)
-    return Domain(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+    stored: dict[str, Any] = read_json(path)
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+    return Domain(**values)
 
 
 def save_domain(domain: Domain, folder: str | Path) -> Path:

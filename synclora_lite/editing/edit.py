@@ -153,7 +153,7 @@ def _run_model(
 ) -> tuple[Frames, dict[str, Any]]:
     """Edit at the model's size, window by window, and scale back."""
     domain = editor.domain
-    fit = Fit(source.shape[1:3], domain.side)
+    fit = Fit((source.shape[1], source.shape[2]), domain.side)
     small = np.stack([fit.inward(frame) for frame in source])
     first = fit.inward(first_frame)
     advice = f"use --method {without_model()}, or the full-size model"

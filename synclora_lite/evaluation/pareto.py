@@ -67,7 +67,7 @@ def plot_pareto(
     means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}
     front = pareto_front(means)
     with style():
-        canvas = figure(6.4, 4.4)
+        canvas = figure(7.2, 4.4)
         panel = canvas.subplots()
         steps = [means[name] for name in front]
         panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
@@ -75,6 +75,7 @@ def plot_pareto(
             _draw(panel, method, a, b, number)
         panel.set_xlabel(labels[0])
         panel.set_ylabel(labels[1])
+        panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
         return Picture.from_figure(canvas, _words(means, front, labels))
 
 
@@ -86,14 +87,12 @@ def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> Non
         xerr=[[max(0.0, x.mean - x.low)], [max(0.0, x.high - x.mean)]],
         yerr=[[max(0.0, y.mean - y.low)], [max(0.0, y.high - y.mean)]],
         color=colour,
+        linestyle="none",
         marker=MARKERS[number % len(MARKERS)],
         markersize=8,
         markerfacecolor="white" if method in REFERENCES else colour,
         elinewidth=1,
         label=method,
-    )
-    panel.annotate(
-        method, (x.mean, y.mean), xytext=(7, 6), textcoords="offset points", color=PALETTE["ink"]
     )
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def test_contact_sheet_scales_pictures_of_any_size_to_one_height() -> None:
 
 
 def test_locked_player_puts_all_clips_into_one_small_video() -> None:
-    clips = {"source": Clip(flat(40), 10.0), "edit": flat(220, 7)}
+    clips: dict[str, Any] = {"source": Clip(flat(40), 10.0), "edit": flat(220, 7)}
     player = locked_player(clips, height=64)
     assert player.html.count("<video") == 1
     assert 'data-fps="10"' in player.html
