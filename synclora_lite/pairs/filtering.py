@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,16 @@ from synclora_lite.files import write_result
 from synclora_lite.pairs.manifest import Pair
 
 
-def _starts(*beginnings: str) -> Callable[[str], bool]:
-    return lambda check: check.startswith(beginnings)
-
-
-# The checks of a score by what they look at, in the order in which the funnel applies them. The
-# cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
-STAGES: dict[str, Callable[[str], bool]] = {
-    "face": _starts("readable", "face", "motion"),
-    "time": _starts("offset"),
-    "pose": _starts("yaw", "pitch", "roll", "x", "y"),
-    "mouth": _starts("mouth"),
-    "gaze": _starts("gaze"),
-    "blink": _starts("blink"),
-    "gesture": lambda check: "wrist" in check or "elbow" in check,
+# The checks of a score by the word they begin with, in the order in which the funnel applies them.
+# The cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
+STAGES: dict[str, tuple[str, ...]] = {
+    "face": ("readable", "face", "motion"),
+    "time": ("offset",),
+    "pose": ("head", "yaw", "pitch", "roll", "x", "y"),
+    "mouth": ("mouth", "mouth_width"),
+    "gaze": ("gaze_x", "gaze_y"),
+    "blink": ("blink", "blinks"),
+    "gesture": (),  # wrists and elbows, and whatever the others do not name
 }
 
 
@@ -83,9 +79,16 @@ def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> 
     checks = _checks(pair)
     return [
         stage
-        for stage, holds in STAGES.items()
-        if stage not in leave_out and any(checks[c] > limit for c in checks if holds(c))
+        for stage in STAGES
+        if stage not in leave_out
+        and any(ratio > limit for check, ratio in checks.items() if stage_of(check) == stage)
     ]
+
+
+def stage_of(check: str) -> str:
+    """Return the stage that a check of a score belongs to."""
+    word = check.split()[0] if check else ""
+    return next((stage for stage, words in STAGES.items() if word in words), "gesture")
 
 
 def funnel(

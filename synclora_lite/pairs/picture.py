@@ -21,6 +21,7 @@ def plot_funnel(steps: Sequence[Stage], *, title: str = "") -> Picture:
             words = f"{step.left}" + (f"  (lost {step.lost})" if step.lost else "")
             panel.text(0.54 * built, -row, words, va="center", color=PALETTE["ink"])
         panel.set_yticks([-row for row in range(len(steps))], [step.name for step in steps])
+        panel.tick_params(left=False)
         panel.set_xlim(-0.52 * built, 0.9 * built)
         panel.xaxis.set_visible(False)
         panel.grid(visible=False)

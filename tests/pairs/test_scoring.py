@@ -21,6 +21,7 @@ from synclora_lite.pairs import (
     score_pairs,
     scoring,
 )
+from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.sync import thresholds
 
 
@@ -79,6 +80,15 @@ def test_the_filter_keeps_what_passes_and_can_leave_a_cue_out(scored):
     assert "time" not in failing(pairs[1], leave_out=("time",))
     with pytest.raises(PairError, match="cue 'nose'"):
         filter_pairs(pairs, leave_out=("nose",))
+
+
+def test_every_check_belongs_to_a_stage_and_none_slips_through(scored):
+    named = {name for words in STAGES.values() for name in words}
+    joints = {check for check in scored[1][0].score["checks"] if check.split()[0] not in named}
+    assert all(check.split("_")[-1] in ("wrist", "elbow") for check in joints)
+    assert stage_of("left_wrist") == stage_of("a check of tomorrow") == "gesture"
+    for pair in scored[1]:
+        assert bool(failing(pair)) == (pair.verdict == "reject")
 
 
 def test_the_funnel_counts_every_pair_once(scored):
