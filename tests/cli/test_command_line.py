@@ -12,8 +12,9 @@ import pytest
 
 from synclora_lite import __version__
 from synclora_lite.cli import COMMANDS, run
+from synclora_lite.cli._device import check_device
 from synclora_lite.cli._errors import TRACEBACK, Stopped, guarded
-from synclora_lite.errors import SyncLoraError, VideoError
+from synclora_lite.errors import ConfigError, SyncLoraError, VideoError
 
 HEAVY = ("torch", "diffusers", "transformers", "mediapipe", "cv2", "matplotlib", "pandas", "scipy")
 
@@ -66,7 +67,7 @@ def test_a_command_line_that_makes_no_sense_is_status_2(
 ) -> None:
     assert run(arguments) == 2
     told = capsys.readouterr().err
-    assert "Usage: synclora" in told
+    assert "Error: " in told
     assert "Traceback" not in told
 
 
@@ -160,3 +161,14 @@ def test_a_signal_ends_it_in_one_line_and_removes_what_was_half_done(
     _, told = process.communicate(timeout=60)
     assert (process.returncode, told) == (1, "Error: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["abacus", "", "cuda:99", "cpu:1", "cuda:", "mps:x", "CPU"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="this machine has"):
+        check_device(name)
+
+
+def test_the_processor_is_always_there() -> None:
+    assert check_device("cpu") == "cpu"
+    assert check_device("cpu:0") == "cpu:0"
