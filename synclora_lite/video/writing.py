@@ -65,7 +65,7 @@ def write_clip(
         with atomic_path(path) as temporary:
             with run_ffmpeg(_arguments(temporary, clip, comment, quality, limits), limits) as run:
                 _feed(run, clip.frames)
-            _check_written(path, temporary, run)
+            _check_written(path, temporary, run, clip)
     except OSError as error:
         raise VideoError(f"{label(path)} cannot be written ({error.strerror})") from error
     return path
@@ -127,13 +127,14 @@ def _feed(run: Run, frames: Frames) -> None:
         run.beat()
 
 
-def _check_written(path: Path, temporary: Path, run: Run) -> None:
+def _check_written(path: Path, temporary: Path, run: Run, clip: Clip) -> None:
     """Raise VideoError unless ffmpeg finished without complaint and left a file."""
     failed = run.timed_out or run.process.returncode != 0 or run.problems
-    if failed or not temporary.is_file():
-        problem = "out of time" if run.timed_out else run.verdict() or "ffmpeg stopped"
-        raise VideoError(
-            f"{label(path)} cannot be written ({problem})",
-            "room on the disk, and sound that can be decoded",
-            "free some space, or write the clip without its sound (audio=None)",
-        )
+    if not failed and temporary.is_file():
+        return
+    problem = "out of time" if run.timed_out else run.verdict() or "ffmpeg stopped"
+    expected, advice = "room on the disk", "free some space"
+    if clip.audio is not None and "No space" not in problem:
+        expected += f", and sound that can be decoded in {label(clip.audio)}"
+        advice += ", or write the clip without its sound (audio=None)"
+    raise VideoError(f"{label(path)} cannot be written ({problem})", expected, advice)

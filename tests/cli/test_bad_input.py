@@ -1,5 +1,6 @@
 """Every command, given every kind of bad file: status 1, one line, and nothing left behind."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,7 @@ CLIP_COMMANDS: dict[str, tuple[str, ...]] = {
     "score, edit": ("score", "{good}", "{bad}", "--plot", "{out}.png"),
     "score, panels": ("score", "--side-by-side", "{bad}", "--plot", "{out}.png"),
     "pairs add": ("pairs", "add", "{out}", "{bad}", "{good}"),
+    "doctor": ("doctor", "{bad}"),
     "edit": ("edit", "{bad}", "--first-frame", "{picture}", *OUTPUTS),
 }
 
@@ -83,8 +85,8 @@ def filled(arguments: tuple[str, ...], bad: Path, out: Path) -> list[str]:
         (command, kind)
         for command in CLIP_COMMANDS
         for kind in BAD_CLIPS
-        # A pair without a face can be added; scoring rejects it.
-        if (command, kind) != ("pairs add", "faceless")
+        # A clip needs no face to be described, or to be added: scoring rejects the pair.
+        if not (command in ("pairs add", "doctor") and kind == "faceless")
     ],
 )
 def test_a_bad_clip(
@@ -124,6 +126,19 @@ def test_a_bad_option_of_edit(
 ) -> None:
     whole = ("edit", "{good}", "--first-frame", "{picture}", *arguments)
     fails(filled(whole, tmp_path / "bad", tmp_path / "out"), "", tmp_path, capfd)
+
+
+def test_the_doctor_tells_where_an_edited_clip_came_from(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    arguments = ["--first-frame", str(PICTURE), "--out", str(out), "--method", "copy"]
+    assert run(["edit", str(GOOD), *arguments]) == 0
+    capfd.readouterr()
+    assert run(["doctor", str(out)]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["clip"]["frames"] == 17
+    assert told["provenance"]["method"] == "copy"
 
 
 def test_one_clip_where_two_are_needed(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """What is written is what is read, in every respect that matters, and always the same bytes."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -92,6 +95,42 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, cli
         write_clip(path, broken)
     assert sha256(path) == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["clip.mp4", "sound.mp3"]
+
+
+def test_a_source_of_sound_that_has_gone_is_told(tmp_path: Path, clip: Clip) -> None:
+    gone = Clip(clip.frames, clip.fps, audio=tmp_path / "gone.mp4")
+    with pytest.raises(VideoError, match=r"gone\.mp4 does not exist"):
+        write_clip(tmp_path / "out.mp4", gone)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, clip: Clip) -> None:
+    """The largest file that may be written stands in for the room that is left."""
+    path = write_clip(tmp_path / "clip.mp4", clip)
+    before = sha256(path)
+    code = (
+        "import resource, sys, numpy\n"
+        "from synclora_lite.video import VideoError, write_clip, write_image\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
+        "noise = numpy.random.default_rng(0).integers(0, 255, (9, 96, 96, 3), numpy.uint8)\n"
+        "for write, name, what in ((write_clip, 'clip.mp4', (noise, 12)),"
+        " (write_clip, 'new.mp4', (noise, 12)), (write_image, 'new.png', (noise[0],))):\n"
+        "    try: write(name, *what)\n"
+        "    except VideoError as error: print(error)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.count("cannot be written") == len(done.stdout.splitlines()) == 3
+    assert sha256(path) == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path: Path, clip: Clip) -> None:
