@@ -81,7 +81,7 @@ def coding_question(
     name: str,
     statement: str,
     marked: str,
-    tests: Sequence[tuple[str, float, bool]],
+    tests: Sequence[tuple[str, float | int, bool]],
 ) -> None:
     """Add a question that is graded by tests.
 
@@ -134,7 +134,7 @@ def dedented(body: str, indent: str) -> list[str]:
     return [line.removeprefix(indent) for line in body.rstrip("\n").split("\n")]
 
 
-def _test(test: str, points: float, hidden: bool) -> str:
+def _test(test: str, points: float | int, hidden: bool) -> str:
     """Write a test cell: its settings, its function, and a call of that."""
     called = re.sub(r"def (\w+\(\w+\)):.*", r"\1", test, flags=re.DOTALL)
     config = f"points: {points:g}\nhidden: {json.dumps(hidden)}"

@@ -140,7 +140,9 @@ def check_names(chapter: str) -> list[str]:
 
 
 def _quiz(master: Notebook) -> Iterator[str]:
-    text = "\n".join(source(c) for c in master["cells"] if source(c).startswith("## Quiz"))
+    prose = "\n".join(source(c) for c in master["cells"] if c["cell_type"] == "markdown")
+    quiz = re.search(r"^## Quiz$.*?(?=^## |\Z)", prose, re.MULTILINE | re.DOTALL)
+    text = quiz.group() if quiz else ""
     questions = re.split(r"^\*\*\d+\. ", text, flags=re.MULTILINE)[1:]
     if len(questions) < LEAST_QUESTIONS:
         yield f"{len(questions)} quiz questions, at least {LEAST_QUESTIONS} are expected"

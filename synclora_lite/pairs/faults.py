@@ -53,7 +53,9 @@ def other_rate(frames: int, ratio: float) -> FrameMap:
     return np.floor(np.arange(frames) * ratio).astype(int)
 
 
-def shown(padded: Frames, times: FrameMap, start: int) -> Frames:
+def shown(
+    padded: UInt8[np.ndarray, "padded height width 3"], times: FrameMap, start: int
+) -> Frames:
     """Show a clip by a frame map.
 
     Args:
@@ -137,7 +139,9 @@ def face_lost(frames: Frames, first: int, last: int) -> Frames:
     return empty
 
 
-def cut(frames: Frames, other: Frames, at: int) -> Frames:
+def cut(
+    frames: Frames, other: UInt8[np.ndarray, "others height_other width_other 3"], at: int
+) -> Frames:
     """Cut to another clip at frame `at`.
 
     Raises:

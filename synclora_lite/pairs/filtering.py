@@ -11,7 +11,6 @@ from synclora_lite.errors import PairError
 from synclora_lite.files import write_result
 from synclora_lite.pairs.manifest import Pair
 
-
 # The checks of a score by the word they begin with, in the order in which the funnel applies them.
 # The cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
 STAGES: dict[str, tuple[str, ...]] = {
@@ -87,7 +86,7 @@ def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> 
 
 def stage_of(check: str) -> str:
     """Return the stage that a check of a score belongs to."""
-    word = check.split()[0] if check else ""
+    word = check.partition(" ")[0]
     return next((stage for stage, words in STAGES.items() if word in words), "gesture")
 
 

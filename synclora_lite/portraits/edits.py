@@ -140,7 +140,8 @@ class EditCase:
     motion: Motion
 
 
-HELD_OUT = 1 << 40  # seeds from here on are for evaluation; training draws below
+HELD_OUT = 1 << 31  # seeds from here on are for evaluation; training draws below. A generator
+# on the CPU reads 32 bits of its seed, so no larger number would keep the two apart.
 
 
 def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
@@ -152,5 +153,5 @@ def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
 
 def held_out(seed: int, clips: int, frames: int = 17) -> list[EditCase]:
     """Cases that training never draws, cycling through all edit kinds."""
-    first = HELD_OUT + seed * 1_000_003
+    first = HELD_OUT + seed * 1_000_003 % (HELD_OUT - clips)
     return [edit_case(first + k, EDIT_KINDS[k % len(EDIT_KINDS)], frames) for k in range(clips)]

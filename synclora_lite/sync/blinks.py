@@ -6,7 +6,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from synclora_lite.sync.thresholds import BLINK_DEPTH, BLINK_HINT, BLINK_TOLERANCE, BLINK_WINDOW
+from synclora_lite.sync.thresholds import (
+    BLINK_DEPTH,
+    BLINK_NOISE,
+    BLINK_SHARE,
+    BLINK_TOLERANCE,
+    BLINK_WINDOW,
+)
+
+Closed = Float[np.ndarray, " frames"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,7 @@ class BlinkScore:
         return bool(self.source or self.edited)
 
 
-def blink_events(
-    closed: Float[np.ndarray, " frames"], depth: float = BLINK_DEPTH
-) -> tuple[int, ...]:
+def blink_events(closed: Closed, depth: float = BLINK_DEPTH) -> tuple[int, ...]:
     """Return the frame in which each blink begins.
 
     A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
@@ -44,36 +50,42 @@ def blink_events(
     that height is passed: the fastest part, and so the best defined moment. Frames in which the
     eyes are not seen count as open.
     """
-    peaks, found = find_peaks(
-        np.nan_to_num(closed), prominence=depth, wlen=BLINK_WINDOW, width=0, rel_height=0.5
-    )
-    return tuple(int(np.ceil(onset)) for onset in found["left_ips"][: len(peaks)])
+    return tuple(onset for onset, height in _peaks(closed) if height >= depth)
 
 
-def match_blinks(
-    source: Float[np.ndarray, " frames"], edited: Float[np.ndarray, " frames"]
-) -> BlinkScore:
+def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
     """Compare the blinks of two closedness traces.
 
     A blink of one clip counts as kept when the other closes its eyes within BLINK_TOLERANCE
-    frames, if only as far as BLINK_HINT: a blink just above the threshold in one half and just
+    frames, if only a share BLINK_SHARE as far: a blink just above the depth in one half and just
     below it in the other is no fault.
     """
     first, second = blink_events(source), blink_events(edited)
-    kept = _matched(first, blink_events(edited, BLINK_HINT))
-    real = _matched(second, blink_events(source, BLINK_HINT))
-    recall = kept / len(first) if first else float("nan")
-    precision = real / len(second) if second else float("nan")
+    recall = _matched(source, edited) / len(first) if first else float("nan")
+    precision = _matched(edited, source) / len(second) if second else float("nan")
     return BlinkScore(precision, recall, _f1(precision, recall), first, second)
 
 
-def _matched(events: tuple[int, ...], others: tuple[int, ...]) -> int:
-    """Count the events with a partner of their own within the tolerance, earliest first."""
-    free = list(others)
+def _peaks(closed: Closed) -> list[tuple[int, float]]:
+    """Return onset and prominence of every rise of the lids that is more than noise."""
+    _, found = find_peaks(
+        np.nan_to_num(closed), prominence=BLINK_NOISE, wlen=BLINK_WINDOW, width=0, rel_height=0.5
+    )
+    onsets = np.ceil(found["left_ips"]).astype(int)
+    return list(zip(onsets.tolist(), found["prominences"].tolist(), strict=True))
+
+
+def _matched(closed: Closed, other: Closed) -> int:
+    """Count the blinks of one trace with a partner of their own in the other, earliest first."""
+    free = _peaks(other)
     hits = 0
-    for event in events:
-        near = [other for other in free if abs(other - event) <= BLINK_TOLERANCE]
-        if near:
+    for onset, height in _peaks(closed):
+        near = [
+            peak
+            for peak in free
+            if abs(peak[0] - onset) <= BLINK_TOLERANCE and peak[1] >= BLINK_SHARE * height
+        ]
+        if height >= BLINK_DEPTH and near:
             free.remove(near[0])
             hits += 1
     return hits

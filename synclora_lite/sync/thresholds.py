@@ -57,7 +57,8 @@ FACE_MISSING = 0.10  # share of frames in which one half shows a face and the ot
 FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge
 
 BLINK_DEPTH = 0.35  # rise of closedness that makes a blink
-BLINK_HINT = 0.15  # rise that is enough in the other half to confirm it
+BLINK_SHARE = 0.4  # of it, enough in the other half to confirm it
+BLINK_NOISE = 0.1  # rises below this are nothing
 BLINK_WINDOW = 15  # frames around a blink from which it must stand out
 BLINK_TOLERANCE = 1  # frames
 BLINK_F1 = 0.5

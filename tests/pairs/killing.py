@@ -12,7 +12,6 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
-from synclora_lite.evaluation import Exam, run_exam
 from synclora_lite.pairs import Exact, build, score_pairs
 
 Work = Callable[[Path], object]
@@ -30,7 +29,9 @@ def build_and_score(folder: Path) -> None:
 
 
 def examine(folder: Path) -> None:
-    """Examine the method `copy`."""
+    """Examine the truth."""
+    from synclora_lite.evaluation import Exam, run_exam
+
     run_exam(Exam("truth"), 4, folder=folder)
 
 
@@ -51,7 +52,7 @@ def in_process(work: Work, folder: Path, kill_after: float | None = None) -> tup
 
     """
     context = get_context("forkserver")
-    context.set_forkserver_preload(["synclora_lite.evaluation"])
+    context.set_forkserver_preload(["synclora_lite.pairs"])
     process = context.Process(target=work, args=(folder,))
     start = time.perf_counter()
     process.start()

@@ -80,10 +80,10 @@ def test_removed_blinks_are_missed():
 def test_a_raised_hand_is_seen_though_the_face_agrees(rendered):
     source = track(rendered[0])
     pose = np.full((len(source), 33, 4), np.nan, np.float32)
-    pose[:, 11:17] = [[100, 100, 0, 1], [28, 100, 0, 1], [100, 120, 0, 1], [28, 120, 0, 1],
+    pose[:, 11:17] = [[124, 100, 0, 1], [4, 100, 0, 1], [120, 120, 0, 1], [8, 120, 0, 1],
                       [90, 125, 0, 1], [38, 125, 0, 1]]  # fmt: skip
     raised = pose.copy()
-    raised[:, 16, 1] -= 0.2 * 72
+    raised[:, 16, 1] -= 0.2 * 120
     alike = score_tracks(replace(source, pose=pose), replace(source, pose=pose))
     differs = score_tracks(replace(source, pose=pose), replace(source, pose=raised))
     assert alike.accepted
@@ -111,7 +111,7 @@ def test_a_few_frames_are_enough_not_to_fail(rendered):
 def test_clips_and_frames_score_the_same(rendered):
     source, edit, motion = rendered
     clips = Clip(source, motion.fps), Clip(edit[INNER], motion.fps)
-    assert score_clips(*clips) == score_clips(source, edit[INNER])
+    assert score_clips(*clips).to_json() == score_clips(source, edit[INNER]).to_json()
 
 
 @pytest.mark.parametrize("path", [None, *REAL_PAIR], ids=str)
@@ -132,7 +132,7 @@ def test_edits_in_time_are_in_time_and_other_people_are_not(path, rendered):
     if path is None:
         panels = [rendered[0], rendered[1][INNER]]
     else:
-        clip = read_clip(path, max_frames=41)
+        clip = read_clip(path, max_frames=33)
         panels = [crop(clip, box).frames for box in PANELS]
     stranger = make_pair(seed=5, frames=len(panels[0]))[0]
     assert not score_clips(panels[0], stranger).accepted
