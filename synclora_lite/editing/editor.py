@@ -64,6 +64,7 @@ def load_editor(
             what kind of clips the model knows.
 
     """
+    _check_device(device)
     folder = _folder(model)
     loaded = load_model(folder, device)
     settings = None
@@ -72,6 +73,13 @@ def load_editor(
     _check_numbers(loaded)
     places = [folder] if adapter is None else [folder, _folder(adapter)]
     return Editor(loaded, load_domain(folder), settings, _hashes(places))
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ModelError(f"device {device!r}", "a device of this machine", "use cpu") from error
 
 
 def _folder(name: str | Path) -> Path:
