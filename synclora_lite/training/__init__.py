@@ -11,6 +11,7 @@ from synclora_lite.training.config import (
     PretrainConfig,
     load_config,
 )
+from synclora_lite.training.estimate import Estimate, Job, advice, estimate
 from synclora_lite.training.latents import encode_bank, to_frames, to_model_range
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
@@ -21,13 +22,17 @@ __all__ = [
     "AdapterConfig",
     "AutoencoderConfig",
     "Config",
+    "Estimate",
     "FlowConfig",
+    "Job",
     "LatentBank",
     "LoopConfig",
     "PretrainConfig",
     "Recipe",
     "adapter_recipe",
+    "advice",
     "encode_bank",
+    "estimate",
     "load_config",
     "plot_log",
     "pretrain_recipe",

@@ -1,0 +1,46 @@
+"""`synclora estimate`: memory and time of training or editing, before anything is loaded."""
+
+from typing import Annotated
+
+import typer
+
+
+def estimate(
+    *,
+    model: Annotated[
+        str, typer.Option(help="ltx-video-2b, ltx-video-13b, lite, or a folder.")
+    ] = "ltx-video-2b",
+    frames: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 81,
+    size: Annotated[int, typer.Option(min=1, help="Side of the clip in pixels.")] = 512,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 128,
+    batch: Annotated[int, typer.Option(min=1, help="Clips at once.")] = 1,
+    gpu: Annotated[float, typer.Option(min=0.1, help="Memory of the card in GB.")] = 24.0,
+    teraflops: Annotated[
+        float, typer.Option(min=0.01, help="The card's peak rate in bfloat16, TFLOP/s.")
+    ] = 165.0,
+    edit: Annotated[bool, typer.Option("--edit", help="Estimate an edit, not training.")] = False,
+    checkpointing: Annotated[
+        bool, typer.Option("--checkpointing", help="Recompute activations.")
+    ] = False,
+    eight_bit: Annotated[bool, typer.Option("--8bit", help="8-bit AdamW.")] = False,
+) -> None:
+    """Estimate memory by part and time per step, and say what to switch if it does not fit."""
+    from synclora_lite.training.estimate import UTILISATION, Job, advice
+    from synclora_lite.training.estimate import estimate as run
+
+    job = Job(model, frames, size, rank, batch, checkpointing, eight_bit, training=not edit)
+    found = run(job)
+    for part, count in found.parameters.items():
+        typer.echo(f"{part:32s} {count / 1e6:10.1f} million parameters")
+    for part, value in found.memory.items():
+        typer.echo(f"{part:32s} {value / 1e9:10.2f} GB")
+    typer.echo(f"{'peak':32s} {found.peak / 1e9:10.2f} GB of {gpu:g}")
+    step = "sampling step" if edit else "training step"
+    typer.echo(
+        f"{step:32s} {found.operations / 1e12:10.1f} TFLOP, {found.seconds(teraflops):.2f} s at "
+        f"{UTILISATION:.0%} of {teraflops:g} TFLOP/s, {found.tokens} tokens"
+    )
+    if found.peak > gpu * 1e9:
+        typer.echo("It does not fit. What helps:")
+        for line in advice(job, gpu):
+            typer.echo(f"  {line}")

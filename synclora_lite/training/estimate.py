@@ -1,0 +1,266 @@
+"""Memory and time before anything is loaded: the real step, run on tensors without data.
+
+On torch's meta device a model of billions has shapes and no memory. The training step or the
+sampling step runs there as it would on a GPU, while every buffer that lives is counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKLLTXVideo,
+    FlowMatchEulerDiscreteScheduler,
+    LTXVideoTransformer3DModel,
+)
+from safetensors import safe_open
+
+from synclora_lite.files import read_json
+from synclora_lite.i2v import (
+    I2VModel,
+    ReferenceCache,
+    pack,
+    predict_velocity,
+    reference_cache,
+)
+from synclora_lite.i2v.folders import CAPTION, model_folder
+from synclora_lite.i2v.latents import legal_size
+from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.training.metering import count_operations, peak_memory
+
+KNOWN: dict[str, dict[str, Any]] = {
+    "ltx-video-2b": {},
+    "ltx-video-13b": {"num_layers": 48, "attention_head_dim": 128, "cross_attention_dim": 4096},
+}
+SHALLOW = (2, 3)  # blocks of the transformers that are measured
+RUNTIME = 0.8e9  # bytes that CUDA and its libraries take for themselves
+UTILISATION = 0.4  # of a card's peak rate, reached by large matrix products in practice
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be run.
+
+    Attributes:
+        model: A name of `KNOWN`, "lite", or a folder.
+        frames: Pixel frames; rounded up to a legal number.
+        size: Side of the square clip in pixels; rounded up likewise.
+        rank: Of the adapter.
+        batch: Clips at once.
+        checkpointing: Recompute the activations of every block instead of keeping them.
+        eight_bit: Keep the optimiser's moments in 8 bits.
+        training: A training step; otherwise the editing of one clip with a reference cache.
+
+    """
+
+    model: str = "ltx-video-2b"
+    frames: int = 81
+    size: int = 512
+    rank: int = 128
+    batch: int = 1
+    checkpointing: bool = False
+    eight_bit: bool = False
+    training: bool = True
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes by part, and floating-point operations of one step.
+
+    Attributes:
+        memory: Bytes by part. "sampling" and "decoding" come one after the other.
+        operations: Of one training step, or of one sampling step.
+        tokens: Reference and target tokens of one clip.
+        parameters: Of the transformer and of the adapter.
+
+    """
+
+    memory: dict[str, float]
+    operations: float
+    tokens: int
+    parameters: dict[str, int]
+
+    @property
+    def peak(self) -> float:
+        """What is there at the same time, in bytes."""
+        spare = min(self.memory.get("sampling", 0.0), self.memory.get("decoding", 0.0))
+        return sum(self.memory.values()) - spare
+
+    def seconds(self, teraflops: float) -> float:
+        """Return the time of a step on a card with that peak rate, at the usual utilisation."""
+        return self.operations / (teraflops * 1e12 * UTILISATION)
+
+
+def estimate(job: Job, dtype: torch.dtype = torch.bfloat16) -> Estimate:
+    """Estimate one step of a job with base weights in `dtype` and a float32 adapter.
+
+    All blocks are alike, so a transformer of two and one of three are measured and the line
+    through both is followed to the model's depth.
+
+    Raises:
+        ModelError: The model is not known.
+
+    """
+    configs = model_configs(job.model)
+    depth = configs.transformer["num_layers"]
+    if depth <= SHALLOW[1]:
+        return _measure(meta_model(configs, dtype), job)
+    low, high = (_measure(meta_model(configs, dtype, layers), job) for layers in SHALLOW)
+
+    def follow(a: int | float, b: int | float) -> float:
+        return a + (b - a) * (depth - SHALLOW[0]) / (SHALLOW[1] - SHALLOW[0])
+
+    return Estimate(
+        {part: follow(low.memory[part], high.memory[part]) for part in low.memory},
+        follow(low.operations, high.operations),
+        low.tokens,
+        {n: round(follow(low.parameters[n], high.parameters[n])) for n in low.parameters},
+    )
+
+
+def _measure(model: I2VModel, job: Job) -> Estimate:
+    memory = {"runtime": RUNTIME, "transformer": _bytes(model.transformer)}
+    parameters = {"transformer": _count(model.transformer.parameters())}
+    trained = add_adapter(model.transformer, AdapterSettings(job.rank, base=job.model))
+    parameters["adapter"] = _count(trained)
+    memory["adapter"] = 4.0 * parameters["adapter"]
+    shape = _latent_shape(model, job)
+    if job.training:
+        model.transformer.gradient_checkpointing = job.checkpointing
+        memory["optimiser"] = (2.0 if job.eight_bit else 8.0) * parameters["adapter"]
+        memory["gradients"] = 4.0 * parameters["adapter"]
+        step = _training_step(model, shape)
+        memory["activations"] = peak_memory(step)
+    else:
+        memory["autoencoder"] = _bytes(model.vae)
+        cache = _cache(model, shape)
+        kept = [t for pair in (cache.keys, cache.values) for t in pair]
+        memory["reference cache"] = float(sum(t.numel() * t.element_size() for t in kept))
+        step = _sampling_step(model, shape, cache)
+        memory["sampling"] = peak_memory(step)
+        memory["decoding"] = peak_memory(lambda: _decode(model, shape))
+    operations = count_operations(step)
+    return Estimate(memory, operations, 2 * shape[2] * shape[3] * shape[4], parameters)
+
+
+def advice(job: Job, gigabytes: float) -> list[str]:
+    """Return what would make a job that does not fit a card smaller, with the peak it leads to.
+
+    The last line is the first change that is enough, if there is one.
+    """
+    smaller = max(1, job.rank // 4)
+    pixels, frames = job.size * 3 // 4, job.frames // 2
+    options = {"gradient checkpointing": replace(job, checkpointing=True)}
+    options[f"and rank {smaller}"] = replace(options["gradient checkpointing"], rank=smaller)
+    options["and 8-bit AdamW"] = replace(options[f"and rank {smaller}"], eight_bit=True)
+    options[f"and {pixels} pixels"] = replace(options["and 8-bit AdamW"], size=pixels)
+    if not job.training:
+        options = {f"{pixels} pixels": replace(job, size=pixels)}
+        options[f"and {frames} frames"] = replace(job, size=pixels, frames=frames)
+    lines = []
+    for name, option in options.items():
+        peak = estimate(option).peak / 1e9
+        lines.append(f"{name}: {peak:.1f} GB{', fits' if peak <= gigabytes else ''}")
+        if peak <= gigabytes:
+            break
+    return lines
+
+
+@dataclass(frozen=True)
+class Configs:
+    """What defines the sizes of a model."""
+
+    vae: dict[str, Any]
+    transformer: dict[str, Any]
+    caption_tokens: int = 6  # "3d1t" in the tokens of a T5
+
+
+def model_configs(name: str) -> Configs:
+    """Return a model's configurations; nothing else of it is loaded.
+
+    Raises:
+        ModelError: The model is not known.
+
+    """
+    if name in KNOWN:
+        with torch.device("meta"):
+            stock = dict(LTXVideoTransformer3DModel(num_layers=1).config)
+        return Configs({}, {**stock, "num_layers": 28, **KNOWN[name]})
+    folder = model_folder(name)
+    vae, transformer = (read_json(folder / part / "config.json") for part in ("vae", "transformer"))
+    if not (folder / CAPTION).exists():
+        return Configs(vae, transformer)
+    with safe_open(folder / CAPTION, framework="pt") as file:
+        return Configs(vae, transformer, file.get_slice("caption").get_shape()[1])
+
+
+def meta_model(configs: Configs, dtype: torch.dtype, layers: int | None = None) -> I2VModel:
+    """Return a model that has shapes and no weights, with so many blocks if that is given."""
+    depth = {"num_layers": layers or configs.transformer["num_layers"]}
+    with torch.device("meta"):
+        vae = torch.nn.Module.to(AutoencoderKLLTXVideo.from_config(configs.vae), dtype)
+        transformer = LTXVideoTransformer3DModel.from_config({**configs.transformer, **depth})
+        torch.nn.Module.to(transformer, dtype)
+        channels = transformer.config.caption_channels
+        caption = torch.empty(1, configs.caption_tokens, channels, dtype=dtype)
+    return I2VModel(vae, transformer, FlowMatchEulerDiscreteScheduler(), caption, 25.0)
+
+
+def _latent_shape(model: I2VModel, job: Job) -> tuple[int, int, int, int, int]:
+    frames, height, width = legal_size(
+        (job.frames, job.size, job.size), model.temporal_ratio, model.spatial_ratio
+    )
+    latent_frames = (frames - 1) // model.temporal_ratio + 1
+    side = (height // model.spatial_ratio, width // model.spatial_ratio)
+    return job.batch, model.vae.config.latent_channels, latent_frames, *side
+
+
+def _training_step(model: I2VModel, shape: tuple[int, ...]) -> Callable[[], None]:
+    """Return one pass forward and backward, reference and target in context."""
+
+    def step() -> None:
+        latents = torch.empty(shape, device="meta", dtype=model.caption.dtype)
+        sigmas = torch.empty(shape[0], device="meta", dtype=latents.dtype)
+        sequence = assemble(model, latents, latents, sigmas, reference=latents)
+        flow_loss(model, sequence).mean().backward()
+        model.transformer.zero_grad(set_to_none=True)
+
+    return step
+
+
+@torch.no_grad()
+def _cache(model: I2VModel, shape: tuple[int, ...]) -> ReferenceCache:
+    tokens = pack(torch.empty(shape, device="meta", dtype=model.caption.dtype))
+    place = model.coordinates(*shape[2:])
+    return reference_cache(model.transformer, tokens, model.caption, place)
+
+
+def _sampling_step(
+    model: I2VModel, shape: tuple[int, ...], cache: ReferenceCache
+) -> Callable[[], None]:
+    """Return one velocity of the target, beside the cached keys and values of the reference."""
+    tokens = pack(torch.empty(shape, device="meta", dtype=model.caption.dtype))
+    place = model.coordinates(*shape[2:])
+    sigmas = torch.empty(shape[0], shape[2], device="meta", dtype=tokens.dtype)
+
+    @torch.no_grad()
+    def step() -> None:
+        predict_velocity(model.transformer, tokens, sigmas, model.caption, place, cache=cache)
+
+    return step
+
+
+@torch.no_grad()
+def _decode(model: I2VModel, shape: tuple[int, ...]) -> None:
+    latents = torch.empty(shape, device="meta", dtype=model.caption.dtype)
+    clean = latents.new_empty(shape[0]) if model.vae.config.timestep_conditioning else None
+    model.vae.decode(latents, clean)
+
+
+def _bytes(module: torch.nn.Module) -> float:
+    return float(sum(p.numel() * p.element_size() for p in module.parameters()))
+
+
+def _count(parameters: Any) -> int:
+    return sum(p.numel() for p in parameters)

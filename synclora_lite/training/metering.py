@@ -1,0 +1,99 @@
+"""Peak memory and operations of a computation on the meta device, where nothing is computed."""
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def peak_memory(run: Callable[[], object], device: str = "meta") -> float:
+    """Return the most bytes that buffers made by `run` on a device hold at any one time.
+
+    Attention counts as the fused kernel of a GPU, which never holds the matrix of weights.
+    """
+    with _fused_attention(), _Allocations(device) as allocations:
+        run()
+    return float(allocations.peak)
+
+
+def count_operations(run: Callable[[], object]) -> float:
+    """Return the floating-point operations of the matrix products and attentions in `run`."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops())
+
+
+class _Allocations(TorchDispatchMode):
+    """Adds every new buffer, and takes it away when the last tensor on it is gone."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+        self.live = self.peak = 0
+        self.seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        known = {id(storage) for storage in self._storages((args, kwargs))}
+        result = func(*args, **(kwargs or {}))
+        for storage in self._storages(result):
+            if id(storage) not in known:
+                self._add(storage)
+        return result
+
+    def _storages(self, tree: object) -> list[torch.UntypedStorage]:
+        leaves = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+        return [x.untyped_storage() for x in leaves if x.device.type == self.device]
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        if storage in self.seen:
+            return
+        self.seen.add(storage)
+        size = storage.nbytes()
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(storage, self._remove, size)
+
+    def _remove(self, size: int) -> None:
+        self.live -= size
+
+
+@contextmanager
+def _fused_attention() -> Iterator[None]:
+    """Replace PyTorch's attention by one that allocates what a GPU's fused kernel does.
+
+    A patch and not a mode: a mode would be off while checkpointed blocks are computed again.
+    """
+    original = F.scaled_dot_product_attention
+
+    def fused(query: Tensor, key: Tensor, value: Tensor, **_: Any) -> Tensor:
+        return cast("Tensor", _Attention.apply(query, key, value))
+
+    F.scaled_dot_product_attention = fused  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = original
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps what FlashAttention keeps: queries, keys, values, output, one number per query."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        out = torch.empty_like(q)
+        ctx.save_for_backward(q, k, v, out, q.new_empty(q.shape[:-1], dtype=torch.float32))
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        q, k, v, _, _ = ctx.saved_tensors
+        return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
