@@ -186,6 +186,7 @@ def model_configs(name: str) -> Configs:
     if name in KNOWN:
         with torch.device("meta"):
             stock = dict(LTXVideoTransformer3DModel(num_layers=1).config)
+        stock.pop("_use_default_values", None)  # else `from_config` would drop what KNOWN sets
         return Configs({}, {**stock, "num_layers": 28, **KNOWN[name]})
     folder = model_folder(name)
     vae, transformer = (read_json(folder / part / "config.json") for part in ("vae", "transformer"))
