@@ -87,7 +87,7 @@ def test_settings_that_make_no_sense_are_refused(tmp_path, pairs, seed, kinds):
 
 
 def test_every_fault_can_be_planted_and_says_how_strong_it_is(tmp_path):
-    pairs = build(tmp_path, Corrupted(frames=17, size=32), len(FAULTS), kinds=["hair"])
+    pairs = build(tmp_path, Corrupted(frames=17, size=16), len(FAULTS), kinds=["hair"])
     assert {pair.parameters["fault"] for pair in pairs} == set(FAULTS)
     json.dumps([pair.parameters for pair in pairs])
     with pytest.raises(PairError, match="fault 'x'"):
