@@ -83,19 +83,32 @@ def typical_error(vae: AutoencoderKLLTXVideo, pictures: Pictures) -> Float[np.nd
 
 
 def check_domain(
-    vae: AutoencoderKLLTXVideo, domain: Domain, pictures: Pictures, what: str, advice: str
+    vae: AutoencoderKLLTXVideo,
+    domain: Domain,
+    pictures: Pictures,
+    what: str,
+    advice: str,
+    slack: float = 1.0,
 ) -> float:
     """Measure pictures of one clip, and refuse a kind that the model does not know.
 
+    Args:
+        vae: The model's autoencoder.
+        domain: What the model knows.
+        pictures: Of the model's size.
+        what: What they are, for the message.
+        advice: What to do if they are refused.
+        slack: Factor on the limit.
+
     Returns:
-        The median error of the pictures over the limit: below 1.
+        The median error of the pictures over the limit: below `slack`.
 
     Raises:
         EditError: The error is above the limit.
 
     """
     ratio = float(np.median(typical_error(vae, pictures))) / domain.limit
-    if ratio > 1:
+    if ratio > slack:
         raise EditError(
             f"the model knows {domain.kind} only, and the {what} looks like something else "
             f"(reconstruction error {ratio:.1f} times the limit)",

@@ -27,6 +27,7 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 OVERLAP = 5  # frames that neighbouring windows share
+DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
 _WARPS = {
     "copy": baselines.copy,
     "flow-warp": baselines.flow_warp,
@@ -161,7 +162,7 @@ def _run_model(
     known = {
         "source": check_domain(editor.model.vae, domain, probes, "source", advice),
         "first_frame": check_domain(
-            editor.model.vae, domain, first[None], "edited first frame", advice
+            editor.model.vae, domain, first[None], "edited first frame", advice, DRAWN
         ),
     }
     sample = SAMPLERS[method.name]

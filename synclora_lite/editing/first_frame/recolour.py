@@ -53,9 +53,8 @@ def recolour(picture: Image, region: str, colour: str, strength: float = 1.0) ->
     new[..., 0] = goal[..., 0] + np.clip(light, -45, 30)
     new[..., 1:] = goal[..., 1:] + 0.35 * (lab[..., 1:] - typical[1:])
     new[..., 0] = np.clip(new[..., 0], 0, 100)
-    weight = strength * mask[..., None]
-    mixed = cv2.cvtColor(lab + weight * (new - lab), cv2.COLOR_LAB2RGB)
-    return (np.clip(mixed, 0, 1) * 255 + 0.5).astype(np.uint8)
+    painted = 255 * np.clip(cv2.cvtColor(new, cv2.COLOR_LAB2RGB), 0, 1)
+    return (picture + strength * mask[..., None] * (painted - picture) + 0.5).astype(np.uint8)
 
 
 def _contrast(old: float, new: float) -> float:

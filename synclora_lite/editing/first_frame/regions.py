@@ -129,7 +129,8 @@ def _outline(picture: Image, face: np.ndarray, unit: float) -> Soft:
     likely = np.zeros(picture.shape[:2], np.float32)
     centre = face[list(OVAL)].mean(0) - (0, 0.25 * unit)
     axes = (round(1.25 * unit), round(1.7 * unit))
-    cv2.ellipse(likely, tuple(np.int32(centre).tolist()), axes, 0, 0, 360, 1.0, -1)
+    middle = (round(float(centre[0])), round(float(centre[1])))
+    cv2.ellipse(likely, middle, axes, 0, 0, 360, 1.0, -1)
     chin = face[152]
     corners = np.array([(-0.6, 0), (0.6, 0), (2.2, 1.2), (2.4, 9), (-2.4, 9), (-2.2, 1.2)])
     cv2.fillPoly(likely, [np.int32(chin + corners * unit)], 1.0)
