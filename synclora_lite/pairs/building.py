@@ -30,11 +30,12 @@ from synclora_lite.pairs.manifest import (
     write_manifest,
 )
 from synclora_lite.portraits import EDIT_KINDS
+from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.video import write_clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 STRIDE = 1_000_003  # seeds of two builds are so far apart
-MAX_SEED = 10**6  # beyond this, pair seeds would reach the held-out ones
+MAX_SEED = HELD_OUT // STRIDE - 1  # beyond this, pairs would reach the held-out seeds
 FOLDERS = ("source", "edited")
 
 
@@ -81,7 +82,7 @@ def build(
         folder: Made if need be.
         builder: `Exact`, `Corrupted` or `Generated`.
         pairs: How many this build has in the end.
-        seed: Of the build, 0..1,000,000.
+        seed: Of the build, 0..MAX_SEED.
         kinds: Kinds of edit, which take turns.
         jobs: Processes.
         progress: Show a progress bar.
@@ -223,8 +224,8 @@ def _check_restored(made: Pair, known: Pair) -> None:
 
 
 def _check(pairs: int, seed: int, kinds: Sequence[str]) -> None:
-    if pairs < 1:
-        raise PairError(f"{pairs} pairs", "at least one")
+    if not 1 <= pairs <= STRIDE:
+        raise PairError(f"{pairs} pairs", f"1 to {STRIDE}")
     if not 0 <= seed <= MAX_SEED:
         raise PairError(f"seed {seed}", f"0 to {MAX_SEED}", "larger seeds are held out for exams")
     wrong = [kind for kind in kinds if kind not in EDIT_KINDS]

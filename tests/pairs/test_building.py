@@ -11,8 +11,9 @@ import pytest
 
 from synclora_lite.errors import PairError
 from synclora_lite.pairs import FAULTS, Corrupted, Exact, build, locate, read_manifest
-from synclora_lite.pairs.building import alone
+from synclora_lite.pairs.building import MAX_SEED, STRIDE, alone
 from synclora_lite.portraits import EDIT_KINDS
+from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.video import read_clip
 from tests.pairs.killing import build_small, contents, under_fire
 
@@ -84,6 +85,11 @@ def test_two_builds_in_one_folder_at_a_time_are_refused(tmp_path):
 def test_settings_that_make_no_sense_are_refused(tmp_path, pairs, seed, kinds):
     with pytest.raises(PairError):
         build(tmp_path, Exact(frames=5, size=32), pairs, seed=seed, kinds=kinds)
+
+
+def test_no_build_reaches_the_seeds_that_are_held_out():
+    assert (MAX_SEED + 1) * STRIDE <= HELD_OUT
+    assert HELD_OUT <= 2**31  # a generator on the CPU reads 32 bits
 
 
 def test_every_fault_can_be_planted_and_says_how_strong_it_is(tmp_path):
