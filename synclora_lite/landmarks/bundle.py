@@ -35,12 +35,12 @@ def find_bundle(path: str | Path | None = None) -> Path:
         return _verified(Path(given))
     kept = cache_dir().parent / "models" / "face_landmarker.task"
     if not kept.exists() or sha256(kept) != SHA256:
-        write_atomic(kept, download())
+        write_atomic(kept, download(URL, BYTES, SHA256))
     return kept
 
 
-def download(url: str = URL, size: int = BYTES, digest: str = SHA256) -> bytes:
-    """Fetch the bundle: https only, no more than the published size, and the pinned SHA-256."""
+def download(url: str, size: int, digest: str) -> bytes:
+    """Fetch a file: https only, no more than its published size, and only with its SHA-256."""
     if not url.startswith("https://"):
         raise LandmarkError(f"{url} is not https", "an https address")
     try:
