@@ -33,8 +33,32 @@ def edit(
         float, typer.Option(min=0, max=1, help="How much the source counts.")
     ] = 1.0,
     sync_guidance: Annotated[
-        float, typer.Option(min=0, max=20, help="Above 1 pushes towards the source's motion.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0,
+            max=20,
+            help="Above 1 pushes towards the source's motion.",
+            show_default="as tuned",
+        ),
+    ] = None,
+    start: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=1,
+            help="Noise level where sdedit and flowedit begin.",
+            show_default="as tuned",
+        ),
+    ] = None,
+    inject: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of the steps in which kv-inject attends to the source.",
+            show_default="as tuned",
+        ),
+    ] = None,
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
     ] = 0,
@@ -70,6 +94,8 @@ def edit(
         "seed": seed,
         "reference_strength": reference_strength,
         "sync_guidance": sync_guidance,
+        "start": start,
+        "inject": inject,
         "align": align,
         "device": device,
     }

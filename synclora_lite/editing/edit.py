@@ -63,9 +63,9 @@ def edit_video(
     steps: int = 20,
     seed: int = 0,
     reference_strength: float = 1.0,
-    sync_guidance: float = 1.0,
-    start: float = 0.7,
-    inject: float = 0.5,
+    sync_guidance: float | None = None,
+    start: float | None = None,
+    inject: float | None = None,
     align: bool = False,
     measure: bool = False,
     device: str = "cpu",
@@ -81,9 +81,9 @@ def edit_video(
         steps: Sampling steps.
         seed: Of the noise.
         reference_strength: How much the source counts, 0 to 1.
-        sync_guidance: Above 1, pushes towards the source's motion.
-        start: Noise level at which sdedit and flowedit begin.
-        inject: Share of the steps in which kv-inject attends to the source.
+        sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
+        start: Noise level at which sdedit and flowedit begin; as tuned if None.
+        inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
         align: Move the edited face onto the source's first.
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
@@ -95,7 +95,8 @@ def edit_video(
 
     """
     chosen = find_method(method)
-    how = Sampling(steps, seed, reference_strength, sync_guidance, start, inject)
+    wanted = _given({"sync_guidance": sync_guidance, "start": start, "inject": inject})
+    how = Sampling(steps, seed, reference_strength, **wanted)
     _check_options(source, how)
     frame, warnings = to_size(as_picture(first_frame), source.size)
     if align:
@@ -106,6 +107,7 @@ def edit_video(
     editor = None
     if chosen.model:
         editor = _editor(chosen, model, adapter, device)
+        how = replace(how, **{**editor.tuned.get(method, {}), **wanted})
         settings |= {**asdict(how), "model": editor.model.name}
         frames, facts = _run_model(editor, chosen, source.frames, frame, how)
         report |= facts
@@ -122,6 +124,11 @@ def measured(edit: Edit) -> Edit:
 
     score = score_clips(edit.source, edit.clip)
     return replace(edit, report={**edit.report, "sync": score.to_dict()})
+
+
+def _given(options: dict[str, float | None]) -> dict[str, float]:
+    """Leave out what was not asked for."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _check_options(source: Clip, how: Sampling) -> None:

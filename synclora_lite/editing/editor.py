@@ -1,6 +1,7 @@
 """A model that is ready to edit: weights, adapter, and what kind of clips it knows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from torch import Tensor
 
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, sha256
+from synclora_lite.files import data_dir, read_json, sha256
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
 from synclora_lite.incontext import AdapterSettings, load_adapter
 from synclora_lite.training.latents import to_frames, to_model_range
 
+TUNED = "tuned.json"
 Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
 
@@ -28,6 +30,8 @@ class Editor:
         domain: Size, length and kind of the clips it knows.
         adapter: How the adapter is to be used, or None for the plain model.
         hashes: SHA-256 of the weight files, for provenance.
+        tuned: Per method, the settings that did best on validation clips; see
+            `synclora_lite.evaluation.tuning`.
 
     """
 
@@ -35,6 +39,7 @@ class Editor:
     domain: Domain
     adapter: AdapterSettings | None = None
     hashes: tuple[tuple[str, str], ...] = ()
+    tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -72,7 +77,8 @@ def load_editor(
         settings = load_adapter(loaded.transformer, _folder(adapter), fuse=True)
     _check_numbers(loaded)
     places = [folder] if adapter is None else [folder, _folder(adapter)]
-    return Editor(loaded, load_domain(folder), settings, _hashes(places))
+    tuned = read_json(folder / TUNED) if (folder / TUNED).exists() else {}
+    return Editor(loaded, load_domain(folder), settings, _hashes(places), tuned)
 
 
 def _check_device(device: str) -> None:

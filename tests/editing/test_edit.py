@@ -1,5 +1,7 @@
 """Editing a clip: what comes out, and what is refused with words that help."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from jaxtyping import UInt8
@@ -142,3 +144,15 @@ def test_a_larger_first_frame_is_scaled_with_a_warning(pair: tuple[Clip, np.ndar
     source, first = pair
     edit = edit_video(source, first.repeat(2, 0).repeat(2, 1), method="copy")
     assert "scaled from 192x192 to 96x96" in edit.report["warnings"][0]
+
+
+def test_tuned_settings_hold_unless_others_are_asked_for(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    source, first = pair
+    tuned = replace(editor, tuned={"sdedit": {"start": 0.4}})
+    settings = [
+        edit_video(source, first, method=method, model=tuned, steps=1, **asked).report["provenance"]
+        for method, asked in (("sdedit", {}), ("sdedit", {"start": 0.6}), ("flowedit", {}))
+    ]
+    assert [found["start"] for found in settings] == [0.4, 0.6, 0.7]

@@ -1,0 +1,71 @@
+"""Settings that suit the baselines best: ``python -m synclora_lite.evaluation.tuning``.
+
+Every method with a setting of its own gets the value that does best on validation clips, judged
+by the mean of synchronization and edit kept. Those clips come from a seed that no exam uses. The
+settings go into `tuned.json` beside the weights, the whole search into data/results.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synclora_lite.editing.editor import TUNED
+from synclora_lite.evaluation.exam import Exam, run_exam
+from synclora_lite.files import data_dir, write_json, write_result
+
+SEED = 77  # of the validation clips; exams use small seeds
+GRID: dict[str, tuple[str, tuple[float, ...]]] = {  # method: (field of `Sampling`, values to try)
+    "sdedit": ("start", (0.4, 0.55, 0.7, 0.85)),
+    "flowedit": ("start", (0.5, 0.65, 0.8, 0.95)),
+    "kv-inject": ("inject", (0.0, 0.25, 0.5, 1.0)),
+    "sync-lora": ("sync_guidance", (1.0, 1.5, 2.0)),
+}
+
+
+def score(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Average synchronization and edit kept, and their mean: what is maximised."""
+    sync = float(np.mean([row["sync"] or 0.0 for row in rows]))
+    kept = float(np.mean([row["edit_kept"] or 0.0 for row in rows]))
+    return {
+        "sync": round(sync, 4),
+        "edit_kept": round(kept, 4),
+        "mean": round((sync + kept) / 2, 4),
+    }
+
+
+def tune(method: str, clips: int, exam: Exam, folder: Path) -> list[dict[str, Any]]:
+    """Try every setting of a method; clips already judged are not edited again."""
+    name, values = GRID[method]
+    found = []
+    for value in values:
+        trial = replace(exam, method=method, options={**exam.options, name: value})
+        rows = run_exam(trial, clips, folder=folder, progress=True)
+        found.append({name: value, **score(rows)})
+    return found
+
+
+def best(found: list[dict[str, Any]], name: str) -> float:
+    """Return the setting with the highest mean."""
+    return float(max(found, key=lambda row: row["mean"])[name])
+
+
+def main() -> None:
+    """Tune all methods and keep what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=18)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--folder", type=Path, default=Path("runs/tuning"))
+    wanted = parser.parse_args()
+    exam = Exam("sync-lora", seed=SEED, options={"steps": wanted.steps})
+    search = {method: tune(method, wanted.clips, exam, wanted.folder) for method in GRID}
+    tuned = {m: {GRID[m][0]: best(rows, GRID[m][0])} for m, rows in search.items()}
+    write_json(data_dir() / "models" / "lite" / TUNED, tuned)
+    command = f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips}"
+    write_result("baseline_tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
+
+
+if __name__ == "__main__":
+    main()
