@@ -11,18 +11,16 @@ import argparse
 import resource
 import sys
 import tempfile
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from synclora_lite.errors import VideoError
-from synclora_lite.files import write_result
 from synclora_lite.video import probe, read_clip, read_image, read_metadata
-from tests.robustness.mutations import MUTATIONS, Case, cases, seeds
+from tests.robustness.ledger import Ledger
+from tests.robustness.mutations import Case, cases, seeds
 
 SECONDS, MEMORY = 20.0, 2_000_000_000
 READERS: dict[bool, tuple[Callable[[Path], object], ...]] = {
@@ -73,9 +71,9 @@ def _processor_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def run(spoiled: Iterable[Case], folder: Path) -> list[Outcome]:
+def run(spoiled: Iterable[Case], folder: Path) -> Iterator[Outcome]:
     """Try every file in a worker process; a worker that dies is a fault and is replaced."""
-    outcomes, pool = [], ProcessPoolExecutor(1)
+    pool = ProcessPoolExecutor(1)
     for case in spoiled:
         path = folder / case.name
         path.write_bytes(case.content)
@@ -87,25 +85,10 @@ def run(spoiled: Iterable[Case], folder: Path) -> list[Outcome]:
             outcome = Outcome(case.kind, case.name, False, fault, 0.0, 0)
             pool.shutdown(wait=False, cancel_futures=True)
             pool = ProcessPoolExecutor(1)
-        outcomes.append(outcome)
         if not outcome.fault:
             path.unlink()
+        yield outcome
     pool.shutdown()
-    return outcomes
-
-
-def table(outcomes: list[Outcome]) -> str:
-    """Return how many files of each kind were tried, read, refused and lost."""
-    lines = [f"{'spoiled by':<28}{'tried':>7}{'read':>7}{'refused':>9}{'lost':>6}"]
-    for kind in [*MUTATIONS, "all"]:
-        some = [outcome for outcome in outcomes if kind in ("all", outcome.kind)]
-        count = Counter(
-            "lost" if outcome.fault else "read" if outcome.read else "refused" for outcome in some
-        )
-        lines.append(
-            f"{kind:<28}{len(some):>7}{count['read']:>7}{count['refused']:>9}{count['lost']:>6}"
-        )
-    return "\n".join(lines)
 
 
 def main() -> int:
@@ -113,30 +96,26 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--save", action="store_true", help="keep the figures in data/results")
     arguments = parser.parse_args()
+    ledger = Ledger("media", {"count": arguments.count, "seed": arguments.seed})
     folder = Path(tempfile.mkdtemp(prefix="spoiled-"))
     good = folder / "good"
     good.mkdir()
-    begin = time.monotonic()
-    outcomes = run(cases(seeds(good), arguments.count, arguments.seed), folder)
-    lost = [outcome for outcome in outcomes if outcome.fault]
-    print(table(outcomes))
-    print(f"slowest {max(o.seconds for o in outcomes):.1f} s of processor time, ", end="")
-    print(f"most memory {max(o.memory for o in outcomes) / 1e6:.0f} MB, ", end="")
-    print(f"{time.monotonic() - begin:.0f} s in all")
-    for outcome in lost:
-        print(f"LOST {folder / outcome.name}: {outcome.fault}")
-    if arguments.save:
-        values = {
-            "tried": len(outcomes),
-            "read": sum(outcome.read for outcome in outcomes),
-            "lost": len(lost),
-            "slowest_seconds": round(max(outcome.seconds for outcome in outcomes), 1),
-            "most_megabytes": round(max(outcome.memory for outcome in outcomes) / 1e6),
-        }
-        command = f"python -m tests.robustness.media --count {arguments.count} --save"
-        write_result("robustness_media", values, command=command, seed=arguments.seed)
+    known = ledger.done()
+    left = (c for c in cases(seeds(good), arguments.count, arguments.seed) if c.name not in known)
+    for case in run(left, folder):
+        figures = {"read": case.read, "seconds": case.seconds, "memory": case.memory}
+        ledger.add(case.name, case.kind, case.fault, **figures)
+    print(ledger.table())
+    print(f"what was lost is kept in {folder}" if ledger.lost else "nothing was lost")
+    lost, rows = len(ledger.lost), ledger.rows
+    ledger.finish(
+        command=f"python -m tests.robustness.media --count {arguments.count}",
+        seed=arguments.seed,
+        read=sum(row["read"] for row in rows),
+        slowest_seconds=round(max(row["seconds"] for row in rows), 1),
+        most_megabytes=round(max(row["memory"] for row in rows) / 1e6),
+    )
     return 1 if lost else 0
 
 

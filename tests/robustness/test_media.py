@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synclora_lite.video import VideoError, read_clip
-from tests.robustness.media import run, table
+from tests.robustness.media import run
 from tests.robustness.mutations import MUTATIONS, Case, cases, seeds
 
 
@@ -16,19 +16,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def test_no_spoiled_file_is_lost(good: dict[str, bytes], tmp_path: Path) -> None:
-    outcomes = run(cases(good, 3 * len(MUTATIONS), seed=7), tmp_path)
-    assert not [outcome for outcome in outcomes if outcome.fault], table(outcomes)
+    outcomes = list(run(cases(good, 3 * len(MUTATIONS), seed=7), tmp_path))
+    assert not [outcome for outcome in outcomes if outcome.fault]
     assert 0 < sum(outcome.read for outcome in outcomes) < len(outcomes)
 
 
 def test_every_good_file_is_read(good: dict[str, bytes], tmp_path: Path) -> None:
     outcomes = run((Case("good", name, data) for name, data in good.items()), tmp_path)
     assert all(outcome.read and not outcome.fault for outcome in outcomes)
-
-
-def test_a_table_counts_a_crash_as_lost(good: dict[str, bytes], tmp_path: Path) -> None:
-    outcomes = run([Case("cut off", "plain.png", good["plain.png"])], tmp_path)
-    assert table(outcomes).splitlines()[-1].split() == ["all", "1", "1", "0", "0"]
 
 
 def test_a_wide_clip_of_few_bytes_is_refused_before_it_fills_the_memory(
