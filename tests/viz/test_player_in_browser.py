@@ -63,10 +63,12 @@ def test_keys_step_and_play(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert page.locator("output").inner_text() == "frame 4 of 19"
     page.keyboard.press("Space")
-    page.wait_for_function("!document.querySelector('video').paused")
-    assert page.locator("button.play").get_attribute("aria-label") == "Pause"
-    page.locator("button.play").click()
-    page.wait_for_function("document.querySelector('video').paused")
+    playing = page.locator('button.play[aria-label="Pause"]')
+    playing.wait_for()
+    assert not page.evaluate("document.querySelector('video').paused")
+    playing.click()
+    page.locator('button.play[aria-label="Play"]').wait_for()
+    assert page.evaluate("document.querySelector('video').paused")
 
 
 def test_fits_a_phone(page: Page) -> None:
