@@ -71,13 +71,18 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
         side = torch.randint(2, (len(rows),), generator=generator)
         return to_model_range(pairs[torch.arange(len(rows)), side]).to(config.loop.device)
 
+    def rows_of(index: int) -> Tensor:
+        return shuffled_rows(train_rows, config.loop.batch, index, config.loop.seed)
+
     def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        rows = shuffled_rows(train_rows, config.loop.batch, index, config.loop.seed)
+        rows = rows_of(index)
         video = read(rows, generator)
         first = int(torch.randint(video.shape[2] - config.frames + 1, (), generator=generator))
         window = slice(first, first + config.frames)
         weight = feature_weight(rows, video, config.feature_weight)[:, :, window]
         video = video[:, :, window]
+        if config.crop:
+            video, weight = crop_at_face(video, weight, config.crop, generator)
         posterior = vae.encode(video).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=generator).to(video.device)
         decoded = vae.decode(posterior.mean + posterior.std * noise).sample.float()
@@ -112,6 +117,7 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
         validate=validate if config.validation_clips else None,
         export=export,
         settings={k: v for k, v in asdict(config).items() if k != "loop"},
+        pairs=lambda index: bank.names(rows_of(index)),
     )
 
 
@@ -122,6 +128,26 @@ def feature_weight(
     motions = [training_case(int(row), video.shape[2]).motion for row in rows]
     weight = 1 + strength * feature_mask(motions, video.shape[-1])[:, None].to(video.device)
     return weight / weight.mean()
+
+
+def crop_at_face(
+    video: Video,
+    weight: Float[Tensor, "batch 1 frames height width"],
+    side: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "batch 3 frames side side"], Float[Tensor, "batch 1 frames side side"]]:
+    """Cut a square from every clip, about a point near the middle of what counts most."""
+    importance = (weight - weight.amin()).mean(dim=(1, 2))  # (B, H, W)
+    jitter = torch.randn(len(video), 2, generator=generator) * side / 3
+    cut = []
+    for clip, mass, away in zip(video, importance, jitter, strict=True):
+        places = torch.stack([mass.sum(1), mass.sum(0)]) / mass.sum()  # rows, columns
+        middle = (places * torch.arange(len(mass), device=mass.device)).sum(1).cpu() + away
+        top, left = (middle - side / 2).round().long().clamp(0, len(mass) - side).tolist()
+        cut.append((clip, slice(top, top + side), slice(left, left + side)))
+    crops = torch.stack([clip[:, :, y, x] for clip, y, x in cut])
+    weights = torch.stack([w[:, :, y, x] for w, (_, y, x) in zip(weight, cut, strict=True)])
+    return crops, weights
 
 
 def reconstruction_error(

@@ -59,6 +59,8 @@ class AutoencoderConfig:
     Attributes:
         frames: Length of the windows it is shown; short ones first make quick progress.
         feature_weight: How much more the eyes and the mouth count than the rest.
+        crop: Side in pixels of the square about the face that it is shown; all of the frame if 0.
+            Seven tenths of the error lie on a twentieth of the pixels, nearly all on the head.
 
     """
 
@@ -73,6 +75,7 @@ class AutoencoderConfig:
     square_weight: float = 4.0
     gradient_weight: float = 0.5
     feature_weight: float = 5.0
+    crop: int = 0
     validation_clips: int = 16
 
 
