@@ -12,6 +12,7 @@ from pathlib import Path
 
 from synclora_lite.errors import CourseError
 from synclora_lite.files import write_atomic
+from tools.lighten import lighten
 from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, masters
 
 BUILD = ROOT / "_build"
@@ -28,13 +29,14 @@ def build_book() -> Path:
 
     """
     stage(execute_all(masters()))
-    digest = hash_files(SOURCE.rglob("*"))
+    digest = hash_files([*SOURCE.rglob("*"), *(ROOT / "tools").glob("*.py")])
     if STAMP.exists() and STAMP.read_text() == digest and (HTML / "index.html").exists():
         print("The pages are up to date.")
         return HTML
     for folder in (HTML, BUILD / ".doctrees"):
         shutil.rmtree(folder, ignore_errors=True)
     _sphinx()
+    lighten(HTML)
     write_atomic(STAMP, digest)
     return HTML
 
