@@ -98,9 +98,11 @@ def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
-        stream.seek(0)
-        whole = stream.read()
-        stream.truncate(whole.rfind(b"\n") + 1)
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            if stream.read() != b"\n":
+                stream.seek(0)
+                stream.truncate(stream.read().rfind(b"\n") + 1)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())

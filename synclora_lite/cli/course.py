@@ -83,9 +83,9 @@ def _show_progress(notebook: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from synclora_lite.course.review import progress
+    from synclora_lite.course.grading import grade
 
-    rows = progress(notebook)
+    rows = grade(notebook)
     table = Table(title=notebook.name)
     for column in ("exercise", "", "state", "note"):
         table.add_column(column)

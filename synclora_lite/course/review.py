@@ -62,10 +62,15 @@ def review(master: Notebook, chapter: str) -> list[str]:
         return [str(error)]
 
 
-def progress(path: Path) -> list[Progress]:
-    """Run the checks of a student's notebook on its functions.
+def progress(path: Path, first: int = 0) -> Iterator[Progress]:
+    """Run the checks of a student's notebook on its functions, in this process.
 
-    Only the cells with imports and with exercises are run, so this takes seconds.
+    Only the cells with imports and with exercises are run, so this takes seconds. For notebooks
+    of others there is `grading.grade`.
+
+    Args:
+        path: The notebook.
+        first: Number of the exercise to begin with, from 0.
 
     Raises:
         ArtifactError: The file is missing or not JSON.
@@ -75,7 +80,7 @@ def progress(path: Path) -> list[Progress]:
     notebook = read_notebook(path)
     solved = tagged(notebook, "solution")
     if not solved:
-        raise CourseError(f"{path} holds no exercises", "a notebook of `synclora course student`")
+        raise no_exercises(path)
     names: dict[str, Any] = {}
     try:
         exec(imports_of(notebook), names)
@@ -83,7 +88,13 @@ def progress(path: Path) -> list[Progress]:
         raise CourseError(
             f"the imports of {path} fail ({error})", "the installed package"
         ) from error
-    return [_progress(cell["metadata"]["exercise"], source(cell), names) for cell in solved]
+    for cell in solved[first:]:
+        yield _progress(cell["metadata"]["exercise"], source(cell), names)
+
+
+def no_exercises(path: Path) -> CourseError:
+    """Say that a notebook is not one to be graded."""
+    return CourseError(f"{path} holds no exercises", "a notebook of `synclora course student`")
 
 
 def _progress(about: dict[str, Any], text: str, names: dict[str, Any]) -> Progress:

@@ -14,6 +14,7 @@ from synclora_lite.editing.domain import (
     save_domain,
     typical_error,
 )
+from synclora_lite.i2v import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
 from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--frames", type=int, default=17)
     wanted = parser.parse_args()
-    vae = AutoencoderKLLTXVideo.from_pretrained(wanted.folder, subfolder="vae").eval()
+    vae = load_part(AutoencoderKLLTXVideo, wanted.folder / "vae").eval()
     save_domain(calibrate(vae, side=wanted.side, frames=wanted.frames), wanted.folder)
 
 

@@ -8,7 +8,6 @@ model, on held-out portraits and on photo puppets, and stored beside the weights
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -19,10 +18,12 @@ from jaxtyping import Float, UInt8
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.i2v import decode, encode
+from synclora_lite.settings import build
 from synclora_lite.training.latents import to_model_range
 
 FILE = "domain.json"
 Pictures = UInt8[np.ndarray, "pictures side side 3"]
+_RANGES = {"side": (16.0, 4096.0), "frames": (1.0, 4096.0), "limit": (1e-6, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def load_domain(folder: str | Path) -> Domain:
 
     Raises:
         ModelError: There is none: what the model knows was never measured.
+        ConfigError: It is damaged.
 
     """
     path = Path(folder) / FILE
@@ -61,9 +63,7 @@ def load_domain(folder: str | Path) -> Domain:
             "a model whose domain was measured",
             "run: python -m synclora_lite.editing.calibrate FOLDER",
         )
-    stored: dict[str, Any] = read_json(path)
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
-    return Domain(**values)
+    return build(Domain, read_json(path), f"{path}: ", _RANGES)
 
 
 def save_domain(domain: Domain, folder: str | Path) -> Path:

@@ -12,6 +12,7 @@ from synclora_lite.i2v.flow import (
     velocity_target,
 )
 from synclora_lite.i2v.latents import check_size, decode, encode, measure_latents, pack, unpack
+from synclora_lite.i2v.loading import load_part
 from synclora_lite.i2v.model import I2VModel, create_model, load_model, save_model, save_part
 from synclora_lite.i2v.presets import tiny_model, transformer_config
 from synclora_lite.i2v.sampler import denoise
@@ -31,6 +32,7 @@ __all__ = [
     "inference_sigmas",
     "latent_frame_starts",
     "load_model",
+    "load_part",
     "measure_latents",
     "pack",
     "predict_velocity",

@@ -1,6 +1,6 @@
 """The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,17 @@ from synclora_lite.i2v.folders import (
     pipeline_class,
     stock_positions,
 )
+from synclora_lite.i2v.loading import check_config, load_part
+from synclora_lite.settings import build
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
+_RANGES = {"frame_rate": (1.0, 1000.0)}
+
+
+@dataclass(frozen=True)
+class _Settings:
+    frame_rate: float
+    positions: Positions
 
 
 @dataclass(frozen=True)
@@ -135,20 +144,31 @@ def load_model(
         )
     settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
     if (folder / SETTINGS).exists():
-        settings |= read_json(folder / SETTINGS)
+        settings |= asdict(build(_Settings, read_json(folder / SETTINGS), ranges=_RANGES))
     caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
     diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
-    vae = AutoencoderKLLTXVideo.from_pretrained(folder, subfolder="vae", dtype=dtype)
-    transformer = LTXVideoTransformer3DModel.from_pretrained(
-        folder, subfolder="transformer", dtype=dtype
-    )
+    vae = load_part(AutoencoderKLLTXVideo, folder / "vae", dtype)
+    transformer = load_part(LTXVideoTransformer3DModel, folder / "transformer", dtype)
     return I2VModel(
         vae.to(device).eval(),
         transformer.to(device).eval(),
-        FlowMatchEulerDiscreteScheduler.from_pretrained(folder, subfolder="scheduler"),
+        _scheduler(folder / "scheduler"),
         caption.to(device, dtype),
         **{"name": Path(name).name, **settings},
     )
+
+
+def _scheduler(folder: Path) -> FlowMatchEulerDiscreteScheduler:
+    """Return the scheduler that a folder describes."""
+    config = read_json(folder / "scheduler_config.json")
+    check_config(config, folder)
+    try:
+        return FlowMatchEulerDiscreteScheduler.from_config(config)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise ModelError(
+            f"the scheduler in {folder} makes no sense ({str(error)[:100]})",
+            "scheduler_config.json as diffusers writes it",
+        ) from error
 
 
 def save_model(

@@ -3,8 +3,9 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256, write_atomic
@@ -41,10 +42,9 @@ def find_bundle(path: str | Path | None = None) -> Path:
 
 def download(url: str, size: int, digest: str) -> bytes:
     """Fetch a file: https only, no more than its published size, and only with its SHA-256."""
-    if not url.startswith("https://"):
-        raise LandmarkError(f"{url} is not https", "an https address")
+    _check_https(url)
     try:
-        with urlopen(url, timeout=TIMEOUT) as answer:
+        with opener.open(url, timeout=TIMEOUT) as answer:
             content: bytes = answer.read(size + 1)
     except (URLError, TimeoutError, ConnectionError) as error:
         raise LandmarkError(
@@ -58,6 +58,25 @@ def download(url: str, size: int, digest: str) -> bytes:
             f"the file at {url} has SHA-256 {found[:12]}...", f"{digest[:12]}...", "do not use it"
         )
     return content
+
+
+class _HttpsOnly(HTTPRedirectHandler):
+    """Follows no redirection that leaves https."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        """Check where an answer sends us."""
+        _check_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+opener = build_opener(_HttpsOnly)
+
+
+def _check_https(url: str) -> None:
+    if not url.startswith("https://"):
+        raise LandmarkError(f"{url} is not https", "an https address")
 
 
 def _verified(path: Path) -> Path:

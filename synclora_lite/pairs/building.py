@@ -21,9 +21,11 @@ from tqdm.auto import tqdm
 from synclora_lite.errors import PairError
 from synclora_lite.files import sha256
 from synclora_lite.pairs.manifest import (
+    MANIFEST,
     Media,
     Pair,
     append_pair,
+    check_inside,
     intact,
     manifest_path,
     read_manifest,
@@ -37,6 +39,7 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 STRIDE = 1_000_003  # seeds of two builds are so far apart
 MAX_SEED = HELD_OUT // STRIDE - 1  # beyond this, pairs would reach the held-out seeds
 FOLDERS = ("source", "edited")
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -130,11 +133,13 @@ def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from changing the folder, and clear away what a killed one left.
 
     Raises:
-        PairError: Another process is at work in the folder.
+        PairError: Another process is at work in the folder, or a link leads out of it.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
+    for name in (*FOLDERS, MANIFEST, LOCK):
+        check_inside(folder, folder / name)
+    with (folder / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -32,6 +32,7 @@ from synclora_lite.pairs.manifest import (
     Media,
     Pair,
     append_pair,
+    check_inside,
     intact,
     locate,
     manifest_path,
@@ -124,6 +125,7 @@ def read_metadata_rows(data: Path) -> list[dict[str, Any]]:
     path = next((data / name for name in METADATA if (data / name).is_file()), None)
     if path is None:
         raise PairError(f"no metadata in {data}", " or ".join(METADATA))
+    check_inside(data, path)
     try:
         text = path.read_text("utf-8")
         rows = _parse(text, path.suffix)

@@ -23,6 +23,7 @@ CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
 VERDICTS = ("accept", "reject")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _HUGE = 1e12
+_LONGEST_PATH = 1000  # characters
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -122,10 +123,13 @@ def read_manifest(folder: str | Path) -> list[Pair]:
     """Read all pairs of a folder (or of a manifest file); a line cut short by a crash is left out.
 
     Raises:
-        PairError: There is no manifest, a line is broken, or an id occurs twice.
+        PairError: There is no manifest, it is a link out of the folder, a line is broken, or an id
+            occurs twice.
 
     """
     path = manifest_path(folder)
+    if path != Path(folder):
+        check_inside(Path(folder), path)
     if not path.is_file():
         raise PairError(f"no manifest at {path}", "a folder of pairs", "run `synclora pairs build`")
     pairs = [_parse(path, number, line) for number, line in enumerate(_lines(path), start=1)]
@@ -158,9 +162,25 @@ def locate(folder: str | Path, path: str) -> Path:
     root = manifest_path(folder).parent
     parts = PurePosixPath(path)
     climbs = parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path
-    if not parts.parts or climbs or not (root / parts).resolve().is_relative_to(root.resolve()):
-        raise PairError(f"the path {path!r}", "a file inside the folder of the manifest")
+    if not parts.parts or climbs or len(path) > _LONGEST_PATH:
+        raise PairError(f"the path {_short(path)}", "a file inside the folder of the manifest")
+    check_inside(root, root / parts)
     return root / parts
+
+
+def check_inside(folder: Path, path: Path) -> None:
+    """Make sure that a path does not lead out of a folder by links.
+
+    Raises:
+        PairError: It does, or its links run in a circle.
+
+    """
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        inside = False
+    if not inside:
+        raise PairError(f"{_short(str(path))} leads out of its folder", "no links to elsewhere")
 
 
 def intact(folder: str | Path, pair: Pair) -> bool:

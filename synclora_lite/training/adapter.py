@@ -47,8 +47,11 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
     device, seed = config.loop.device, config.loop.seed
     loss_of = torch.compile(flow_loss) if config.loop.compile else flow_loss
 
+    def rows_of(index: int) -> Tensor:
+        return shuffled_rows(train_rows, config.loop.batch, index, seed)
+
     def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        rows = shuffled_rows(train_rows, config.loop.batch, index, seed)
+        rows = rows_of(index)
         source, edited = bank.read(rows).unbind(1)
         share = identical_share(index // config.loop.accumulate, config)
         identical = torch.rand(len(rows), generator=generator) < share
@@ -94,6 +97,7 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
         validate=validate if config.validation_clips else None,
         export=lambda folder: save_adapter(model.transformer, settings, folder),
         settings={k: v for k, v in asdict(config).items() if k != "loop"},
+        pairs=lambda index: bank.names(rows_of(index)),
     )
 
 

@@ -10,7 +10,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synclora_lite.i2v import measure_latents, save_part
+from synclora_lite.i2v import load_part, measure_latents, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
@@ -50,7 +50,7 @@ def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
 def new_autoencoder(config: AutoencoderConfig) -> AutoencoderKLLTXVideo:
     """Return the autoencoder to train: `start`, or a new one that begins with little noise."""
     if config.start:
-        return AutoencoderKLLTXVideo.from_pretrained(config.start)
+        return load_part(AutoencoderKLLTXVideo, config.start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.loop.seed)
         vae = AutoencoderKLLTXVideo(**vae_config(config.channels, config.width, config.patch))

@@ -11,11 +11,12 @@ from pathlib import Path
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.errors import TrainingError
 from synclora_lite.files import atomic_path
+from synclora_lite.tensors import read_tensors
 
 SCORES = "scores.safetensors"
 
@@ -42,7 +43,8 @@ class LatentBank:
         self.shards = [_mapped(file, key) for file in self.files]
         sizes = torch.tensor([len(shard) for shard in self.shards])
         self.ends: Int[Tensor, " shards"] = sizes.cumsum(0)
-        scores = load_file(self.folder / SCORES) if (self.folder / SCORES).exists() else {}
+        scored = (self.folder / SCORES).exists()
+        scores = read_tensors(self.folder / SCORES) if scored else {}
         self.weight: Float[Tensor, " rows"] = scores.get("weight", torch.ones(len(self)))
         accepted = scores.get("accepted", torch.ones(len(self)))
         self.accepted: Bool[Tensor, " rows"] = accepted.bool()
@@ -58,13 +60,35 @@ class LatentBank:
         return int(self.ends[-1])
 
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
-        """Return pairs, source first; half precision becomes float32."""
+        """Return pairs, source first; half precision becomes float32.
+
+        Raises:
+            TrainingError: A pair holds values that are no numbers.
+
+        """
         return torch.stack([self._row(int(row)) for row in rows])
 
     def _row(self, row: int) -> Tensor:
         shard = int(torch.searchsorted(self.ends, row, right=True))
         tensor = self.shards[shard][row - int(self.ends[shard])]
-        return tensor.float() if tensor.is_floating_point() else tensor
+        if not tensor.is_floating_point():
+            return tensor
+        if not torch.isfinite(tensor).all():
+            raise TrainingError(
+                f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
+                "finite numbers",
+                "leave the pair out, or build its shard again",
+            )
+        return tensor.float()
+
+    def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
+        """Return where pairs lie: shard and row in it."""
+        shards = torch.searchsorted(self.ends, rows, right=True).tolist()
+        starts = [0, *self.ends.tolist()]
+        return [
+            f"pair {row - starts[shard]} of {self.files[shard].name}"
+            for row, shard in zip(rows.tolist(), shards, strict=True)
+        ]
 
 
 def write_shard(path: str | Path, **tensors: Tensor) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from synclora_lite.errors import TrainingError
+from synclora_lite.errors import ArtifactError, TrainingError
 from synclora_lite.files import read_json, sha256, write_json
+from synclora_lite.tensors import read_tensors
 
 Named = dict[str, torch.Tensor]
+PARTS = ("weights", "averaged", "optimizer")
 
 
 @dataclass(frozen=True)
@@ -29,22 +31,25 @@ class Checkpoint:
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path, keep: int = 2) -> Path:
-    """Write `folder/step-00000500` in one rename, and remove all but the newest `keep`."""
+    """Write `folder/step-00000500` in one rename, and remove all but the newest `keep`.
+
+    A checkpoint is renamed before it is removed, too: one that is half there has a hidden name.
+    """
     final = folder / f"step-{checkpoint.step:08d}"
     partial = folder / f".partial-{checkpoint.step:08d}"
-    shutil.rmtree(partial, ignore_errors=True)
+    clear_unfinished(folder)
     partial.mkdir(parents=True)
     hashes = {}
-    for part in ("weights", "averaged", "optimizer"):
+    for part in PARTS:
         tensors = {n: t.detach().cpu().contiguous() for n, t in getattr(checkpoint, part).items()}
         save_file(tensors, partial / f"{part}.safetensors")
         hashes[part] = sha256(partial / f"{part}.safetensors")
     state = {"step": checkpoint.step, "sha256": hashes, "settings": checkpoint.settings}
     write_json(partial / "state.json", state)
-    shutil.rmtree(final, ignore_errors=True)
+    _remove(final)
     partial.rename(final)
     for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+        _remove(old)
     return final
 
 
@@ -52,23 +57,67 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
     Raises:
-        TrainingError: A file does not match its hash.
+        TrainingError: A file is missing, or does not match its hash.
 
     """
-    state = read_json(path / "state.json")
-    parts = {}
-    for part, recorded in state["sha256"].items():
-        file = path / f"{part}.safetensors"
-        if not file.exists() or sha256(file) != recorded:
-            raise TrainingError(
-                f"{file} is damaged",
-                "the file that was written",
-                f"delete {path} to resume from an earlier checkpoint",
-            )
-        parts[part] = load_file(file)
-    return Checkpoint(step=state["step"], settings=state["settings"], **parts)
+    try:
+        state = read_json(path / "state.json")
+        step, settings, hashes = state["step"], state["settings"], dict(state["sha256"])
+        if path.name != f"step-{step:08d}":
+            raise ValueError(f"it says step {step}")
+    except (ArtifactError, OSError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path / "state.json") from error
+    files = {part: path / f"{part}.safetensors" for part in PARTS}
+    for part, file in files.items():
+        if not file.is_file() or sha256(file) != hashes.get(part):
+            raise _damaged(file)
+    parts = {part: read_tensors(file) for part, file in files.items()}
+    return Checkpoint(step=step, settings=settings, **parts)
+
+
+def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingError]]:
+    """Read the newest checkpoint that is whole.
+
+    Returns:
+        It, or None if there is none at all; and what is wrong with those that are newer.
+
+    Raises:
+        TrainingError: There are checkpoints, and all of them are damaged.
+
+    """
+    refused: list[TrainingError] = []
+    for path in reversed(checkpoints(folder)):
+        try:
+            return load_checkpoint(path), refused
+        except TrainingError as error:
+            refused.append(error)
+    if refused:
+        raise TrainingError(
+            f"every checkpoint in {folder} is damaged ({refused[0].what})",
+            "the files that were written",
+            "delete the folder to start again",
+        )
+    return None, []
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the finished checkpoints of a run, oldest first."""
     return sorted(folder.glob("step-*"))
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what a killed run left half written or half removed."""
+    for path in (*folder.glob(".partial-*"), *folder.glob(".old-*")):
+        shutil.rmtree(path)
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        doomed = path.with_name(f".old-{path.name}")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _damaged(file: Path) -> TrainingError:
+    advice = f"delete {file.parent} to resume from an earlier checkpoint"
+    return TrainingError(f"{file} is damaged", "the file that was written", advice)

@@ -1,19 +1,28 @@
 """Configuration: TOML tables into frozen dataclasses, with errors that name the wrong line."""
 
-import dataclasses
-import difflib
 import tomllib
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from synclora_lite.errors import ConfigError
 from synclora_lite.i2v import Layout, Positions
 from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
+from synclora_lite.settings import build
 
-T = TypeVar("T")
+RANGES: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
+    **dict.fromkeys(("batch", "accumulate", "threads", "keep"), (1, 65_536)),
+    **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
+    **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
+    **dict.fromkeys(("validation_clips", "samples", "crop"), (0, 65_536)),
+    **dict.fromkeys(("two_panel", "first_frame", "reference_dropout", "identical"), (0, 1)),
+    **dict.fromkeys(("uniform", "final_lr", "ema"), (0, 1)),
+    **dict.fromkeys(("lr", "clip", "std", "weight_decay", "frame_rate"), (0, 10**6)),
+    "frames": (1, 65_536),
+    "seed": (0, 2**31),
+}
+"""What a setting may be, by its name: a slip of the keyboard should not fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -159,58 +168,5 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
         raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(RECIPES)}")
     if not isinstance(out, str):
         raise ConfigError(f"out = {out!r}", "the folder to write to")
-    config: Config = build(RECIPES[recipe], table)
+    config: Config = build(RECIPES[recipe], table, ranges=RANGES)
     return config, Path(out)
-
-
-def build(kind: type[T], table: dict[str, Any], where: str = "") -> T:
-    """Make a configuration dataclass of `kind` from a table.
-
-    Raises:
-        ConfigError: A setting is unknown, missing or of the wrong type; says which and where.
-
-    """
-    hints = typing.get_type_hints(kind)
-    for name in table:
-        if name not in hints:
-            close = difflib.get_close_matches(name, hints, n=1)
-            advice = f"did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"unknown setting {where}{name}", ", ".join(hints), advice)
-    for item in dataclasses.fields(kind):  # type: ignore[arg-type]
-        required = item.default is item.default_factory is dataclasses.MISSING
-        if required and item.name not in table:
-            raise ConfigError(f"{where}{item.name} is missing", _words(hints[item.name]))
-    return kind(**{name: _convert(hints[name], v, where + name) for name, v in table.items()})
-
-
-def _convert(hint: Any, value: Any, where: str) -> Any:
-    """Return `value` as type `hint`, or raise."""
-    origin, options = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return build(typing.cast("type[Any]", hint), value, f"{where}.")
-    if origin in (types.UnionType, typing.Union):
-        return _convert(next(o for o in options if o is not type(None)), value, where)
-    if origin is tuple and isinstance(value, list):
-        kinds = [options[0]] * len(value) if options[-1] is ... else list(options)
-        if len(kinds) == len(value):
-            return tuple(_convert(k, v, where) for k, v in zip(kinds, value, strict=True))
-    elif _fits(hint, value):
-        return hint(value) if hint in (Path, float) else value
-    raise ConfigError(f"{where} = {value!r}", _words(hint))
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    """Return whether a value of TOML can stand for a plain type; true is not a number."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    allowed: dict[Any, tuple[type, ...]] = {Path: (str,), float: (int, float)}
-    return type(value) in allowed.get(hint, (origin or hint,))
-
-
-def _words(hint: Any) -> str:
-    if typing.get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    if dataclasses.is_dataclass(hint):
-        return "a table"
-    return str(getattr(hint, "__name__", hint) if typing.get_origin(hint) is None else hint)

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,16 +13,17 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.errors import ConfigError
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.checkpoint import (
     Checkpoint,
     Named,
-    checkpoints,
-    load_checkpoint,
+    clear_unfinished,
+    newest_checkpoint,
     save_checkpoint,
 )
 from synclora_lite.training.config import LoopConfig
+from synclora_lite.training.health import check_numbers, check_weights, told_with
 from synclora_lite.training.log import CsvLog, plot_log
 from synclora_lite.training.optimizer import (
     averaged_weights,
@@ -48,6 +50,8 @@ class Recipe:
         validate: From the step and the run's folder, numbers for `validation.csv`.
         export: Writes the trained weights in their final form into a folder.
         settings: Recorded in checkpoints; a run resumes only with the same ones.
+        pairs: From the number of a batch, the names of its pairs, for the message of a run that
+            has to stop.
 
     """
 
@@ -56,10 +60,11 @@ class Recipe:
     validate: Callable[[int, Path], dict[str, float]] | None = None
     export: Callable[[Path], object] | None = None
     settings: Mapping[str, Any] | None = None
+    pairs: Callable[[int], list[str]] | None = None
 
 
 def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool = True) -> Path:
-    """Run a recipe, from the newest checkpoint in `out` if there is one.
+    """Run a recipe, from the newest checkpoint in `out` that is whole, if there is one.
 
     Args:
         recipe: What to learn.
@@ -72,7 +77,8 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
 
     Raises:
         ConfigError: `out` holds a run with other settings.
-        TrainingError: The loss or the gradient is not a number; names the last good checkpoint.
+        TrainingError: A loss, a gradient, a pair or a weight is no number, or the loss has
+            exploded; names the step, the pairs and the last good checkpoint.
 
     """
     torch.set_num_threads(config.threads)
@@ -120,7 +126,7 @@ class _Run:
             self.parameters.values(), config.clip or math.inf, foreach=True
         ).item()
         numbers |= {"gradient": norm, "lr": rate}
-        self._refuse_nan(numbers)
+        check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -148,20 +154,22 @@ class _Run:
         for micro in range(config.accumulate):
             index = self.step * config.accumulate + micro
             with _precision(config):
-                loss, extra = self.recipe.loss(index, seeded(config.seed, index))
+                loss, extra = self._loss(index)
             (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
             batches.append({"loss": loss.item(), **extra})
         return _means(batches)
 
-    def _refuse_nan(self, numbers: dict[str, float]) -> None:
-        if math.isfinite(numbers["loss"]) and math.isfinite(numbers["gradient"]):
-            return
-        good = checkpoints(self.checkpoints)
-        raise TrainingError(
-            f"loss {numbers['loss']} and gradient {numbers['gradient']} at step {self.step}",
-            "finite numbers",
-            f"the last good checkpoint is {good[-1] if good else 'none'}; lower lr or clip more",
-        )
+    def _loss(self, index: int) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of one batch; a pair that cannot be used stops the run."""
+        with told_with(self.step, self.checkpoints):
+            return self.recipe.loss(index, seeded(self.config.seed, index))
+
+    def _pairs(self) -> list[str]:
+        """Name the pairs of the step."""
+        first = self.step * self.config.accumulate
+        batches = range(first, first + self.config.accumulate)
+        named = self.recipe.pairs
+        return list(dict.fromkeys(n for k in batches for n in named(k))) if named else []
 
     def _log(self, numbers: dict[str, float]) -> None:
         self.recent.append(numbers)
@@ -178,6 +186,7 @@ class _Run:
             self.started += time.perf_counter() - started
 
     def _save(self) -> None:
+        check_weights(self.parameters, self.step, self.checkpoints)
         state = optimizer_state(self.optimizer, self.parameters)
         weights = {name: p.detach() for name, p in self.parameters.items()}
         save_checkpoint(
@@ -188,10 +197,13 @@ class _Run:
         plot_log(self.out / "train.csv", self.out / "loss.png")
 
     def _resume(self) -> None:
-        found = checkpoints(self.checkpoints)
-        if not found:
+        clear_unfinished(self.checkpoints)
+        saved, refused = newest_checkpoint(self.checkpoints)
+        for error in refused:
+            tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)
+        if saved is None:
+            check_weights(self.parameters, 0, self.checkpoints)
             return
-        saved = load_checkpoint(found[-1])
         changed = [
             f"{name} is {self.settings.get(name)!r}, was {saved.settings.get(name)!r}"
             for name in sorted(saved.settings.keys() | self.settings.keys())

@@ -1,6 +1,6 @@
 """Recipe: the base image-to-video model, on single clips and on two panels side by side."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -15,13 +15,14 @@ from torch import Tensor
 from synclora_lite.i2v import (
     I2VModel,
     load_model,
+    load_part,
     sample_sigmas,
     save_model,
     scheduler_shift,
     transformer_config,
 )
 from synclora_lite.incontext import assemble, flow_loss
-from synclora_lite.training.bank import LatentBank, shuffled_rows
+from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
 from synclora_lite.training.config import FlowConfig, PretrainConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.validation import loss_by_level, sample_clips
@@ -45,14 +46,17 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
     train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
     loss_of = torch.compile(flow_loss) if config.loop.compile else flow_loss
 
-    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+    def rows_of(index: int, generator: torch.Generator) -> tuple[Tensor, bool]:
         two_panel = torch.rand((), generator=generator).item() < config.two_panel
         batch = config.loop.batch // 2 if two_panel else config.loop.batch
-        rows = shuffled_rows(train_rows, batch, index, seed)
+        return shuffled_rows(train_rows, batch, index, seed), two_panel
+
+    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        rows, two_panel = rows_of(index, generator)
         pick = two_panels if two_panel else single_clips
         latents = pick(bank.read(rows), generator).to(device)
         sigmas, noise = draw_noise(model, latents, generator, config.flow)
-        given = torch.rand(batch, generator=generator) < config.first_frame
+        given = torch.rand(len(rows), generator=generator) < config.first_frame
         sequence = assemble(model, latents, noise, sigmas, first_frame_given=given.to(device))
         value = loss_of(model, sequence).mean()
         return value, {"loss_two_panel" if two_panel else "loss_single": value.item()}
@@ -71,14 +75,19 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
         validate=validate if config.validation_clips else None,
         export=lambda folder: save_model(model, folder, torch.float16),
         settings={k: v for k, v in asdict(config).items() if k != "loop"},
+        pairs=lambda index: bank.names(rows_of(index, seeded(seed, index))[0]),
     )
 
 
 def base_model(config: PretrainConfig) -> I2VModel:
-    """Return the model to train: `start`, or a new transformer beside the trained autoencoder."""
+    """Return the model to train: the trained autoencoder, with the transformer of `start` or a new.
+
+    A base whose autoencoder was trained on goes on with the new latents, which lie near the old.
+    """
+    vae = load_part(AutoencoderKLLTXVideo, config.vae)
+    vae.eval().requires_grad_(requires_grad=False).to(config.loop.device)
     if config.start:
-        return load_model(config.start, config.loop.device)
-    vae = AutoencoderKLLTXVideo.from_pretrained(config.vae)
+        return replace(load_model(config.start, config.loop.device), vae=vae)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.loop.seed)
         transformer = LTXVideoTransformer3DModel(
@@ -93,7 +102,7 @@ def base_model(config: PretrainConfig) -> I2VModel:
         caption = torch.randn(1, 1, CAPTION_CHANNELS)
     torch.nn.init.zeros_(transformer.proj_out.weight)  # the first prediction is no motion at all
     return I2VModel(
-        vae.eval().requires_grad_(requires_grad=False).to(config.loop.device),
+        vae,
         transformer.to(config.loop.device),
         FlowMatchEulerDiscreteScheduler(**config.scheduler),
         caption.to(config.loop.device),

@@ -43,7 +43,7 @@ def test_progress_tells_solved_from_to_do_and_from_wrong(tmp_path):
         first["source"][line].strip(), "return weight"
     )
     path.write_text(as_text(stub))
-    rows = progress(path)
+    rows = list(progress(path))
     assert rows[0].state == "not yet"
     assert rows[0].note
     assert {row.state for row in rows[1:]} == {"to do"}
@@ -53,7 +53,7 @@ def test_progress_refuses_what_is_no_notebook_of_the_book(tmp_path):
     path = tmp_path / "other.ipynb"
     path.write_text(json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     with pytest.raises(CourseError, match="no exercises"):
-        progress(path)
+        list(progress(path))
 
 
 def test_the_command_makes_notebooks_and_bundles(tmp_path):

@@ -41,7 +41,7 @@ def serve(monkeypatch, content):
         calls.append((url, timeout))
         return Answer(content)
 
-    monkeypatch.setattr(bundle, "urlopen", opened)
+    monkeypatch.setattr(bundle.opener, "open", opened)
     return calls
 
 
@@ -101,7 +101,7 @@ def test_offline_the_message_says_what_to_do(monkeypatch):
     def offline(*_, **__):
         raise URLError("no route to host")
 
-    monkeypatch.setattr(bundle, "urlopen", offline)
+    monkeypatch.setattr(bundle.opener, "open", offline)
     with pytest.raises(LandmarkError, match=f"set {bundle.VARIABLE} to its path"):
         bundle.find_bundle()
 

@@ -66,7 +66,9 @@ def main() -> int:
     """Make the environments, edit in each, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--count", type=int, default=2)
-    parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()) / "synclora-environments")
+    parser.add_argument(
+        "--place", type=Path, default=Path(tempfile.gettempdir()) / "synclora-environments"
+    )
     parser.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable))
     options = parser.parse_args()
     ledger = Ledger("environments", {"count": options.count})

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.files import PROJECT, append_jsonl, read_jsonl, write_result
+from synclora_lite.files import PROJECT, append_jsonl, read_jsonl, write_atomic, write_result
 
 FOLDER = PROJECT / "runs" / "robustness"
 
@@ -38,6 +38,12 @@ class Ledger:
     def done(self) -> set[Any]:
         """Return the cases that were tried already."""
         return {row["case"] for row in self.rows}
+
+    def forget(self, kind: str) -> None:
+        """Drop the cases of a kind that was not finished."""
+        self.rows = [row for row in self.rows if row["kind"] != kind]
+        lines = [json.dumps(row) + "\n" for row in (self.settings, *self.rows)]
+        write_atomic(self.path, "".join(lines))
 
     def add(self, case: str | int, kind: str, fault: str = "", **figures: Any) -> None:
         """Keep what became of one case; `fault` is empty if it was survived."""

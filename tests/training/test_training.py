@@ -13,6 +13,7 @@ from synclora_lite.cli import train as commands
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
 from synclora_lite.incontext import load_adapter
+from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,
     AutoencoderConfig,
@@ -29,10 +30,10 @@ from synclora_lite.training import (
     write_shard,
 )
 from synclora_lite.training.adapter import identical_share
+from synclora_lite.training.autoencoder import crop_at_face
 from synclora_lite.training.checkpoint import checkpoints
-from synclora_lite.training.config import build
 from synclora_lite.training.optimizer import learning_rate
-from synclora_lite.training.pretrain import two_panels
+from synclora_lite.training.pretrain import base_model, two_panels
 
 
 def noise(*shape, seed=0):
@@ -232,7 +233,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, bank, folder):
     train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
     file = checkpoints(tmp_path / "a" / "checkpoints")[-1] / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    with pytest.raises(TrainingError, match=r"weights.safetensors is damaged; .* earlier"):
+    with pytest.raises(TrainingError, match=r"every checkpoint .*weights.safetensors is damaged"):
         train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
 
 
@@ -312,6 +313,31 @@ def test_the_autoencoder_learns_and_normalises_its_latents(tmp_path):
     assert rows[-1]["pixel"] < rows[0]["pixel"]
     assert (final / "config.json").exists()
     assert math.isfinite(read_log(tmp_path / "run" / "validation.csv")[-1]["psnr"])
+
+
+def test_crops_keep_the_weighted_pixels_and_their_place():
+    rows = torch.arange(48.0).view(1, 1, 1, 48, 1).expand(4, 3, 2, 48, 48)
+    weight = torch.ones(4, 1, 2, 48, 48)
+    weight[..., 28:34, 12:18] = 7  # the face is low and to the left
+    crops, weights = crop_at_face(rows, weight, 24, torch.Generator().manual_seed(0))
+    assert crops.shape == (4, 3, 2, 24, 24)
+    assert weights.shape == (4, 1, 2, 24, 24)
+    for crop, mass in zip(crops, weights, strict=True):
+        top = int(crop[0, 0, 0, 0])
+        assert torch.equal(crop[0, 0, :, 0], torch.arange(top, top + 24.0))
+        weighted = crop[0, 0][mass[0, 0] == 7]
+        assert len(weighted) == 0 or (weighted.min() >= 28 and weighted.max() < 34)
+    assert weights.mean() > weight.mean()
+
+
+def test_a_base_goes_on_with_another_autoencoder(bank, folder):
+    other = tiny_model(seed=1).vae
+    other.save_pretrained(folder.parent / "vae")
+    config = pretrain_config(bank, folder, start=folder, vae=folder.parent / "vae")
+    model = base_model(config)
+    started = load_model(folder).transformer.state_dict()
+    assert all(torch.equal(v, started[k]) for k, v in model.transformer.state_dict().items())
+    assert torch.equal(model.vae.encoder.conv_in.conv.weight, other.encoder.conv_in.conv.weight)
 
 
 def test_the_commands_run_their_own_recipes_only(tmp_path, bank, folder):

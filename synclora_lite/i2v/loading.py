@@ -1,0 +1,84 @@
+"""Networks from folders that anyone may have written: safetensors only, sizes checked first."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
+from safetensors import SafetensorError
+
+from synclora_lite.errors import ModelError
+from synclora_lite.files import read_json
+
+Part = TypeVar("Part", AutoencoderKLLTXVideo, LTXVideoTransformer3DModel)
+
+LARGEST, LAYERS, ENTRIES = 2**20, 1000, 100
+# What diffusers and torch raise on folders that are broken in one way or another.
+_BROKEN = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError),
+    *(RuntimeError, ArithmeticError, SafetensorError),
+)
+_ADVICE = "restore the folder, or make it again"
+
+
+def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.float32) -> Part:
+    """Load one network of a model folder.
+
+    Pickled weights are never read, whatever the folder holds, and a configuration that asks for
+    more than the largest models have is refused before anything is built.
+
+    Args:
+        kind: Class of the network.
+        folder: Of this network: `config.json` and safetensors files.
+        dtype: Of the weights.
+
+    Raises:
+        ModelError: A file is missing or damaged, or the weights do not fit the configuration.
+
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder} holds no config.json", "a network in diffusers layout", _ADVICE)
+    check_config(read_json(folder / "config.json"), folder)
+    try:
+        loaded: Any = kind.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except _BROKEN as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise ModelError(f"{folder} cannot be loaded ({reason})", "a whole network", _ADVICE) from (
+            error
+        )
+    part: Part = loaded[0]
+    info: dict[str, list[str]] = loaded[1]
+    missing = [*info["missing_keys"], *info["mismatched_keys"]]
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {len(missing)} weights, such as {str(missing[0])[:100]}",
+            "weights that fit config.json",
+            _ADVICE,
+        )
+    return part
+
+
+def check_config(config: Any, where: Path) -> None:
+    """Refuse a configuration whose numbers are beyond those of any model of this family.
+
+    Raises:
+        ModelError: It is no table, or holds such a number; says which.
+
+    """
+    if not isinstance(config, dict):
+        raise ModelError(f"the configuration in {where} is no table", "config.json", _ADVICE)
+    for name, value in config.items():
+        entries = value if isinstance(value, list) else [value]
+        most = LAYERS if "layers" in name else LARGEST
+        numbers = [n for n in entries if isinstance(n, int | float)]
+        if len(entries) > ENTRIES or not all(abs(number) <= most for number in numbers):
+            raise ModelError(
+                f"{name} of {where} is {str(value)[:60]}", f"numbers up to {most}", _ADVICE
+            )
