@@ -21,6 +21,7 @@ from synclora_lite.editing.precheck import as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
 from synclora_lite.editing.sampling import SAMPLERS, Sampling
 from synclora_lite.errors import EditError
+from synclora_lite.i2v.folders import is_ltx2
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -76,8 +77,10 @@ def edit_video(
         source: The clip to edit: any size and length.
         first_frame: Its first frame, edited: 8-bit RGB, the same aspect.
         method: See `METHODS`.
-        model: "lite", a folder, or a loaded `Editor`; only for methods with a model.
-        adapter: "lite-adapter", a folder or a file; only for sync-lora.
+        model: "lite", a folder, the name of a downloaded hub model (LTX-Video, LTX-2), or a
+            loaded `Editor`; only for methods with a model.
+        adapter: "lite-adapter", a folder, a file or the name of a downloaded hub repository;
+            only for sync-lora.
         steps: Sampling steps.
         seed: Of the noise.
         reference_strength: How much the source counts, 0 to 1.
@@ -104,16 +107,21 @@ def edit_video(
     framing, more = check_framing(source.frames[0], frame)
     settings: dict[str, Any] = {"method": method, "align": align}
     report: dict[str, Any] = {"warnings": warnings + more, "framing": asdict(framing)}
-    editor = None
-    if chosen.model:
+    weights: dict[str, str] = {}
+    if chosen.model and not isinstance(model, Editor) and is_ltx2(model):
+        frames, facts, weights = _run_ltx2(model, adapter, chosen, source, frame, how, device)
+        settings |= {"steps": steps, "seed": seed, "reference_strength": reference_strength}
+        report |= facts
+    elif chosen.model:
         editor = _editor(chosen, model, adapter, device)
         how = replace(how, **{**editor.tuned.get(method, {}), **wanted})
         settings |= {**asdict(how), "model": editor.model.name}
+        weights = dict(editor.hashes)
         frames, facts = _run_model(editor, chosen, source.frames, frame, how)
         report |= facts
     else:
         frames = _WARPS[method](source.frames, frame)
-    report["provenance"] = provenance(source.frames, as_picture(first_frame), settings, editor)
+    report["provenance"] = provenance(source.frames, as_picture(first_frame), settings, weights)
     edit = Edit(replace(source, frames=frames), source, frame, report)
     return measured(edit) if measure else edit
 
@@ -154,6 +162,24 @@ def _editor(method: Method, model: str | Path | Editor, adapter: str | Path, dev
     if method.adapter and model.adapter is None:
         raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
     return model
+
+
+def _run_ltx2(
+    model: str | Path,
+    adapter: str | Path,
+    method: Method,
+    source: Clip,
+    first_frame: Image,
+    how: Sampling,
+    device: str,
+) -> tuple[Frames, dict[str, Any], dict[str, str]]:
+    """Edit with an LTX-2 model; its pipeline takes seconds to import, so only when it is used."""
+    from synclora_lite.editing.full_size import check_request, edit_full_size, load_full_size
+
+    check_request(method, how)
+    full = load_full_size(model, adapter if method.adapter else None, device)
+    frames, facts = edit_full_size(full, method, source, first_frame, how)
+    return frames, {**facts, "model": full.model.name}, dict(full.hashes)
 
 
 def _run_model(

@@ -1,5 +1,6 @@
 """A model that is ready to edit: weights, adapter, and what kind of clips it knows."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -10,14 +11,19 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, read_json, sha256
+from synclora_lite.files import data_dir, read_json
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
+from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
+from synclora_lite.i2v.model import SETTINGS
+from synclora_lite.i2v.precision import natural_dtype
 from synclora_lite.incontext import AdapterSettings, load_adapter
 from synclora_lite.training.latents import to_frames, to_model_range
 
 TUNED = "tuned.json"
+FULL_SIZE = Domain(512, 81, math.inf, "portraits of any kind")  # of a stock LTX-Video folder
 Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
 
@@ -60,8 +66,10 @@ def load_editor(
     """Load a model folder and, if named, an adapter; the last two stay in memory.
 
     Args:
-        model: "lite", the name of another shipped model, or a folder in diffusers layout.
-        adapter: "lite-adapter", a folder, or a safetensors file; None for the plain model.
+        model: "lite", the name of another shipped model, a folder in diffusers layout, or the
+            name of a downloaded hub model of the LTX-Video family.
+        adapter: "lite-adapter", a folder, a safetensors file, or the name of a downloaded hub
+            repository; None for the plain model.
         device: Where to run.
 
     Raises:
@@ -69,37 +77,54 @@ def load_editor(
             what kind of clips the model knows.
 
     """
-    _check_device(device)
-    folder = _folder(model)
-    loaded = load_model(folder, device)
-    settings = None
+    check_device(device)
+    folder = model_folder(model)
+    loaded = load_model(folder, device, natural_dtype(folder, device))
+    places, settings = [folder], None
     if adapter is not None:
-        settings = load_adapter(loaded.transformer, _folder(adapter), fuse=True)
+        places.append(adapter_place(adapter))
+        settings = load_adapter(loaded.transformer, places[-1], fuse=True)
     _check_numbers(loaded)
-    places = [folder] if adapter is None else [folder, _folder(adapter)]
     tuned = read_json(folder / TUNED) if (folder / TUNED).exists() else {}
-    return Editor(loaded, load_domain(folder), settings, _hashes(places), tuned)
+    return Editor(loaded, _domain(folder), settings, weight_hashes(places), tuned)
 
 
-def _check_device(device: str) -> None:
+def adapter_place(name: str | Path) -> Path:
+    """Return the folder or file of an adapter: shipped, on disk, or a downloaded repository.
+
+    Raises:
+        ModelError: There is none.
+
+    """
+    shipped = data_dir() / "models" / str(name)
+    for place in (shipped, Path(name)):
+        if place.exists():
+            return place
+    return hub_folder(name, "lite-adapter, a folder or file, or a hub repository")
+
+
+def weight_hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:
+    """Return name and SHA-256 of every weight file in folders (or of the files themselves)."""
+    files = [
+        file
+        for place in places
+        for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
+    ]
+    return tuple((f"{file.parent.name}/{file.name}", stored_sha256(file)) for file in files)
+
+
+def _domain(folder: Path) -> Domain:
+    """Return what was measured, or for a stock folder, which is none of ours, no limit."""
+    stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
+    return FULL_SIZE if stock else load_domain(folder)
+
+
+def check_device(device: str) -> None:
+    """Raise ModelError unless this machine has the device."""
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise ModelError(f"device {device!r}", "a device of this machine", "use cpu") from error
-
-
-def _folder(name: str | Path) -> Path:
-    """Return a shipped model's folder, or the path itself."""
-    shipped = data_dir() / "models" / str(name)
-    if shipped.is_dir():
-        return shipped
-    if not Path(name).exists():
-        raise ModelError(
-            f"no model {str(name)!r}",
-            "lite, lite-adapter, or a folder on this machine",
-            "download a model first, or name its folder",
-        )
-    return Path(name)
 
 
 def _check_numbers(model: I2VModel) -> None:
@@ -112,12 +137,3 @@ def _check_numbers(model: I2VModel) -> None:
                     "finite weights",
                     "restore the files, or train again with a lower learning rate",
                 )
-
-
-def _hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:
-    files = [
-        file
-        for place in places
-        for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
-    ]
-    return tuple((f"{file.parent.name}/{file.name}", sha256(file)) for file in files)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from synclora_lite import __version__
-from synclora_lite.editing.editor import Editor
 
 PACKAGES = ("numpy", "opencv-contrib-python", "torch", "diffusers", "mediapipe")
 
@@ -21,7 +20,7 @@ def pixel_hash(pixels: np.ndarray) -> str:
 
 
 def provenance(
-    source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], editor: Editor | None
+    source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], weights: dict[str, str]
 ) -> dict[str, Any]:
     """Describe an edit so that it can be made again.
 
@@ -29,7 +28,7 @@ def provenance(
         source: Frames of the source.
         first_frame: The edited first frame as it was given.
         settings: Method, seed and all that changes the result.
-        editor: The model, or None for methods that need none.
+        weights: SHA-256 by weight file; empty for methods without a model.
 
     Returns:
         JSON: tool, settings, hashes of pixels and weights, versions. It holds no time, no path
@@ -41,7 +40,7 @@ def provenance(
         **settings,
         "source": {"frames": len(source), "pixels_sha256": pixel_hash(source)},
         "first_frame": {"pixels_sha256": pixel_hash(first_frame)},
-        "weights": dict(editor.hashes) if editor else {},
+        "weights": weights,
         "versions": {"python": platform.python_version(), **_versions(PACKAGES)},
     }
 

@@ -1,46 +1,71 @@
-"""From a model's name to its folder, and the one caption that it is always given."""
+"""From a model's name to its folder: shipped, on disk, or in the cache of the hub's client."""
 
 from pathlib import Path
 
 import torch
 from diffusers import LTXImageToVideoPipeline
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from jaxtyping import Float
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path, data_dir, read_json
+from synclora_lite.files import data_dir, read_json, sha256
+from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
 from synclora_lite.i2v.coordinates import Positions
 
-CAPTION = "caption.safetensors"
-PROMPT = "3d1t"  # the whole prompt of the released adapter (arXiv 2512.03013)
-PARTS = ("model_index.json", "vae/*", "transformer/*", "scheduler/*", "text_encoder/*")
-MORE = ("tokenizer/*", "audio_vae/*", "vocoder/*", "connectors/*", CAPTION, "synclora.json")
+__all__ = [
+    "CAPTION",
+    "PROMPT",
+    "encode_caption",
+    "hub_folder",
+    "is_ltx2",
+    "load_caption",
+    "model_folder",
+    "pipeline_class",
+    "stock_positions",
+    "stored_sha256",
+]
+
+PARTS = ("transformer", "vae", "scheduler", "text_encoder", "tokenizer")
+MORE = ("audio_vae", "vocoder", "connectors")  # of LTX-2
 
 
 def model_folder(name: str | Path) -> Path:
     """Return the folder of a shipped model, of a path, or of a hub name such as `owner/model`.
 
-    A hub name is downloaded once, through the ordinary client and its cache.
-
     Raises:
-        ModelError: There is no such folder, and the hub does not have or give it.
+        ModelError: There is no such folder, and no such model was downloaded.
 
     """
     shipped = data_dir() / "models" / str(name)
     for folder in (shipped, Path(name)):
         if folder.is_dir():
             return folder
-    advice = "name `lite`, a folder in diffusers layout, or a model of the hub as owner/model"
+    folder = hub_folder(name, "`lite`, a folder in diffusers layout, or a hub model")
+    if not (folder / "model_index.json").exists():
+        raise ModelError(f"{name} holds no model_index.json", "diffusers layout", _download(name))
+    return folder
+
+
+def hub_folder(name: str | Path, expected: str) -> Path:
+    """Return where the hub's client keeps a repository; nothing is downloaded here.
+
+    Full-size models are tens of gigabytes, so the download is a command of its own.
+
+    Raises:
+        ModelError: The name is none of a repository, or it was never downloaded.
+
+    """
+    advice = "check the name; `lite` and `lite-adapter` are shipped"
     if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
-        raise ModelError(f"no model {str(name)!r}", "a shipped model or a folder", advice)
+        raise ModelError(f"no model {str(name)!r}", expected, advice)
     try:
-        return Path(snapshot_download(str(name), allow_patterns=[*PARTS, *MORE]))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{name} cannot be downloaded ({reason})", "", advice) from error
+        return Path(snapshot_download(str(name), local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError) as error:
+        raise ModelError(
+            f"{name} is neither a folder nor a downloaded hub model", expected, _download(name)
+        ) from error
 
 
 def pipeline_class(folder: Path) -> str:
@@ -49,40 +74,49 @@ def pipeline_class(folder: Path) -> str:
     return str(read_json(index).get("_class_name", "")) if index.exists() else ""
 
 
+def is_ltx2(name: str | Path) -> bool:
+    """Return whether a folder (or downloaded hub model) is of the LTX-2 family."""
+    return pipeline_class(model_folder(name)).startswith("LTX2")
+
+
+def stored_sha256(file: Path) -> str:
+    """Return a file's SHA-256; the hub's client names large files by it, so those are not read."""
+    blob = file.resolve()
+    named = blob.parent.name == "blobs" and len(blob.name) == 64
+    return blob.name if named else sha256(file)
+
+
 def stock_positions(folder: Path) -> Positions:
     """Return where the folder's own pipeline says that latent frames start."""
     return "uniform" if pipeline_class(folder) == "LTXImageToVideoPipeline" else "causal"
 
 
 def load_caption(folder: Path) -> Float[Tensor, "1 caption_tokens dim"]:
-    """Return the cached caption embedding; if there is none, compute it and keep it.
+    """Return the kept caption embedding of an LTX-Video folder; see `kept_caption`."""
 
-    The text encoder is in memory only while this runs, and never together with the transformer.
+    def embed(folder: Path, dtype: torch.dtype) -> Embedded:
+        return {"caption": encode_caption(folder, dtype=dtype)}
 
-    Raises:
-        ModelError: There is neither a cached caption nor a text encoder.
-
-    """
-    file = folder / CAPTION
-    if not file.exists():
-        if not (folder / "text_encoder").is_dir():
-            raise ModelError(
-                f"{folder} holds neither {CAPTION} nor a text encoder",
-                "one of the two",
-                "download the model with its text encoder; it is needed once",
-            )
-        caption = encode_caption(folder)
-        with atomic_path(file) as partial:
-            save_file({"caption": caption.contiguous()}, partial)
-    return load_file(file)["caption"]
+    return kept_caption(folder, embed)["caption"]
 
 
 @torch.no_grad()
-def encode_caption(folder: Path, prompt: str = PROMPT) -> Float[Tensor, "1 caption_tokens dim"]:
+def encode_caption(
+    folder: Path, prompt: str = PROMPT, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "1 caption_tokens dim"]:
     """Embed a prompt with the folder's text encoder, without the tokens of padding.
 
     The transformer would mask those anyway, so leaving them out changes nothing.
     """
-    pipe = LTXImageToVideoPipeline.from_pretrained(folder, transformer=None, vae=None)
+    pipe = LTXImageToVideoPipeline.from_pretrained(folder, transformer=None, vae=None, dtype=dtype)
     embedding, mask, _, _ = pipe.encode_prompt(prompt, do_classifier_free_guidance=False)
     return embedding[:, mask[0].bool()].float()
+
+
+def _download(name: str | Path) -> str:
+    """Say how to get a repository: the folders in diffusers layout and nothing else of it."""
+    parts = (*PARTS, *MORE) if "LTX-2" in str(name) else PARTS
+    wanted = " ".join(f'"{part}/*"' for part in parts)
+    if "lora" in str(name).lower():
+        return f"download it once: hf download {name}"
+    return f"download it once: hf download {name} --include model_index.json {wanted}"

@@ -62,8 +62,8 @@ def denoise(
     frames = frames or (reference.shape[2] if reference is not None else 1)
     if noise is None:
         shape = (batch, channels, frames, height, width)
-        noise = torch.randn(shape, generator=generator).to(first_frame)
-    x = pack(torch.cat([first_frame, noise[:, :, 1:]], dim=2))
+        noise = torch.randn(shape, generator=generator).to(first_frame.device)
+    x = pack(torch.cat([first_frame, noise[:, :, 1:]], dim=2)).float()  # steps add up in float32
     field = _Field(model, (frames, height, width), reference, reference_offset, layout, cached)
     if sigmas is None:
         sigmas = inference_sigmas(model.scheduler, steps, x.shape[1])
@@ -92,7 +92,7 @@ class _Field:
         self.cache: ReferenceCache | None = None
         if reference is None:
             return
-        tokens = pack(reference)
+        tokens = pack(reference).to(model.caption.dtype)
         _, _, frames, height, width = reference.shape
         coordinates = model.coordinates(frames, height, width, offset)
         if cached and layout == "reference-self":
@@ -113,9 +113,10 @@ class _Field:
         return torch.lerp(self._plain(x, sigma), velocity, weight)
 
     def _plain(self, x: Tensor, sigma: Tensor, cache: ReferenceCache | None = None) -> Tensor:
-        sigmas = sigma.to(x).repeat(len(x), self.size[0])
-        sigmas[:, 0] = 0
         model = self.model
+        x = x.to(model.caption.dtype)
+        sigmas = sigma.to(x.device).float().repeat(len(x), self.size[0])
+        sigmas[:, 0] = 0
         return predict_velocity(
             model.transformer, x, sigmas, model.caption, self.coordinates, cache=cache
         )
@@ -123,7 +124,8 @@ class _Field:
     def _referred(self, x: Tensor, sigma: Tensor) -> Tensor:
         if self.reference is None:
             return self._plain(x, sigma, self.cache)
-        sigmas = sigma.to(x).repeat(len(x), self.reference_frames + self.size[0])
+        x = x.to(self.reference.dtype)
+        sigmas = sigma.to(x.device).float().repeat(len(x), self.reference_frames + self.size[0])
         sigmas[:, : self.reference_frames + 1] = 0
         length = self.reference.shape[1]
         velocity = predict_velocity(

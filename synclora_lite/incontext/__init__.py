@@ -10,7 +10,13 @@ from synclora_lite.incontext.adapter import (
     load_adapter,
     save_adapter,
 )
-from synclora_lite.incontext.formats import KeyFormat, from_any_format, to_format
+from synclora_lite.incontext.formats import (
+    KeyFormat,
+    adapter_file,
+    from_any_format,
+    read_weights,
+    to_format,
+)
 from synclora_lite.incontext.sequence import Sequence, assemble, flow_loss
 
 __all__ = [
@@ -20,12 +26,14 @@ __all__ = [
     "AdapterSettings",
     "KeyFormat",
     "Sequence",
+    "adapter_file",
     "adapter_weights",
     "add_adapter",
     "assemble",
     "flow_loss",
     "from_any_format",
     "load_adapter",
+    "read_weights",
     "save_adapter",
     "to_format",
 ]

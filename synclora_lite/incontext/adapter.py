@@ -7,14 +7,22 @@ from typing import Any
 import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.i2v import Layout
-from synclora_lite.incontext.formats import KeyFormat, Weights, from_any_format, to_format
+from synclora_lite.incontext.formats import (
+    WEIGHTS,
+    KeyFormat,
+    Weights,
+    adapter_file,
+    read_weights,
+    to_format,
+)
 
-WEIGHTS, SETTINGS, NAME = "adapter.safetensors", "adapter.json", "default"
+SETTINGS, NAME = "adapter.json", "default"
+PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
@@ -56,9 +64,7 @@ def add_adapter(
     if settings.rank < 1:
         raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
     transformer.requires_grad_(requires_grad=False)
-    config = LoraConfig(
-        r=settings.rank, lora_alpha=settings.rank, target_modules=list(settings.targets)
-    )
+    config = _peft_config(settings)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -85,13 +91,25 @@ def save_adapter(
     key_format: KeyFormat = "diffusers",
     dtype: torch.dtype | None = None,
 ) -> Path:
-    """Write `adapter.safetensors`, which stock diffusers loads, and `adapter.json`."""
+    """Write `adapter.safetensors` and `adapter.json`.
+
+    Args:
+        transformer: Holds the adapter.
+        settings: How it is to be used.
+        folder: Made if need be.
+        key_format: "diffusers" is what the stock pipelines load, "comfyui" what ComfyUI does;
+            "peft" makes a folder for `PeftModel.from_pretrained`, with that library's file names.
+        dtype: Convert the weights to this.
+
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = to_format(adapter_weights(transformer), key_format)
     stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / WEIGHTS) as path:
+    with atomic_path(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS)) as path:
         save_file(stored, path, metadata={"format": "pt"})
+    if key_format == "peft":
+        _peft_config(settings).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))
     return folder
 
@@ -107,7 +125,8 @@ def load_adapter(
 
     Args:
         transformer: Changed in place.
-        source: A folder that `save_adapter` wrote, or a safetensors file in any key format.
+        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
+            name of a downloaded hub repository.
         strength: Factor on the update; 0 is the base model.
         fuse: Add the update to the weights: faster, and can't be trained further.
 
@@ -119,12 +138,10 @@ def load_adapter(
         ModelError: Files are missing or do not fit the transformer.
 
     """
-    source = Path(source)
-    file = source / WEIGHTS if source.is_dir() else source
-    if not file.exists():
-        raise ModelError(f"{file} does not exist", "an adapter folder or safetensors file")
-    weights = from_any_format(load_file(file))
-    settings = _settings(source, weights)
+    file = adapter_file(source)
+    weights = read_weights(file)
+    beside = file.with_name(SETTINGS)
+    settings = _settings(beside if Path(source).is_dir() and beside.exists() else None, weights)
     add_adapter(transformer, settings)
     result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
     missing = [name for name in adapter_weights(transformer) if name not in weights]
@@ -142,10 +159,17 @@ def load_adapter(
     return settings
 
 
-def _settings(source: Path, weights: Weights) -> AdapterSettings:
-    if source.is_dir():
-        stored: dict[str, Any] = read_json(source / SETTINGS)
+def _settings(file: Path | None, weights: Weights) -> AdapterSettings:
+    """Return the settings stored beside the weights, or those that the weights imply."""
+    if file is not None:
+        stored: dict[str, Any] = read_json(file)
         return AdapterSettings(**{**stored, "targets": tuple(stored["targets"])})
     modules = {name.rsplit(".lora_", 1)[0] for name in weights}
     rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
     return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")
+
+
+def _peft_config(settings: AdapterSettings) -> LoraConfig:
+    return LoraConfig(
+        r=settings.rank, lora_alpha=settings.rank, target_modules=list(settings.targets)
+    )

@@ -2,12 +2,22 @@
 
 import pytest
 import torch
-from diffusers import LTXImageToVideoPipeline
-from transformers import T5Config, T5EncoderModel, T5TokenizerFast
+from diffusers import LTX2InContextPipeline, LTXImageToVideoPipeline
+from safetensors.torch import load_file
+from transformers import (
+    Gemma3Config,
+    Gemma3ForConditionalGeneration,
+    GemmaTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5TokenizerFast,
+)
 
 from synclora_lite.errors import ModelError
 from synclora_lite.i2v import denoise, load_model, pack, tiny_model
 from synclora_lite.i2v.folders import PROMPT
+from synclora_lite.i2v.full import load_ltx2
+from synclora_lite.i2v.ltx2_sizes import tiny_ltx2
 
 
 @pytest.fixture
@@ -62,3 +72,27 @@ def test_the_text_encoder_is_needed_once(folder):
     (folder / "caption.safetensors").unlink()
     with pytest.raises(ModelError, match=r"neither caption.safetensors nor a text encoder"):
         load_model(folder)
+
+
+def test_the_text_encoder_of_ltx2_is_needed_once_and_gives_what_the_pipeline_uses(tmp_path):
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2}
+    text = {**sizes, "vocab_size": 16, "num_hidden_layers": 2, "num_key_value_heads": 1}
+    vision = {**sizes, "num_hidden_layers": 1, "image_size": 28, "patch_size": 14}
+    encoder = Gemma3ForConditionalGeneration(
+        Gemma3Config(text_config={**text, "head_dim": 4}, vision_config=vision)
+    )
+    pieces = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *PROMPT]
+    tokenizer = GemmaTokenizer(vocab={piece: k for k, piece in enumerate(pieces)}, merges=[])
+    parts = {**tiny_ltx2().components, "text_encoder": encoder.eval(), "tokenizer": tokenizer}
+    LTX2InContextPipeline(**parts).save_pretrained(tmp_path)
+
+    stock = LTX2InContextPipeline.from_pretrained(tmp_path)
+    with torch.no_grad():
+        expected, mask, _, _ = stock.encode_prompt(PROMPT, do_classifier_free_guidance=False)
+    model = load_ltx2(tmp_path)
+    assert torch.equal(model.mask, mask)
+    assert torch.equal(model.caption[mask.bool()], expected[mask.bool()])
+    assert load_file(tmp_path / "caption.safetensors")["caption"].shape == (1, len(PROMPT), 24)
+    assert model.pipe.text_encoder is None
+    assert torch.equal(load_ltx2(tmp_path).caption, model.caption)  # now from the file

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from diffusers import LTXImageToVideoPipeline
+from peft import PeftModel
 from safetensors.torch import save_file
 
 from synclora_lite.errors import ModelError
@@ -147,10 +148,30 @@ def test_key_formats_round_trip(tmp_path, key_format):
     back = from_any_format(to_format(weights, key_format))
     assert back.keys() == weights.keys()
     save_adapter(transformer, SETTINGS, tmp_path, key_format=key_format)
+    (file,) = tmp_path.glob("*.safetensors")
     other = tiny_model().transformer
-    settings = load_adapter(other, tmp_path / "adapter.safetensors")
+    settings = load_adapter(other, file)
     assert settings.rank == 4
     assert all(torch.equal(v, weights[n]) for n, v in adapter_weights(other).items())
+
+
+def test_peft_loads_our_folder(tmp_path):
+    model = tiny_model()
+    save_adapter(trained(model.transformer), SETTINGS, tmp_path, key_format="peft")
+    other = tiny_model()
+    PeftModel.from_pretrained(other.transformer, tmp_path)
+    assert torch.allclose(generate(other), generate(model), atol=1e-5)
+    assert load_adapter(tiny_model().transformer, tmp_path) == SETTINGS
+
+
+def test_layers_outside_the_blocks_have_their_original_names_for_comfyui():
+    weights = {
+        "proj_in.lora_A.weight": torch.ones(1),
+        "transformer_blocks.0.x.lora_B.weight": torch.ones(1),
+    }
+    named = list(to_format(weights, "comfyui"))
+    assert named[0] == "diffusion_model.patchify_proj.lora_A.weight"
+    assert named[1] == "diffusion_model.transformer_blocks.0.x.lora_B.weight"
 
 
 def test_a_stored_alpha_is_multiplied_in():

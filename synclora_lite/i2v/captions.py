@@ -1,0 +1,58 @@
+"""The one prompt's embedding, computed once: no text encoder is ever beside the transformer."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from synclora_lite.errors import ModelError
+from synclora_lite.files import atomic_path
+from synclora_lite.i2v.precision import LARGE, weight_bytes
+
+CAPTION = "caption.safetensors"
+PROMPT = "3d1t"  # the whole prompt of the released adapter (arXiv 2512.03013)
+Embedded = dict[str, Tensor]
+
+
+def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -> Embedded:
+    """Return the kept embedding of a model folder; if there is none, compute and keep it.
+
+    It is kept beside the weights or, where they may not be written to, in the user's cache.
+
+    Args:
+        folder: The model.
+        embed: Computes the embedding with the folder's text encoder loaded in the given format.
+
+    Raises:
+        ModelError: There is neither a kept embedding nor a text encoder.
+
+    """
+    beside, elsewhere = folder / CAPTION, _cached(folder)
+    for file in (beside, elsewhere):
+        if file.exists():
+            return load_file(file)
+    encoder = folder / "text_encoder"
+    if not encoder.is_dir():
+        raise ModelError(
+            f"{folder} holds neither {CAPTION} nor a text encoder",
+            "one of the two",
+            "download the model with its text encoder; it is needed once",
+        )
+    large = weight_bytes(encoder) > LARGE
+    embedded = embed(folder, torch.bfloat16 if large else torch.float32)
+    file = beside if os.access(folder, os.W_OK) else elsewhere
+    with atomic_path(file) as partial:
+        save_file({name: value.contiguous() for name, value in embedded.items()}, partial)
+    return embedded
+
+
+def _cached(folder: Path) -> Path:
+    """Return where the embedding of a read-only folder is kept."""
+    base = os.environ.get("SYNCLORA_CACHE")
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synclora-lite"
+    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+    return (Path(base) if base else default) / "captions" / f"{name}.safetensors"

@@ -1,0 +1,26 @@
+"""Which number format a device computes in fast, and which one a folder of weights should get."""
+
+from pathlib import Path
+
+import torch
+
+LARGE = 1e9  # bytes of weights from which half precision matters
+
+
+def fast_dtype(device: str | torch.device) -> torch.dtype:
+    """Return bfloat16 where the device has it, float16 on older GPUs, float32 on a CPU."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float16
+    return torch.float16 if kind == "mps" else torch.float32
+
+
+def natural_dtype(folder: Path, device: str | torch.device) -> torch.dtype:
+    """Return the format to load a model folder in: float32 unless it is large and on a GPU."""
+    return fast_dtype(device) if weight_bytes(folder / "transformer") > LARGE else torch.float32
+
+
+def weight_bytes(folder: Path) -> float:
+    """Return the size of the safetensors files of one part of a model."""
+    return float(sum(file.stat().st_size for file in folder.glob("*.safetensors")))
