@@ -3,7 +3,6 @@
 ``python -m tools.ship base runs/base/final``
 ``python -m tools.ship adapter runs/adapter/final``
 ``python -m tools.ship clips``
-``python -m tools.ship course runs/latents``
 """
 
 import argparse
@@ -21,7 +20,6 @@ from synclora_lite.files import atomic_path, data_dir, read_json, write_json
 from synclora_lite.i2v import load_model, save_model
 from synclora_lite.incontext import load_adapter, save_adapter
 from synclora_lite.portraits import held_out, render_clip
-from synclora_lite.training.bank import SCORES, LatentBank, write_shard
 from synclora_lite.video import write_clip
 
 SHARD = "15MB"  # of the 16 MB that one shipped file may have
@@ -83,24 +81,6 @@ def ship_clips() -> None:
             Image.fromarray(edited[0]).save(partial, format="png")
 
 
-def ship_course(latents: Path) -> None:
-    """Copy a few pairs of a latent bank for chapter 6: good ones, late ones, and held-out ones.
-
-    The late ones repeat the edited clip's first latent frame, so that it lags by four frames;
-    they stand for what a filter rejects.
-    """
-    folder = data_dir() / "latents" / "course"
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = LatentBank(latents).read(torch.arange(42)).half()
-    late = pairs[24:34].clone()
-    late[:, 1, :, 1:] = pairs[24:34, 1, :, :-1]
-    parts = {"a-good": pairs[:12], "b-good": pairs[12:24], "c-late": late, "d-held": pairs[34:]}
-    for name, part in parts.items():
-        write_shard(folder / f"{name}.safetensors", latents=part)
-    accepted = torch.cat([torch.full((len(p),), "late" not in n) for n, p in parts.items()])
-    write_shard(folder / SCORES, accepted=accepted, weight=accepted.float())
-
-
 def _record(folder: Path, command: str) -> None:
     artifacts.record((p for p in folder.rglob("*") if p.is_file()), command=command)
 
@@ -108,14 +88,12 @@ def _record(folder: Path, command: str) -> None:
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("base", "adapter", "clips", "course"))
+    parser.add_argument("what", choices=("base", "adapter", "clips"))
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--command", default="", help="the command that makes the weights again")
     arguments = parser.parse_args()
     if arguments.what == "clips":
         ship_clips()
-    elif arguments.what == "course":
-        ship_course(arguments.run)
     else:
         ship = {"base": ship_base, "adapter": ship_adapter}[arguments.what]
         ship(arguments.run, arguments.command or f"synclora pretrain {arguments.run}")
