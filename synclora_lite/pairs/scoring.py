@@ -1,21 +1,30 @@
-"""Score all pairs of a folder and keep the result in its manifest."""
+"""Score all pairs of a folder and keep the result in its manifest.
+
+Every score is also kept in the user's cache, by the content of both clips and all that decides a
+score: pairs that were scored before, in this folder or another, take no time.
+"""
 
 import hashlib
+import time
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from synclora_lite.errors import PairError, VideoError
+import synclora_lite.sync
+from synclora_lite.errors import ArtifactError, PairError, VideoError
+from synclora_lite.files import read_json, write_json
 from synclora_lite.landmarks.backend import choose_backend
+from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.building import alone
 from synclora_lite.pairs.manifest import Pair, intact, locate, read_manifest, write_manifest
-from synclora_lite.sync import SyncReport, score_clips, thresholds
-from synclora_lite.video import read_clip
+from synclora_lite.sync import SyncReport, score_files, thresholds
 
-BATCH = 32  # pairs between two writings of the manifest
+BATCH = 32  # pairs that are handed out at once
+SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
 
 
 def score_pairs(
@@ -35,7 +44,7 @@ def score_pairs(
         folder: Of the pairs, or their manifest.
         backend: Landmark back end, see `synclora_lite.landmarks.track`.
         jobs: Processes.
-        again: Score the others again, too.
+        again: Take up the others again, too; what the cache knows is not measured again.
         progress: Show a progress bar.
 
     Returns:
@@ -50,13 +59,16 @@ def score_pairs(
         pairs = read_manifest(folder)
         _check_files(folder, pairs)
         todo = [n for n, p in enumerate(pairs) if again or (p.score or {}).get("scorer") != scorer]
+        written = time.monotonic()
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
                 batch = todo[start : start + BATCH]
                 work = (delayed(score_pair)(folder, pairs[n], scorer, backend) for n in batch)
                 for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
                     pairs[n] = scored
-                write_manifest(folder, pairs)
+                if time.monotonic() - written > SECONDS or start + BATCH >= len(todo):
+                    write_manifest(folder, pairs)
+                    written = time.monotonic()
                 bar.update(len(batch))
     return pairs
 
@@ -85,12 +97,48 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
 
 
 def score_pair(folder: str | Path, pair: Pair, scorer: str, backend: str = "auto") -> Pair:
-    """Read and score one pair; a clip that cannot be read is a reason to reject it."""
+    """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
+    kept = _kept_at(pair, scorer)
+    known = _with_kept(pair, kept)
+    if known is not None:
+        return known
     try:
-        clips = [read_clip(locate(folder, media.path)) for media in (pair.source, pair.edited)]
+        clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
+        result = scored(pair, score_files(*clips, backend=backend), scorer)
     except VideoError as error:
         return replace(pair, verdict="reject", weight=0.0, score=_unreadable(error, scorer))
-    return scored(pair, score_clips(*clips, backend=backend), scorer)
+    write_json(kept, {name: getattr(result, name) for name in _KEPT})
+    return result
+
+
+_KEPT = ("verdict", "weight", "score")
+
+
+def _kept_at(pair: Pair, scorer: str) -> Path:
+    """Return where the score of a pair is kept: by its clips, and by all that decides a score."""
+    text = f"{scorer} {_code()} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
+    name = hashlib.sha256(text.encode()).hexdigest()
+    return cache_dir().parent / "scores" / name[:2] / f"{name}.json"
+
+
+@cache
+def _code() -> str:
+    """Return a hash of the code that scores."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(synclora_lite.sync.__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _with_kept(pair: Pair, kept: Path) -> Pair | None:
+    """Return the pair with its kept score, or None if there is none that makes sense."""
+    if not kept.exists():
+        return None
+    try:
+        stored = read_json(kept)
+        return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
+    except (ArtifactError, PairError, KeyError, TypeError):
+        return None  # damaged: it is scored again
 
 
 def _unreadable(error: VideoError, scorer: str) -> dict[str, Any]:

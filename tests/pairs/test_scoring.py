@@ -3,6 +3,7 @@
 import hashlib
 import math
 import shutil
+from dataclasses import replace
 
 import pytest
 from distributed import Client, LocalCluster
@@ -10,6 +11,7 @@ from joblib import parallel_config
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import read_json
+from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.pairs import (
     failing,
     filter_pairs,
@@ -20,6 +22,7 @@ from synclora_lite.pairs import (
     record_funnel,
     score_pairs,
     scoring,
+    write_manifest,
 )
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.sync import thresholds
@@ -38,9 +41,28 @@ def test_good_pairs_are_accepted_and_late_ones_rejected_with_the_reason(scored):
 def test_a_second_scoring_looks_at_no_clip(scored, monkeypatch):
     folder, pairs = scored
     before = (folder / "manifest.jsonl").read_bytes()
-    monkeypatch.setattr(scoring, "read_clip", None)
+    monkeypatch.setattr(scoring, "score_files", None)
     assert score_pairs(folder) == pairs
     assert (folder / "manifest.jsonl").read_bytes() == before
+
+
+def test_pairs_known_from_another_folder_are_scored_without_a_look(scored, tmp_path, monkeypatch):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    write_manifest(tmp_path, (replace(p, verdict=None, weight=None, score=None) for p in pairs))
+    kept = sorted((cache_dir().parent / "scores").rglob("*.json"))
+    assert len(kept) >= 3
+    monkeypatch.setattr(scoring, "score_files", None)
+    assert score_pairs(tmp_path) == pairs
+
+
+def test_a_damaged_score_in_the_cache_is_made_again(scored, tmp_path):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for content in ("", "[1, 2]", '{"verdict": "maybe", "weight": 2, "score": {}}'):
+        for path in (cache_dir().parent / "scores").rglob("*.json"):
+            path.write_text(content)
+        assert score_pairs(tmp_path, again=True) == pairs
 
 
 def test_other_thresholds_mean_another_score(monkeypatch):
