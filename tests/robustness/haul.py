@@ -1,0 +1,120 @@
+"""Long hauls: 500 edits in one process, and a manifest of 10,000 pairs scored from the cache.
+
+    python -m tests.robustness.haul --edits 500 --pairs 10000
+
+Memory is flat if what the process holds after the last edit is within 5 % of what it held after
+the first fifty, when everything that is loaded once has been loaded. The manifest counts as
+scored from the cache when every pair gets its verdict again without a clip being decoded.
+"""
+
+import argparse
+import gc
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from synclora_lite.editing import edit_video
+from synclora_lite.files import data_dir
+from synclora_lite.pairs import Exact, build, read_manifest, score_pairs, write_manifest
+from synclora_lite.video import read_clip, read_image, write_clip
+from tests.robustness.ledger import Ledger
+
+FLAT, SECONDS, WARM = 0.05, 10.0, 50
+METHODS = ("sync-lora", "flow-warp", "residual-warp", "copy", "i2v")
+DISTINCT = 8  # pairs with clips of their own; the others are links to them
+
+
+def many_edits(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
+    """Read, edit and write again and again in this process; return what it held, in MB."""
+    process, clips, held = psutil.Process(), data_dir() / "clips", []
+    begin = time.monotonic()
+    for number in range(count):
+        method = METHODS[number % len(METHODS)]
+        clip, frame = read_clip(clips / "hair.mp4"), read_image(clips / "hair-edited.png")
+        edit = edit_video(clip, frame, method=method, steps=2, seed=number)
+        write_clip(place / "out.mp4", edit.clip)
+        if number % 10 == 9:
+            gc.collect()
+            held.append(process.memory_info().rss / 1e6)
+    early, late = float(np.median(held[4:9])), float(np.median(held[-5:]))
+    growth = late / early - 1
+    fault = "" if growth <= FLAT else f"memory grew by {growth:.1%}: {early:.0f} to {late:.0f} MB"
+    ledger.add(f"{count} edits", "edits in one process", fault)
+    seconds = (time.monotonic() - begin) / count
+    return {
+        "edits": count,
+        "early_megabytes": round(early, 1),
+        "late_megabytes": round(late, 1),
+        "growth": round(growth, 4),
+        "seconds_per_edit": round(seconds, 3),
+    }
+
+
+def many_pairs(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
+    """Score a large manifest again, whose landmarks and scores are kept; return the seconds."""
+    os.environ["SYNCLORA_CACHE"] = str(place / "cache")
+    folder = place / "pairs"
+    build(folder, Exact(frames=17, size=64), DISTINCT)
+    pairs = score_pairs(folder)
+    rows = [replace(pairs[k % DISTINCT], id=f"pair-{k:05d}") for k in range(count)]
+    for row, origin in zip(rows, (pairs[k % DISTINCT] for k in range(count)), strict=True):
+        for side in ("source", "edited"):
+            (folder / side / f"{row.id}.mp4").hardlink_to(folder / getattr(origin, side).path)
+    moved = [
+        replace(
+            row,
+            source=replace(row.source, path=f"source/{row.id}.mp4"),
+            edited=replace(row.edited, path=f"edited/{row.id}.mp4"),
+            verdict=None,
+            weight=None,
+            score=None,
+        )
+        for row in rows
+    ]
+    write_manifest(folder, moved)
+    begin = time.monotonic()
+    scored = score_pairs(folder)
+    seconds = time.monotonic() - begin
+    equal = all(
+        row.verdict == pairs[k % DISTINCT].verdict and row.score == pairs[k % DISTINCT].score
+        for k, row in enumerate(scored)
+    )
+    begin = time.monotonic()
+    read_manifest(folder)
+    reading = time.monotonic() - begin
+    fault = "" if equal else "other scores than before"
+    fault = fault or ("" if seconds < SECONDS else f"{seconds:.1f} s")
+    ledger.add(f"{count} pairs", "pairs scored from cache", fault)
+    shutil.rmtree(folder)
+    return {"pairs": count, "seconds": round(seconds, 2), "reading_seconds": round(reading, 2)}
+
+
+def main() -> int:
+    """Run both; the exit status is 1 if one was not survived."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--edits", type=int, default=500)
+    parser.add_argument("--pairs", type=int, default=10_000)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    ledger = Ledger("haul", vars(options))
+    with tempfile.TemporaryDirectory() as place:
+        edits = many_edits(ledger, options.edits, Path(place))
+        manifest = many_pairs(ledger, options.pairs, Path(place))
+    print(ledger.table())
+    print(edits, manifest)
+    lost = len(ledger.lost)
+    command = f"python -m tests.robustness.haul --edits {options.edits} --pairs {options.pairs}"
+    ledger.finish(command=command, seed=0, memory=edits, manifest=manifest)
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
