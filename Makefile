@@ -1,8 +1,10 @@
 # make book   set everything up, execute every notebook once, build the pages in _build/html
 # make test   set everything up, then lint, type-check and test
+# make robustness   the long checks of faults and attacks: half an hour, results in data/results
+# make audit        known weaknesses in the pinned packages (asks a database on the network)
 SHELL := /bin/bash
 .DEFAULT_GOAL := book
-.PHONY: setup book test lint clean
+.PHONY: setup book test lint clean robustness audit
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
@@ -42,6 +44,12 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest
+
+robustness: setup
+	$(BIN)/python -m tools.robustness
+
+audit: setup
+	$(BIN)/python -m tools.robustness --only audit --again
 
 clean:
 	rm -rf _build .venv .mypy_cache .ruff_cache .pytest_cache
