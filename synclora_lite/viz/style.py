@@ -64,9 +64,20 @@ SETTINGS = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw everything inside the `with` block in the book's style."""
-    with matplotlib.rc_context(SETTINGS):
-        yield
+    """Draw everything inside the `with` block in the book's style.
+
+    A notebook's first figure switches matplotlib to interactive drawing; that outlasts the block,
+    or no later figure would be shown.
+    """
+    interactive = matplotlib.is_interactive()
+    try:
+        with matplotlib.rc_context(SETTINGS):
+            try:
+                yield
+            finally:
+                interactive = matplotlib.is_interactive()
+    finally:
+        matplotlib.interactive(interactive)
 
 
 def figure(width: float, height: float) -> Figure:

@@ -31,6 +31,15 @@ def test_a_master_runs(executed, chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_cell_that_describes_a_picture_shows_one(executed, chapter):
+    result = execute(MASTERS / f"{notebook_name(chapter)}.ipynb")
+    for cell in json.loads(result.output.read_text())["cells"]:
+        if cell["metadata"].get("mystnb", {}).get("image"):
+            kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
+            assert any(kind.startswith("image/") for kind in kinds), cell["id"]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_master_starts_with_the_shared_first_cell(chapter):
     cells = json.loads((MASTERS / f"{notebook_name(chapter)}.ipynb").read_text())["cells"]
     code = next(cell for cell in cells if cell["cell_type"] == "code")
