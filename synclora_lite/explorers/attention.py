@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -25,10 +25,12 @@ def attention_explorer(
     grid: tuple[int, int, int],
     reference: Pictures,
     target: Pictures,
+    starts: Sequence[int],
+    sigma: float,
     start: tuple[int, int, int] = (1, 0, 0),
     alt: str = "",
 ) -> Explorer:
-    """Show the attention of any target token over both clips, as light over their frames.
+    """Show the place of any target token in the sequence, and its attention over both clips.
 
     Args:
         maps: Weights by name (a head, a mean of heads, a control): one row for each target token,
@@ -36,6 +38,8 @@ def attention_explorer(
         grid: Latent frames, rows and columns of a clip.
         reference: One picture for each latent frame of the reference.
         target: The same for the target.
+        starts: First video frame of each latent frame.
+        sigma: Noise level of the target's tokens, but for the first frame.
         start: Frame, row and column of the token shown first, also without scripts.
         alt: What is seen; made from the names of the maps if left empty.
 
@@ -43,18 +47,15 @@ def attention_explorer(
         ModelError: The weights or the pictures do not fit the grid.
 
     """
-    tokens = grid[0] * grid[1] * grid[2]
-    shapes = {weights.shape for weights in maps.values()}
-    if shapes != {(tokens, 2 * tokens)} or {len(reference), len(target)} != {grid[0]}:
-        raise ModelError(
-            f"weights of shapes {sorted(shapes)} and {len(reference)}, {len(target)} pictures",
-            f"weights of shape {(tokens, 2 * tokens)} and {grid[0]} pictures of each clip",
-        )
+    _check_fit(maps, grid, [len(reference), len(target), len(starts)])
     alt = alt or f"Where each token of the target looks, for {', '.join(maps)}."
     first = next(iter(maps.values()))
     data = {
         "grid": grid,
         "start": start,
+        "starts": [int(first_frame) for first_frame in starts],
+        "sigma": sigma,
+        "colours": [PALETTE[name] for name in ("blue", "green", "orange")],
         "maps": [{"name": name, **_packed(weights)} for name, weights in maps.items()],
     }
     values = {
@@ -62,9 +63,21 @@ def attention_explorer(
         "TARGET": _strip(target),
         "OPTIONS": "".join(f"<option>{html.escape(name)}</option>" for name in maps),
         "ASPECT": f"{grid[0] * reference.shape[2]} / {reference.shape[1]}",
+        **{name.upper(): PALETTE[name] for name in ("blue", "green", "orange")},
         "STILL": _still(first, grid, reference, target, start, alt).html,
     }
     return fill("attention.html", alt, data, values)
+
+
+def _check_fit(maps: Mapping[str, Weights], grid: tuple[int, int, int], frames: list[int]) -> None:
+    """Refuse weights, pictures or times that are not of the grid."""
+    tokens = grid[0] * grid[1] * grid[2]
+    shapes = {weights.shape for weights in maps.values()}
+    if shapes != {(tokens, 2 * tokens)} or set(frames) != {grid[0]}:
+        raise ModelError(
+            f"weights of shapes {sorted(shapes)}; pictures and times of {frames} frames",
+            f"weights of shape {(tokens, 2 * tokens)} and {grid[0]} of each of the others",
+        )
 
 
 def _packed(weights: Weights) -> dict[str, object]:

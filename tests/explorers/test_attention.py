@@ -17,7 +17,13 @@ TOKENS = 12
 def explorer(weights):
     pictures = np.full((2, 16, 16, 3), 90, np.uint8)
     return attention_explorer(
-        {"a head": weights}, grid=GRID, reference=pictures, target=pictures, start=(1, 0, 2)
+        {"a head": weights},
+        grid=GRID,
+        reference=pictures,
+        target=pictures,
+        starts=[0, 1],
+        sigma=0.7,
+        start=(1, 0, 2),
     )
 
 
