@@ -1,4 +1,7 @@
-"""`synclora pretrain` and `synclora train`: run the training that a TOML file describes."""
+"""`synclora pretrain` and `synclora train`: run the training that a TOML file describes.
+
+On several GPUs: `accelerate launch -m synclora_lite.cli train CONFIG.toml`.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +27,7 @@ def _run(path: Path, recipes: tuple[str, ...], quiet: bool) -> None:
     from synclora_lite.training import load_config, recipe_for
     from synclora_lite.training import train as run
     from synclora_lite.training.config import RECIPES
+    from synclora_lite.training.team import join
 
     config, out = load_config(path)
     name = next(n for n, kind in RECIPES.items() if isinstance(config, kind))
@@ -32,5 +36,7 @@ def _run(path: Path, recipes: tuple[str, ...], quiet: bool) -> None:
         raise ConfigError(
             f"{path} has the recipe {name}", " or ".join(recipes), f"run synclora {other}"
         )
+    team = join(config.loop.device)
     final = run(recipe_for(config), config.loop, out, progress=not quiet)
-    typer.echo(f"Trained weights are in {final}")
+    if team.leads:
+        typer.echo(f"Trained weights are in {final}")

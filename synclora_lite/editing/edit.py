@@ -114,7 +114,8 @@ def edit_video(
         report |= facts
     elif chosen.model:
         editor = _editor(chosen, model, adapter, device)
-        how = replace(how, **{**editor.tuned.get(method, {}), **wanted})
+        tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
+        how = replace(how, **tuned)
         settings |= {**asdict(how), "model": editor.model.name}
         weights = dict(editor.hashes)
         frames, facts = _run_model(editor, chosen, source.frames, frame, how)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path
 from synclora_lite.i2v.precision import LARGE, weight_bytes
+from synclora_lite.tensors import read_tensors
 
 CAPTION = "caption.safetensors"
 PROMPT = "3d1t"  # the whole prompt of the released adapter (arXiv 2512.03013)
@@ -29,12 +30,13 @@ def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -
 
     Raises:
         ModelError: There is neither a kept embedding nor a text encoder.
+        ArtifactError: What was kept is damaged.
 
     """
     beside, elsewhere = folder / CAPTION, _cached(folder)
     for file in (beside, elsewhere):
         if file.exists():
-            return load_file(file)
+            return read_tensors(file)
     encoder = folder / "text_encoder"
     if not encoder.is_dir():
         raise ModelError(

@@ -108,7 +108,9 @@ def encode_caption(
 
     The transformer would mask those anyway, so leaving them out changes nothing.
     """
-    pipe = LTXImageToVideoPipeline.from_pretrained(folder, transformer=None, vae=None, dtype=dtype)
+    pipe = LTXImageToVideoPipeline.from_pretrained(
+        folder, transformer=None, vae=None, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
     embedding, mask, _, _ = pipe.encode_prompt(prompt, do_classifier_free_guidance=False)
     return embedding[:, mask[0].bool()].float()
 

@@ -1,5 +1,7 @@
 """Which number format a device computes in fast, and which one a folder of weights should get."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -24,3 +26,14 @@ def natural_dtype(folder: Path, device: str | torch.device) -> torch.dtype:
 def weight_bytes(folder: Path) -> float:
     """Return the size of the safetensors files of one part of a model."""
     return float(sum(file.stat().st_size for file in folder.glob("*.safetensors")))
+
+
+@contextmanager
+def awake(part: torch.nn.Module, device: torch.device) -> Iterator[None]:
+    """Have a network on a device while it works, and then back where it waited."""
+    home = next(part.parameters()).device
+    part.to(device)
+    try:
+        yield
+    finally:
+        part.to(home)

@@ -11,12 +11,11 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.i2v.folders import hub_folder
+from synclora_lite.tensors import read_tensors
 
 KeyFormat = Literal["diffusers", "peft", "comfyui"]
 PREFIXES: dict[KeyFormat, str] = {
@@ -102,14 +101,12 @@ def read_weights(source: str | Path) -> Weights:
     """Read an adapter's weights from any place in any layout, under plain names.
 
     Raises:
-        ModelError: There is no such file, it is damaged, or it holds no adapter.
+        ModelError: There is no such file, or it holds no adapter.
+        ArtifactError: It is damaged.
 
     """
     file = adapter_file(source)
-    try:
-        weights = from_any_format(load_file(file))
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{file} cannot be read ({error})", "a safetensors file") from error
+    weights = from_any_format(read_tensors(file))
     if not weights:
         raise ModelError(f"{file} is empty", "an adapter's weights")
     for name, value in weights.items():

@@ -90,6 +90,7 @@ def assemble(
         coordinates = torch.cat([place, coordinates], dim=1)
         levels = torch.cat([levels.new_zeros(batch, reference.shape[2]), levels], dim=1)
     target = pack(velocity_target(latents, noise))
+    tokens = tokens.to(model.caption.dtype)
     return Sequence(tokens, levels, coordinates, reference_tokens, target, learned)
 
 

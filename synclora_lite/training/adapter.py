@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import load_model
+from synclora_lite.i2v import I2VModel, load_model
+from synclora_lite.i2v.folders import model_folder
+from synclora_lite.i2v.precision import awake, natural_dtype
 from synclora_lite.incontext import (
     AdapterSettings,
     add_adapter,
@@ -19,7 +21,10 @@ from synclora_lite.incontext import (
 from synclora_lite.training.bank import LatentBank, shuffled_rows
 from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe
+from synclora_lite.training.pair_latents import is_pairs, pair_latents
+from synclora_lite.training.precision import base_dtype
 from synclora_lite.training.pretrain import draw_noise, split_rows
+from synclora_lite.training.team import join
 from synclora_lite.training.validation import loss_by_level, sample_clips
 
 
@@ -30,15 +35,9 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
         TrainingError: No pair is left after filtering.
 
     """
-    bank = LatentBank(config.bank)
-    model = load_model(config.model, config.loop.device)
-    settings = AdapterSettings(
-        config.rank, config.targets, config.layout, config.reference_offset, model.name
-    )
-    if config.start:
-        load_adapter(model.transformer, config.start)
-    else:
-        add_adapter(model.transformer, settings, config.loop.seed)
+    model = _base(config)
+    bank = _bank(config, model)
+    settings = _adapt(model, config)
     train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
     if config.data == "filtered":
         train_rows = train_rows[bank.accepted[train_rows]]
@@ -99,6 +98,45 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
         settings={k: v for k, v in asdict(config).items() if k != "loop"},
         pairs=lambda index: bank.names(rows_of(index)),
     )
+
+
+def _base(config: AdapterConfig) -> I2VModel:
+    """Load the frozen model, in half precision if it is large, the autoencoder aside if asked."""
+    device = config.loop.device
+    folder = model_folder(config.model)
+    dtype = base_dtype(config.base, config.loop, natural_dtype(folder, device))
+    model = load_model(config.model, device, dtype)
+    if config.loop.offload:
+        model.vae.to("cpu")
+    return model
+
+
+def _adapt(model: I2VModel, config: AdapterConfig) -> AdapterSettings:
+    """Put a fresh adapter, or the one to start from, into the model; it is trained in float32."""
+    settings = AdapterSettings(
+        config.rank, config.targets, config.layout, config.reference_offset, model.name
+    )
+    if config.start:
+        load_adapter(model.transformer, config.start)
+    else:
+        add_adapter(model.transformer, settings, config.loop.seed)
+    for parameter in model.transformer.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if config.loop.checkpointing:
+        model.transformer.enable_gradient_checkpointing()
+    return settings
+
+
+def _bank(config: AdapterConfig, model: I2VModel) -> LatentBank:
+    """Open the bank of latents; a folder of pairs is encoded first, by one process."""
+    if not is_pairs(config.bank):
+        return LatentBank(config.bank)
+    team = join(config.loop.device)
+    with team.leader_first(), awake(model.vae, model.device):
+        size, frames = config.size, config.frames
+        latents = pair_latents(config.bank, model, size=size, frames=frames, progress=team.leads)
+    return LatentBank(latents)
 
 
 def identical_share(step: int, config: AdapterConfig) -> float:

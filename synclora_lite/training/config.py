@@ -14,6 +14,7 @@ RANGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
     **dict.fromkeys(("batch", "accumulate", "threads", "keep"), (1, 65_536)),
     **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
+    "size": (16, 8192),
     **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
     **dict.fromkeys(("validation_clips", "samples", "crop"), (0, 65_536)),
     **dict.fromkeys(("two_panel", "first_frame", "reference_dropout", "identical"), (0, 1)),
@@ -27,12 +28,15 @@ RANGES: dict[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How any recipe is run: steps, optimiser, precision, and what is written when."""
+    """How any recipe is run: steps, optimiser, precision, and what is written when.
+
+    `accumulate` is the number of batches in a step; several processes share them.
+    """
 
     steps: int
     batch: int = 16
     accumulate: int = 1
-    optimizer: Literal["adamw", "muon"] = "adamw"
+    optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
     lr: float = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup: int = 100
@@ -43,8 +47,10 @@ class LoopConfig:
     ema: float = 0.0  # decay of the averaged weights; 0 keeps none
     seed: int = 0
     device: str = "cpu"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: bool = False
+    checkpointing: bool = False  # recompute activations: a third slower, far less memory
+    offload: bool = False  # the autoencoder waits in main memory while it is idle
     threads: int = 2
     log_every: int = 10
     validate_every: int = 500
@@ -114,6 +120,9 @@ class AdapterConfig:
     """Train the in-context adapter on a bank of pairs.
 
     Attributes:
+        bank: A bank of latents, or a folder of pairs, which is then encoded first.
+        size: Side in pixels of the clips of a folder of pairs, and `frames` their length.
+        base: Format of the frozen weights; "auto" is a fast one for large models on a GPU.
         data: "filtered" takes accepted pairs only, "unfiltered" all, "weighted" all with their
             losses scaled by the score.
         identical: Fraction of samples whose target is the source itself, at the first step and
@@ -125,7 +134,10 @@ class AdapterConfig:
 
     loop: LoopConfig
     bank: Path
+    size: int = 512
+    frames: int = 81
     model: str = "lite"
+    base: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     rank: int = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"

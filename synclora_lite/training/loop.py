@@ -1,6 +1,5 @@
 """The training loop: one for all recipes, resumable at any checkpoint to the same bits."""
 
-import contextlib
 import math
 import sys
 import time
@@ -34,8 +33,13 @@ from synclora_lite.training.optimizer import (
     restore_optimizer,
     update_average,
 )
+from synclora_lite.training.precision import LossScale, autocast, divide
+from synclora_lite.training.team import Team, join, leave
 
-FREE = {"steps", "threads", "log_every", "validate_every", "checkpoint_every", "keep", "device"}
+FREE = {
+    *("steps", "threads", "log_every", "validate_every", "checkpoint_every", "keep", "device"),
+    *("checkpointing", "offload"),
+}
 """Settings that may change between a run and its resumption."""
 
 
@@ -66,6 +70,9 @@ class Recipe:
 def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool = True) -> Path:
     """Run a recipe, from the newest checkpoint in `out` that is whole, if there is one.
 
+    Started by `accelerate launch`, all processes share the batches of every step, and the first
+    writes the files.
+
     Args:
         recipe: What to learn.
         config: How.
@@ -76,29 +83,38 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
         The folder with the exported weights, `out/final`.
 
     Raises:
-        ConfigError: `out` holds a run with other settings.
+        ConfigError: `out` holds a run with other settings, or `accumulate` is no multiple of the
+            number of processes.
         TrainingError: A loss, a gradient, a pair or a weight is no number, or the loss has
             exploded; names the step, the pairs and the last good checkpoint.
 
     """
     torch.set_num_threads(config.threads)
-    run = _Run(recipe, config, Path(out))
+    team = join(config.device)
+    run = _Run(recipe, config, Path(out), team)
     with tqdm(
-        total=config.steps, initial=run.step, disable=not progress, desc=Path(out).name, unit="step"
+        total=config.steps,
+        initial=run.step,
+        disable=not (progress and team.leads),
+        desc=Path(out).name,
+        unit="step",
     ) as bar:
         while run.step < config.steps:
             numbers = run.advance()
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
     run.finish()
+    leave()
     return run.out / "final"
 
 
 class _Run:
     """The state of a run: weights, optimiser, averages, step."""
 
-    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path) -> None:
-        self.recipe, self.config, self.out = recipe, config, out
+    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path, team: Team) -> None:
+        self.recipe, self.config, self.out, self.team = recipe, config, out, team
+        self.scale = LossScale(config)
+        self.batches = team.share(config.accumulate)
         self.parameters = dict(recipe.parameters)
         self.optimizer = make_optimizer(self.parameters, config)
         self.averaged: Named = {}
@@ -108,10 +124,11 @@ class _Run:
         self.settings: dict[str, Any] = _plain({**kept, **(recipe.settings or {})})
         self.step = 0
         self.checkpoints = out / "checkpoints"
-        self._resume()
+        with team.leader_first():
+            self._resume()
         out.mkdir(parents=True, exist_ok=True)
-        self.log = CsvLog(out / "train.csv", self.step)
-        self.validation = CsvLog(out / "validation.csv", self.step)
+        self.log = CsvLog(out / "train.csv", self.step) if team.leads else None
+        self.validation = CsvLog(out / "validation.csv", self.step) if team.leads else None
         self.recent: list[dict[str, float]] = []
         self.started = time.perf_counter()
 
@@ -125,9 +142,13 @@ class _Run:
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters.values(), config.clip or math.inf, foreach=True
         ).item()
-        numbers |= {"gradient": norm, "lr": rate}
-        check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
-        self.optimizer.step()
+        numbers["lr"] = rate
+        if self.scale.overflowed(norm):
+            numbers["skipped"] = 1.0
+        else:
+            numbers["gradient"] = norm
+            check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         if self.averaged:
@@ -143,21 +164,29 @@ class _Run:
         """Save the last step and export the averaged weights, or the plain ones."""
         if self.step % self.config.checkpoint_every:
             self._save()
-        if self.recipe.export:
+        if self.recipe.export and self.team.leads:
             with averaged_weights(self.averaged, self.parameters):
                 self.recipe.export(self.out / "final")
+        self.team.wait()
 
     def _gradients(self) -> dict[str, float]:
         """Accumulate the gradients of `accumulate` batches; return their mean numbers."""
-        config = self.config
+        config, factor = self.config, self.scale.factor
         batches = []
-        for micro in range(config.accumulate):
+        for micro in self.batches:
             index = self.step * config.accumulate + micro
-            with _precision(config):
+            with autocast(config):
                 loss, extra = self._loss(index)
-            (loss / config.accumulate).backward()  # type: ignore[no-untyped-call]
+            (loss * (factor / config.accumulate)).backward()  # type: ignore[no-untyped-call]
             batches.append({"loss": loss.item(), **extra})
-        return _means(batches)
+        if self.team.size > 1:  # a batch without reference may leave some without a gradient
+            for parameter in self.parameters.values():
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
+        self.team.add_up(gradients)
+        divide(gradients, factor)
+        return _means(self.team.collect(batches))
 
     def _loss(self, index: int) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of one batch; a pair that cannot be used stops the run."""
@@ -172,6 +201,8 @@ class _Run:
         return list(dict.fromkeys(n for k in batches for n in named(k))) if named else []
 
     def _log(self, numbers: dict[str, float]) -> None:
+        if self.log is None:
+            return
         self.recent.append(numbers)
         if self.step % self.config.log_every == 0:
             seconds = (time.perf_counter() - self.started) / len(self.recent)
@@ -179,15 +210,18 @@ class _Run:
             self.recent, self.started = [], time.perf_counter()
 
     def _validate(self) -> None:
-        if self.recipe.validate:
+        if self.recipe.validate and self.validation is not None:
             started = time.perf_counter()
             with averaged_weights(self.averaged, self.parameters), torch.no_grad():
                 self.validation.write(self.step, self.recipe.validate(self.step, self.out))
             self.started += time.perf_counter() - started
+        self.team.wait()
 
     def _save(self) -> None:
         check_weights(self.parameters, self.step, self.checkpoints)
-        state = optimizer_state(self.optimizer, self.parameters)
+        if not self.team.leads:
+            return
+        state = optimizer_state(self.optimizer, self.parameters) | self.scale.state()
         weights = {name: p.detach() for name, p in self.parameters.items()}
         save_checkpoint(
             Checkpoint(self.step, weights, self.averaged, state, self.settings),
@@ -197,7 +231,8 @@ class _Run:
         plot_log(self.out / "train.csv", self.out / "loss.png")
 
     def _resume(self) -> None:
-        clear_unfinished(self.checkpoints)
+        if self.team.leads:
+            clear_unfinished(self.checkpoints)
         saved, refused = newest_checkpoint(self.checkpoints)
         for error in refused:
             tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)
@@ -206,7 +241,7 @@ class _Run:
             return
         changed = [
             f"{name} is {self.settings.get(name)!r}, was {saved.settings.get(name)!r}"
-            for name in sorted(saved.settings.keys() | self.settings.keys())
+            for name in sorted(saved.settings)  # one that it did not know has its default
             if saved.settings.get(name) != self.settings.get(name)
         ]
         if changed:
@@ -216,7 +251,8 @@ class _Run:
                 "restore them, or name another `out`",
             )
         restore(self.parameters, saved.weights)
-        restore_optimizer(self.optimizer, self.parameters, saved.optimizer)
+        moments = self.scale.restore(saved.optimizer)
+        restore_optimizer(self.optimizer, self.parameters, moments)
         self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
         self.step = saved.step
 
@@ -226,19 +262,6 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for row in rows for name in row)
     found = {name: [row[name] for row in rows if name in row] for name in names}
     return {name: sum(values) / len(values) for name, values in found.items()}
-
-
-def use_bfloat16(config: LoopConfig) -> bool:
-    """Return whether matrix products run in bfloat16; "auto" says so where it is fast."""
-    if config.precision == "auto":
-        return config.device.startswith("cuda") and torch.cuda.is_bf16_supported()
-    return config.precision == "bfloat16"
-
-
-def _precision(config: LoopConfig) -> contextlib.AbstractContextManager[object]:
-    if not use_bfloat16(config):
-        return contextlib.nullcontext()
-    return torch.autocast(config.device.split(":")[0], torch.bfloat16)
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
+from synclora_lite.training.adam8 import AdamW8bit
 from synclora_lite.training.checkpoint import Named
 from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.muon import Muon
@@ -14,7 +15,7 @@ Parameters = Mapping[str, torch.nn.Parameter]
 
 
 def make_optimizer(parameters: Parameters, config: LoopConfig) -> torch.optim.Optimizer:
-    """Return AdamW in its fused form, or Muon; matrices decay, vectors do not."""
+    """Return AdamW (fused, or with moments of 8 bits) or Muon; matrices decay, vectors do not."""
     matrices = [p for p in parameters.values() if p.ndim > 1]
     vectors = [p for p in parameters.values() if p.ndim <= 1]
     groups = [
@@ -24,6 +25,8 @@ def make_optimizer(parameters: Parameters, config: LoopConfig) -> torch.optim.Op
     groups = [g for g in groups if g["params"]]
     if config.optimizer == "muon":
         return Muon(groups, lr=config.lr, betas=config.betas)
+    if config.optimizer == "adamw8bit":
+        return AdamW8bit(groups, lr=config.lr, betas=config.betas)
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
 
 

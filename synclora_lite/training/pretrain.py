@@ -42,6 +42,8 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
     bank = LatentBank(config.bank)
     model = base_model(config)
     model.transformer.train()
+    if config.loop.checkpointing:
+        model.transformer.enable_gradient_checkpointing()
     device, seed = config.loop.device, config.loop.seed
     train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
     loss_of = torch.compile(flow_loss) if config.loop.compile else flow_loss

@@ -12,10 +12,12 @@ from synclora_lite.training.config import (
 )
 from synclora_lite.training.loop import Recipe, train
 from synclora_lite.training.pretrain import pretrain_recipe
+from synclora_lite.training.team import join
 
 
 def recipe_for(config: Config) -> Recipe:
-    """Return the recipe that a configuration describes."""
+    """Return the recipe that a configuration describes, on this process's own GPU."""
+    join(config.loop.device)
     if isinstance(config, AutoencoderConfig):
         return autoencoder_recipe(config)
     if isinstance(config, AdapterConfig):

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.i2v import I2VModel, decode, denoise
+from synclora_lite.i2v.precision import awake
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.latents import to_frames
 from synclora_lite.video import write_clip
@@ -60,7 +61,8 @@ def sample_clips(
         generator=seeded(23),
     )
     rows = [r for r in (reference, truth, made) if r is not None]
-    videos = [decode(model, row) for row in rows]
+    with awake(model.vae, model.device):
+        videos = [decode(model, row).cpu() for row in rows]
     wall = torch.cat([torch.cat(list(v), dim=-1) for v in videos], dim=-2)  # (3, F, H, W)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_clip(path, to_frames(wall[None])[0].numpy(), fps=model.frame_rate)

@@ -1,0 +1,215 @@
+"""What a large model on a GPU needs, held to the plain run on small ones."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from synclora_lite.errors import ConfigError, ModelError
+from synclora_lite.i2v import load_model, save_model, tiny_model
+from synclora_lite.i2v.precision import awake
+from synclora_lite.incontext import load_adapter
+from synclora_lite.pairs import import_pairs
+from synclora_lite.training import AdapterConfig, LoopConfig, adapter_recipe, train, write_shard
+from synclora_lite.training.adam8 import AdamW8bit, codes, quantise, restore
+from synclora_lite.training.bank import seeded
+from synclora_lite.training.pair_latents import pair_latents, square
+from synclora_lite.training.precision import FIRST, LONG, LossScale
+from synclora_lite.training.team import Team
+from synclora_lite.video import Clip, write_clip
+
+
+def noise(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_model(tiny_model(), tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    place = tmp_path_factory.mktemp("bank")
+    write_shard(place / "pairs-0.safetensors", latents=noise(8, 2, 8, 3, 2, 2).half())
+    return place
+
+
+def config(bank, folder, steps=4, **loop):
+    quick = {"batch": 2, "warmup": 2, "checkpoint_every": 2, "validate_every": 0, "log_every": 1}
+    settings = LoopConfig(steps, **{**quick, "threads": 1, **loop})
+    return AdapterConfig(settings, bank, model=str(folder), rank=4, validation_clips=0)
+
+
+def weights(path):
+    return load_file(path / "final" / "adapter.safetensors")
+
+
+def gradients(wanted):
+    """Return the gradients of one batch."""
+    recipe = adapter_recipe(wanted)
+    with torch.autocast("cpu", torch.bfloat16, enabled=wanted.base == "bfloat16"):
+        loss, _ = recipe.loss(0, seeded(0, 0))
+    loss.backward()
+    return {n: p.grad for n, p in recipe.parameters.items() if p.grad is not None}
+
+
+# --- memory: checkpointing, half precision, idle parts, eight bits
+
+
+def test_checkpointing_gives_the_same_gradients(bank, folder):
+    plain, again = (gradients(config(bank, folder, checkpointing=c)) for c in (False, True))
+    assert plain.keys() == again.keys()
+    assert all(torch.equal(plain[name], again[name]) for name in plain)
+
+
+def test_a_base_in_half_precision_trains_an_adapter_in_float32(bank, folder):
+    exact = gradients(config(bank, folder))
+    rough = gradients(replace(config(bank, folder), base="bfloat16"))
+    assert {g.dtype for g in rough.values()} == {torch.float32}
+    a, b = (torch.cat([g[n].flatten() for n in exact]) for g in (exact, rough))
+    assert torch.cosine_similarity(a, b, dim=0) > 0.99
+
+
+def test_float16_skips_steps_that_overflow_and_scales_the_loss():
+    scale = LossScale(LoopConfig(1, precision="float16"))
+    assert scale.overflowed(float("inf"))
+    assert scale.factor == FIRST / 2
+    assert not any(scale.overflowed(1.0) for _ in range(LONG))
+    assert scale.factor == FIRST
+    other = LossScale(LoopConfig(1, precision="float16"))
+    assert other.restore({**scale.state(), "w": torch.ones(1)}) == {"w": torch.ones(1)}
+    assert (other.factor, other.good) == (scale.factor, scale.good)
+    assert not LossScale(LoopConfig(1)).overflowed(float("inf"))  # then it is an error
+
+
+@pytest.mark.parametrize("loop", [{"precision": "float16"}, {"optimizer": "adamw8bit"}])
+def test_a_small_memory_run_resumes_to_the_same_bits(bank, folder, tmp_path, monkeypatch, loop):
+    monkeypatch.setattr("synclora_lite.training.adam8.SMALLEST", 1)
+    for place, stops in (("once", (4,)), ("twice", (2, 4))):
+        for steps in stops:
+            wanted = config(bank, folder, 4, schedule="constant", **loop)
+            wanted = replace(wanted, loop=replace(wanted.loop, steps=steps))
+            train(adapter_recipe(wanted), wanted.loop, tmp_path / place, progress=False)
+    once, twice = (weights(tmp_path / place) for place in ("once", "twice"))
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_the_codes_are_dense_about_zero_and_reach_one():
+    for signed in (True, False):
+        table = codes(signed)
+        assert len(table.unique()) == 256
+        assert (table.min(), table.max()) == (table[0], 1.0)
+        values = noise(512, seed=3).abs() if not signed else noise(512, seed=3)
+        coded, scale = quantise(values, signed)
+        back = restore(coded, scale, signed).flatten()
+        assert (back - values).abs().max() < 0.02 * values.abs().max()
+        small = (values.abs() < 0.1) & (values.abs() > 0.01)
+        assert ((back - values).abs() / values.abs())[small].median() < 0.05
+
+
+def test_eight_bits_learn_as_adamw_does_with_a_quarter_of_the_state():
+    x, truth = noise(256, 64, seed=1), noise(64, 64, seed=2)
+    losses, sizes = [], []
+    for make in (torch.optim.AdamW, AdamW8bit):
+        layer = torch.nn.Linear(64, 64, bias=False)
+        torch.nn.init.zeros_(layer.weight)
+        optimizer = make([{"params": [layer.weight], "weight_decay": 0.0}], lr=0.02)
+        for _ in range(150):
+            loss = (layer(x) - x @ truth).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(loss.item())
+        state = optimizer.state[layer.weight].values()
+        sizes.append(sum(t.numel() * t.element_size() for t in state))
+    assert losses[1] < 0.01 * truth.square().sum(0).mean()
+    assert losses[1] < 3 * losses[0] + 1e-3
+    assert sizes[1] < 0.27 * sizes[0]
+
+
+def test_an_idle_part_comes_and_goes(monkeypatch):
+    part, places = torch.nn.Linear(2, 2), []
+    monkeypatch.setattr(part, "to", places.append)
+    with awake(part, torch.device("meta")):
+        assert places == [torch.device("meta")]
+    assert places[1:] == [torch.device("cpu")]
+
+
+# --- the public layout
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    """A data set in the layout of the published one: media, reference, caption."""
+    data = tmp_path_factory.mktemp("public")
+    rng = np.random.default_rng(0)
+    rows = []
+    for k, size in enumerate(((48, 64), (64, 64))):
+        for name in ("media", "reference"):
+            frames = rng.integers(0, 256, (1, *size, 3), dtype=np.uint8).repeat(11 - 6 * k, 0)
+            (data / name).mkdir(exist_ok=True)
+            write_clip(data / name / f"{k}.mp4", Clip(frames, 12.0))
+        rows.append({"caption": "3d1t", "media_path": f"media/{k}.mp4",
+                     "reference_path": f"reference/{k}.mp4"})  # fmt: skip
+    (data / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return data
+
+
+def test_an_imported_data_set_is_encoded_once_and_trained_on(public, folder, tmp_path):
+    import_pairs(tmp_path / "pairs", public)
+    wanted = replace(config(tmp_path / "pairs", folder, steps=2), size=32, frames=9)
+    train(adapter_recipe(wanted), wanted.loop, tmp_path / "run", progress=False)
+    (place,) = (tmp_path / "pairs" / "latents").iterdir()
+    shard = place / "pairs-000000.safetensors"
+    written = shard.stat().st_mtime_ns
+    assert load_file(shard)["latents"].shape == (2, 2, 8, 3, 2, 2)
+    load_adapter(load_model(folder).transformer, tmp_path / "run" / "final")
+    again = pair_latents(tmp_path / "pairs", load_model(folder), size=32, frames=9, progress=False)
+    assert (again, shard.stat().st_mtime_ns) == (place, written)
+    with pytest.raises(ModelError, match=r"10 frames; expected 4k\+1 frames.*trim to 9"):
+        pair_latents(tmp_path / "pairs", load_model(folder), size=32, frames=10)
+
+
+def test_clips_are_cut_to_a_square_and_brought_to_the_length():
+    frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 20, 40, 3), np.uint8)
+    made = square(Clip(frames, 12.0), 10, 5)
+    assert made.shape == (5, 10, 10, 3)
+    assert made[:, 0, 0, 0].tolist() == [0, 1, 2, 2, 2]
+
+
+# --- several processes
+
+
+def test_batches_are_dealt_out_evenly():
+    assert [list(Team(rank, 2).share(4)) for rank in (0, 1)] == [[0, 2], [1, 3]]
+    with pytest.raises(ConfigError, match=r"accumulate = 3 with 2 processes; .* multiple of 2"):
+        Team(0, 2).share(3)
+
+
+def test_two_processes_of_accelerate_train_what_one_does(bank, folder, tmp_path):
+    """By the command of the book, on two CPU processes."""
+    wanted = config(bank, folder, steps=2, accumulate=2)
+    train(adapter_recipe(wanted), wanted.loop, tmp_path / "one", progress=False)
+    lines = [f'recipe = "adapter"\nout = "{tmp_path / "two"}"\nbank = "{bank}"']
+    lines.append(f'model = "{folder}"\nrank = 4\nvalidation_clips = 0\n[loop]')
+    changed = {k: v for k, v in asdict(wanted.loop).items() if not isinstance(v, tuple)}
+    lines += [f"{name} = {json.dumps(value)}" for name, value in changed.items()]
+    (tmp_path / "two.toml").write_text("\n".join(lines))
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    command = [*launch, "-m", "synclora_lite.cli", "train", str(tmp_path / "two.toml"), "--quiet"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Trained weights") == 1
+    one, two = (weights(tmp_path / place) for place in ("one", "two"))
+    assert all(torch.allclose(one[name], two[name], rtol=0, atol=1e-7) for name in one)
