@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
     "pretrain": ("train", "Train the autoencoder or the base model."),
     "train": ("train", "Train the in-context adapter."),
+    "estimate": ("estimate", "Estimate memory and time of training or editing."),
     "edit": ("edit", "Carry an edited first frame through a clip."),
     "exam": ("exam", "Examine editing methods on held-out portraits."),
     "course": ("course", "Make the notebooks of students and instructors."),

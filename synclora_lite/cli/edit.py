@@ -72,16 +72,21 @@ def edit(
         bool, typer.Option("--convert", help="Take grey, 16-bit or transparent pictures as well.")
     ] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
-    report: Annotated[Path | None, typer.Option(help="Write a page about the edit here.")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="The page about the edit.", show_default="OUT with the ending .html"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Edit a portrait clip: the first frame's edit is kept, every movement stays on its frame.
 
-    Beside OUT a file OUT.json holds the report and where the edit came from.
+    Writes three files: the clip, a page to look at it beside its source (OUT with the ending
+    .html), and OUT.json with the same report and where the edit came from.
     """
     from synclora_lite import editing, video
     from synclora_lite.files import sha256
 
+    report = report or out.with_suffix(".html")
     _check_names(source, first_frame, out, report)
     clip = video.read_clip(source)
     if crop is not None:
@@ -108,18 +113,18 @@ def edit(
     origin["source"] |= {"file_sha256": sha256(source)} | ({"crop": crop} if crop else {})
     origin["first_frame"]["file_sha256"] = sha256(first_frame)
     _write(result, out, report, f"{source.name} edited from {first_frame.name}")
-    _tell(result, out, as_json)
+    _tell(result, out, report, as_json)
 
 
-def _check_names(source: Path, first_frame: Path, out: Path, report: Path | None) -> None:
+def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:
     """Refuse outputs that would overwrite an input, or have no name to be written under."""
     from synclora_lite.errors import EditError, VideoError
 
     if out.suffix.lower() not in (".mp4", ".mov"):
         raise VideoError(f"the output {out.name}", "a name ending in .mp4", "rename it")
-    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+    if report.suffix.lower() not in (".html", ".htm"):
         raise EditError(f"the report {report.name}", "a name ending in .html", "rename it")
-    outputs = [path.resolve() for path in (out, _sidecar(out), report) if path is not None]
+    outputs = [path.resolve() for path in (out, _sidecar(out), report)]
     for path in (source, first_frame):
         if path.resolve() in outputs:
             raise EditError(f"{path.name} is input and output", "another name for the output")
@@ -132,23 +137,22 @@ def _sidecar(out: Path) -> Path:
     return out.with_name(out.name + ".json")
 
 
-def _write(result: "Edit", out: Path, report: Path | None, title: str) -> None:
+def _write(result: "Edit", out: Path, report: Path, title: str) -> None:
     """Write clip, sidecar and page: all of them or none."""
     from synclora_lite.editing.report import report_page
     from synclora_lite.files import atomic_path, sha256, write_json
     from synclora_lite.video import write_clip
 
-    page = report_page(result, title) if report is not None else ""
+    page = report_page(result, title)
     with ExitStack() as files:
         clip = files.enter_context(atomic_path(out))
         sidecar = files.enter_context(atomic_path(_sidecar(out)))
         write_clip(clip, result.clip, metadata=result.report["provenance"])
         write_json(sidecar, {**result.report, "output": {"file_sha256": sha256(clip)}})
-        if report is not None:
-            files.enter_context(atomic_path(report)).write_text(page, encoding="utf-8")
+        files.enter_context(atomic_path(report)).write_text(page, encoding="utf-8")
 
 
-def _tell(result: "Edit", out: Path, as_json: bool) -> None:
+def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
     """Print what was made: as JSON, or in a few lines."""
     import json
 
@@ -161,3 +165,4 @@ def _tell(result: "Edit", out: Path, as_json: bool) -> None:
     typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}")
     for reason in sync["reasons"]:
         typer.echo(f"  - {reason}")
+    typer.echo(f"{report}: source and edit side by side")

@@ -55,7 +55,7 @@ def test_writes_clip_record_and_page(  # type: ignore[no-untyped-def]
     edit, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, page = tmp_path / "out.mp4", tmp_path / "out.html"
-    options = ("--method", "copy", "--report", str(page), "--json")
+    options = ("--method", "copy", "--json")
     assert edit(inputs / "source.mp4", inputs / "edited.png", out, *options) == 0
     printed = json.loads(capsys.readouterr().out)
     clip = read_clip(out)
