@@ -35,7 +35,8 @@ def score(
     from synclora_lite.sync.sides import track_pair
 
     pair = load_pair(source, edited, crop or [], side_by_side=side_by_side)
-    tracks = track_pair(pair, backend=backend, cache=cache)
+    panels = side_by_side or source == edited
+    tracks = track_pair(pair, panels=panels, backend=backend, cache=cache)
     report = score_tracks(*tracks)
     if plot is not None:
         save_plot(plot, tracks, report, fps=pair[0].fps)

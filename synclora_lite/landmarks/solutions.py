@@ -25,7 +25,8 @@ class SolutionsBackend:
 
     The mesh of a frame depends a little on the region that the frame before hands on. The mean
     of a pass forward and a pass backward has no such delay and less jitter, and the first frame
-    is tracked as well as the rest.
+    is tracked as well as the rest. A face that only one direction sees is none: the tracker goes
+    on drawing a face on hair for a while after a head has turned away.
     """
 
     @property
@@ -38,7 +39,7 @@ class SolutionsBackend:
         with quiet.native_silence():
             forward = _face_pass(frames)
             backward = _face_pass(frames[::-1])[::-1]
-            return RawLandmarks(_mean_of_found(forward, backward), _pose_pass(frames), None)
+            return RawLandmarks((forward + backward) / 2, _pose_pass(frames), None)
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
@@ -86,12 +87,3 @@ def _pose_points(landmarks: Sequence[Any] | None) -> Float[np.ndarray, "33 4"]:
     if landmarks is None:
         return np.full((POSE_POINTS, 4), np.nan, np.float32)
     return np.array([(p.x, p.y, p.z, p.visibility) for p in landmarks], np.float32)
-
-
-def _mean_of_found(
-    first: Float[np.ndarray, "frames points 3"], second: Float[np.ndarray, "frames points 3"]
-) -> Float[np.ndarray, "frames points 3"]:
-    """Average where both passes found the face; take the one that did elsewhere."""
-    both = (first + second) / 2
-    either = np.where(np.isnan(first), second, first)
-    return np.where(np.isnan(both), either, both)

@@ -58,8 +58,10 @@ def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
 
     A blink of one clip counts as kept when the other closes its eyes within BLINK_TOLERANCE
     frames, if only a share BLINK_SHARE as far: a blink just above the depth in one half and just
-    below it in the other is no fault.
+    below it in the other is no fault. Frames in which either clip hides the eyes do not count.
     """
+    unknown = np.isnan(source) | np.isnan(edited)
+    source, edited = (np.where(unknown, np.nan, trace) for trace in (source, edited))
     first, second = blink_events(source), blink_events(edited)
     recall = _matched(source, edited) / len(first) if first else float("nan")
     precision = _matched(edited, source) / len(second) if second else float("nan")

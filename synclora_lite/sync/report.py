@@ -43,12 +43,21 @@ class GestureScore:
         distance: Median over the frames, in shoulder widths of the source.
         coverage: Share of the frames in which both clips show the joint.
         judged: Whether that is enough.
+        far: Distance that a fifth of the frames exceeds: a gesture may differ for a while.
+        alone: Shares of the frames in which the joint is certainly in the picture of the source
+            and not in that of the edit, and the other way round.
+        motion: How far the joint moves in the source, as a standard deviation.
+        pearson: Correlation of the two paths, 0 if one of them rests.
 
     """
 
     distance: float
     coverage: float
     judged: bool
+    far: float = 0.0
+    alone: tuple[float, float] = (0.0, 0.0)
+    motion: float = 0.0
+    pearson: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -18,16 +18,9 @@ from synclora_lite.sync.correlate import (
     pearson,
     smooth,
 )
-from synclora_lite.sync.head import fit_head
-from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore, SyncReport
-from synclora_lite.sync.traces import (
-    BODY_POINTS,
-    CUES,
-    body_points,
-    cue_traces,
-    eye_distance,
-    shoulder_width,
-)
+from synclora_lite.sync.gestures import score_gestures
+from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
+from synclora_lite.sync.traces import CUES, cue_traces
 from synclora_lite.sync.verdict import judge
 
 if TYPE_CHECKING:
@@ -120,33 +113,9 @@ def score_cue(name: str, source: Trace, edited: Trace, evidence: Curve) -> CueSc
     )
 
 
-def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
-    """Compare where shoulders, elbows and wrists are, in shoulder widths of the source.
-
-    A gesture that differs from the first frame on has the same *movement*, so it is the place
-    that counts. Frame sizes may differ; the picture's layout is taken to be the same.
-    """
-    mine = body_points(source, thresholds.BODY_VISIBLE)
-    theirs = body_points(edited, thresholds.BODY_VISIBLE)
-    width = shoulder_width(source, eye_distance(fit_head(source.face)))
-    ratio = np.array(source.size[::-1]) / np.array(edited.size[::-1])
-    distances = np.linalg.norm(mine - theirs * ratio, axis=-1) / width
-    return {name: _gesture(distances[:, row]) for row, name in enumerate(BODY_POINTS)}
-
-
-def _gesture(distance: Trace) -> GestureScore:
-    seen = ~np.isnan(distance)
-    coverage = float(seen.mean())
-    if not seen.any():
-        return GestureScore(float("nan"), coverage, judged=False)
-    return GestureScore(
-        float(np.median(distance[seen])), coverage, judged=coverage >= thresholds.BODY_SEEN
-    )
-
-
 def _smoothed(name: str, first: Trace, second: Trace) -> tuple[Trace, Trace]:
     sigma = thresholds.LIMITS[name].smoothing
     return smooth(first, sigma), smooth(second, sigma)
 
 
-__all__ = ["score_clips", "score_cue", "score_gestures", "score_tracks"]
+__all__ = ["score_clips", "score_cue", "score_tracks"]

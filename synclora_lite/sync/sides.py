@@ -25,26 +25,34 @@ def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
 def track_pair(
     pair: tuple[Clip, Clip],
     *,
+    panels: bool = False,
     backend: str = "auto",
     cache: bool = True,
     bundle: str | Path | None = None,
 ) -> tuple[Track, Track]:
     """Track both clips.
 
+    Args:
+        pair: Source and edit.
+        panels: They come from one picture. Generators do lose the person of one panel: then one
+            half without any face is for the verdict to reject, and no wrong file.
+        backend: As for `track`.
+        cache: As for `track`.
+        bundle: As for `track`.
+
     Raises:
-        LandmarkError: One of them shows no face in any frame.
+        LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
 
     """
-    tracks = []
-    for name, clip in zip(("source", "edited"), pair, strict=True):
-        found = track(clip.frames, backend=backend, cache=cache, bundle=bundle)
-        if not found.found.any():
-            raise LandmarkError(
-                f"no face in any of the {len(clip)} frames of the {name} clip",
-                "a clip of a person whose face can be seen",
-                "crop closer to the face with --crop, or choose another clip",
-            )
-        tracks.append(found)
+    tracks = [track(clip.frames, backend=backend, cache=cache, bundle=bundle) for clip in pair]
+    empty = [not found.found.any() for found in tracks]
+    if any(empty) and not (panels and not all(empty)):
+        name = ("source", "edited")[empty.index(True)]
+        raise LandmarkError(
+            f"no face in any of the {len(pair[empty.index(True)])} frames of the {name} clip",
+            "a clip of a person whose face can be seen",
+            "crop closer to the face with --crop, or choose another clip",
+        )
     return tracks[0], tracks[1]
 
 

@@ -56,6 +56,14 @@ OFFSET_CONFIDENCE = 0.5  # likelihood share that makes an offset certain enough 
 FACE_MISSING = 0.10  # share of frames in which one half shows a face and the other does not
 FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge
 
+PROFILE = 0.8  # radians of yaw from which the landmarks of mouth and eyes are guesses
+GAZE_PROFILE = 0.55  # and those of the irises: the far eye is hidden
+# Height of the eye over its width. Open eyes of seven people have 0.2 or more; below these limits
+# an iris cannot be seen, or a blink cannot be told from a squint.
+GAZE_OPEN = 0.14
+BLINK_OPEN = 0.12
+CLOSED = 0.35  # a lid that has fallen this far hides the iris: gaze is bridged there
+
 BLINK_DEPTH = 0.35  # rise of closedness that makes a blink
 BLINK_SHARE = 0.4  # of it, enough in the other half to confirm it
 BLINK_NOISE = 0.1  # rises below this are nothing
@@ -63,14 +71,19 @@ BLINK_WINDOW = 15  # frames around a blink from which it must stand out
 BLINK_TOLERANCE = 1  # frames
 BLINK_F1 = 0.5
 
-BODY_VISIBLE = 0.5  # MediaPipe's visibility from which a joint is judged
+BODY_VISIBLE = 0.6  # MediaPipe's visibility from which a joint is judged: below, it is a guess
 BODY_SEEN = 0.25  # share of frames in which it must be visible in both halves
-# Shoulder widths. Wrists of good generated pairs reach 0.10, a gesture that differs starts at
-# 0.17. Elbows are guessed under loose sleeves. Shoulders change with the clothes: not judged.
+# Shoulder widths, (median, worst fifth of the frames). Wrists of good generated pairs reach 0.10
+# and 0.17, a gesture that differs starts at a median of 0.17. Elbows are guessed under loose
+# sleeves. Shoulders change with the clothes: not judged.
 BODY_DISTANCE = {
-    "left_wrist": 0.135,
-    "right_wrist": 0.135,
-    "left_elbow": 0.30,
-    "right_elbow": 0.30,
+    "left_wrist": (0.135, 0.25),
+    "right_wrist": (0.135, 0.25),
+    "left_elbow": (0.30, 0.50),
+    "right_elbow": (0.30, 0.50),
 }
+BODY_MOVES = 0.10  # shoulder widths from which a gesture is more than a tremble of the tracker
+BODY_PEARSON = 0.60  # and must be followed
+BODY_THERE, BODY_GONE = 0.7, 0.3  # visibility of a hand that is certainly in the picture, or not
+HAND_MISSING = 0.35  # share of frames in which one half alone may show a hand
 SHOULDERS_PER_EYES = 2.5  # least shoulder width in eye distances, for people seen from the side

@@ -8,7 +8,16 @@ from jaxtyping import Bool, Float
 
 from synclora_lite.landmarks import Track
 from synclora_lite.sync.head import Head, fit_head
-from synclora_lite.sync.thresholds import SHOULDERS_PER_EYES
+from synclora_lite.sync.thresholds import (
+    BLINK_OPEN,
+    BODY_VISIBLE,
+    CLOSED,
+    FACE_SEEN,
+    GAZE_OPEN,
+    GAZE_PROFILE,
+    PROFILE,
+    SHOULDERS_PER_EYES,
+)
 
 Trace = Float[np.ndarray, " frames"]
 Points = Float[np.ndarray, "frames 478 3"]
@@ -44,8 +53,6 @@ EYES = {
     "right": Eye((33, 133), (160, 159, 158), (144, 145, 153), 468),
     "left": Eye((362, 263), (385, 386, 387), (380, 374, 373), 473),
 }
-PROFILE = 0.8  # radians of yaw from which the landmarks of mouth and eyes are guesses
-CLOSED = 0.35  # a lid that has fallen this far hides the iris: gaze is bridged there
 
 
 def cue_traces(track: Track) -> dict[str, Trace]:
@@ -56,25 +63,30 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         distances of the outer eye corners); mouth (lip opening) and mouth_width, gaze_x and
         gaze_y, in the same unit and in the face's own coordinates; blink, blink_left,
         blink_right (0 open as usual in this clip, 1 closed); left_wrist_x ... (`BODY_CUES`: place
-        in shoulder widths).
+        in shoulder widths). Gaze is unknown throughout when most frames do not show the irises,
+        and blinks are when the eyes are hardly ever open.
 
     """
     head = fit_head(track.face)
     unit = eye_distance(head)
     height, width = track.size
-    sides = {side: closedness(eye_openness(head.face, side)) for side in EYES}
+    openness = {side: eye_openness(head.face, side) for side in EYES}
     weights = eye_weights(track.face)
+    both = sum(weights[side] * openness[side] for side in EYES)
+    sides = {side: closedness(openness[side], both) for side in EYES}
     blink = sum(weights[side] * sides[side] for side in EYES)
+    turned = np.abs(np.nan_to_num(head.yaw))
+    iris = (both >= GAZE_OPEN) & (turned <= GAZE_PROFILE) & ~(blink >= CLOSED)
     face = {
         "mouth": mouth_opening(head.face),
         "mouth_width": mouth_width(head.face),
-        "gaze_x": gaze(head.face, 0, weights, blink),
-        "gaze_y": gaze(head.face, 1, weights, blink),
+        "gaze_x": gaze(head.face, 0, weights, iris),
+        "gaze_y": gaze(head.face, 1, weights, iris),
         "blink": blink,
         "blink_left": sides["left"],
         "blink_right": sides["right"],
     }
-    seen = np.abs(np.nan_to_num(head.yaw)) <= PROFILE
+    seen = turned <= PROFILE
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
@@ -117,19 +129,26 @@ def eye_weights(face: Points) -> dict[str, Trace]:
     return {side: width**2 / total for side, width in widths.items()}
 
 
-def closedness(openness: Trace) -> Trace:
+def closedness(openness: Trace, both: Trace) -> Trace:
     """1 minus the openness over its usual open level in this clip, within 0..1.
 
     The open level is the 80th percentile, so it holds while an eye is shut for part of the clip.
+
+    Args:
+        openness: Of one eye.
+        both: Of both eyes, weighted: if they are never open, nothing can be said (NaN).
+
     """
-    if np.isnan(openness).all():
-        return openness
+    if np.isnan(both).all() or np.nanpercentile(both, 80) < BLINK_OPEN:
+        return np.full_like(openness, np.nan)
     level = max(float(np.nanpercentile(openness, 80)), 1e-3)
     return np.clip(1 - openness / level, 0, 1)
 
 
-def gaze(face: Points, axis: int, weights: dict[str, Trace], blink: Trace) -> Trace:
-    """Offset of the irises from the middle of the eye corners, without the frames of a blink.
+def gaze(
+    face: Points, axis: int, weights: dict[str, Trace], iris: Bool[np.ndarray, " frames"]
+) -> Trace:
+    """Offset of the irises from the middle of the eye corners, bridged where they are hidden.
 
     The upper lid goes up and down with the eye, and is easier to see than a few pixels of iris:
     the vertical gaze takes in half of its movement.
@@ -138,7 +157,7 @@ def gaze(face: Points, axis: int, weights: dict[str, Trace], blink: Trace) -> Tr
         face: Landmarks in the face's own coordinates.
         axis: 0 for horizontal gaze, 1 for vertical.
         weights: Of the two eyes.
-        blink: Closedness; gaze is bridged linearly over closed frames.
+        iris: Frames that show them. If too few do, gaze is unknown in all.
 
     """
     total = np.zeros(len(face))
@@ -148,7 +167,10 @@ def gaze(face: Points, axis: int, weights: dict[str, Trace], blink: Trace) -> Tr
         if axis == 1:
             offset = offset + 0.5 * (_mean_of(face, eye.upper) - middle)[:, 1]
         total = total + weights[side] * offset
-    return bridge(total, np.nan_to_num(blink) < CLOSED)
+    known = ~np.isnan(total)
+    if (known & iris).sum() < FACE_SEEN * known.sum():
+        return np.full_like(total, np.nan)
+    return bridge(total, iris)
 
 
 def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:
@@ -171,7 +193,7 @@ def body_traces(track: Track, unit: float) -> dict[str, Trace]:
     }
 
 
-def body_points(track: Track, visible: float = 0.5) -> Float[np.ndarray, "frames 6 2"]:
+def body_points(track: Track, visible: float = BODY_VISIBLE) -> Float[np.ndarray, "frames 6 2"]:
     """Return the body points in pixels, NaN below the visibility."""
     seen = track.pose[:, list(BODY_POINTS.values())]
     return np.where(seen[..., 3:] >= visible, seen[..., :2], np.nan)

@@ -28,10 +28,12 @@ def judge(
 ) -> SyncReport:
     """Weigh all measures of a pair; see `SyncReport` for the parts."""
     checks = _faces(found)
-    if any(cue.judged for cue in cues.values()):
+    judged = any(cue.judged for cue in cues.values())
+    if judged:
         checks |= _offset(offset) | _cues(cues) | _blinks(blinks)
     checks |= _gestures(gestures)
-    if not any(cue.judged for cue in cues.values()):
+    seen = float((found[0] & found[1]).mean()) >= thresholds.FACE_SEEN
+    if seen and not judged:
         checks["motion"] = (math.inf, "no cue moves in the source: nothing to compare")
     ratios = {name: ratio for name, (ratio, _) in checks.items()}
     misfit = max(ratios.values())
@@ -46,7 +48,7 @@ def judge(
         checks=ratios,
         verdict="reject" if failed else "accept",
         reasons=[words for _, words in failed] or [_praise(cues)],
-        weight=1 / (1 + misfit**4) if math.isfinite(misfit) else 0.0,
+        weight=1 / (1 + misfit**4) if judged and math.isfinite(misfit) else 0.0,
     )
 
 
@@ -120,14 +122,29 @@ def _blinks(blinks: BlinkScore) -> Checks:
 
 
 def _gestures(gestures: dict[str, GestureScore]) -> Checks:
-    return {
-        name: (
-            gesture.distance / thresholds.BODY_DISTANCE[name],
-            f"{name.replace('_', ' ')} {gesture.distance:.2f} shoulder widths away",
-        )
-        for name, gesture in gestures.items()
-        if gesture.judged and name in thresholds.BODY_DISTANCE
-    }
+    checks: Checks = {}
+    for name, (median, worst) in thresholds.BODY_DISTANCE.items():
+        gesture, words = gestures.get(name), name.replace("_", " ")
+        if gesture is not None and gesture.judged:
+            away = f"{words} {gesture.distance:.2f} shoulder widths away"
+            far = f"{words} {gesture.far:.2f} shoulder widths away or more in a fifth of the frames"
+            checks[name] = (gesture.distance / median, away)
+            checks[f"{name} far"] = (gesture.far / worst, far)
+            if gesture.motion >= thresholds.BODY_MOVES:
+                ratio = (1 - gesture.pearson) / (1 - thresholds.BODY_PEARSON)
+                unlike = f"{words} does not follow the source (r = {gesture.pearson:.2f})"
+                checks[f"{name} path"] = (ratio, unlike)
+        if gesture is not None and name.endswith("wrist"):
+            checks |= _hidden(name, gesture.alone)
+    return checks
+
+
+def _hidden(name: str, alone: tuple[float, float]) -> Checks:
+    """Look for a hand that only one of the halves shows."""
+    half = "source" if alone[0] >= alone[1] else "edit"
+    share = max(alone)
+    words = f"only the {half} shows the {name.replace('_', ' ')}, in {share:.0%} of the frames"
+    return {f"{name} hidden": (share / thresholds.HAND_MISSING, words)}
 
 
 def _unlike(name: str, cue: CueScore) -> str:

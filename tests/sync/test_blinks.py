@@ -66,3 +66,10 @@ def test_unseen_eyes_do_not_blink():
     closed = lids(10)
     closed[40:50] = np.nan
     assert blink_events(closed) == (10,)
+
+
+def test_blinks_that_the_other_clip_hides_do_not_count():
+    hidden = lids(10)
+    hidden[25:40] = np.nan
+    assert match_blinks(lids(10, 30), hidden).f1 == 1
+    assert not match_blinks(lids(10, 30), np.full(60, np.nan)).judged

@@ -99,6 +99,20 @@ def test_a_clip_without_a_face_says_which(files, tmp_path):
     )
 
 
+def test_a_panel_that_lost_its_person_is_rejected_and_two_empty_ones_are_an_error(files, tmp_path):
+    from synclora_lite.video import read_clip
+
+    both = read_clip(files["panels"]).frames.copy()
+    both[:, :, 128:] = 90
+    half = write_clip(tmp_path / "half.mp4", both, fps=12.0)
+    report = json.loads(score(half, "--side-by-side", "--json").output)
+    assert report["verdict"] == "reject"
+    assert report["reasons"][0] == "no face in 25 of 25 frames of the edit"
+    empty = write_clip(tmp_path / "none.mp4", np.full_like(both, 90), fps=12.0)
+    result = score(empty, "--side-by-side")
+    assert "no face in any of the 25 frames" in str(result.exception) + result.output
+
+
 def work(files):
     """Return the scoring of three pairs as joblib tasks."""
     others = ("edit", "late", "source")

@@ -19,12 +19,12 @@ GOOD = CueScore(0.95, 0.0, 0.9, (0.2, 0.2), 1.0, 0.0, 1.0, judged=True)
 EVERYWHERE = np.ones(40, bool)
 
 
-def verdict(cues=None, blinks=1.0, gesture=0.0, offset=0.0, found=None):
-    """Judge a pair that is good but for what is given."""
+def verdict(cues=None, blinks=1.0, gesture=0.0, offset=0.0, found=None, **wrist):
+    """Judge a pair that is good but for what is given; `wrist` is more about the gesture."""
     return judge(
         cues=dict.fromkeys(CUES, GOOD) | (cues or {}),
         blinks=BlinkScore(blinks, blinks, blinks, (3, 20), (3, 20)),
-        gestures={"right_wrist": GestureScore(gesture, 1.0, judged=True)},
+        gestures={"right_wrist": GestureScore(gesture, 1.0, judged=True, **wrist)},
         offset=OffsetScore(round(offset), offset, 1.0),
         found=found or (EVERYWHERE, EVERYWHERE),
     )
@@ -42,6 +42,9 @@ def test_a_good_pair_is_accepted_with_nearly_full_weight():
         ({"offset": 2.0}, "the edit is 2.0 frames late"),
         ({"offset": -1.0}, "the edit is 1.0 frame early"),
         ({"gesture": 0.19}, "right wrist 0.19 shoulder widths away"),
+        ({"far": 0.4}, "right wrist 0.40 shoulder widths away or more in a fifth of the frames"),
+        ({"motion": 0.2, "pearson": 0.3}, "right wrist does not follow the source (r = 0.30)"),
+        ({"alone": (0.5, 0.0)}, "only the source shows the right wrist, in 50% of the frames"),
         ({"blinks": 0.2}, "blinks do not match"),
         ({"cues": {"mouth": replace(GOOD, pearson=0.1, lag=2.0)}}, "mouth does not follow"),
         ({"cues": {"mouth": replace(GOOD, pearson=0.1, lag=2.0)}}, "lags by 2.0 frames"),
@@ -73,6 +76,21 @@ def test_a_pair_in_which_nothing_moves_is_rejected_not_praised():
     assert not report.accepted
     assert report.weight == 0
     assert any("nothing to compare" in reason for reason in report.reasons)
+
+
+def test_a_hand_that_rests_need_not_follow():
+    assert verdict(motion=0.05, pearson=-0.2).accepted
+
+
+def test_a_lost_person_is_named_first_and_weighs_nothing():
+    unknown = replace(GOOD, motion=(math.nan, math.nan), judged=False)
+    found = EVERYWHERE, np.arange(40) < 10
+    report = verdict(cues=dict.fromkeys(CUES, unknown), found=found)
+    assert report.reasons == [
+        "no face in 30 of 40 frames of the edit",
+        "both halves show a face in only 10 of 40 frames",
+    ]
+    assert report.weight == 0
 
 
 @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 0.5), st.floats(-3, 3), st.floats(0, 1))
