@@ -15,7 +15,7 @@ from synclora_lite.pairs.building import MAX_SEED, STRIDE, alone
 from synclora_lite.portraits import EDIT_KINDS
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.video import read_clip
-from tests.pairs.killing import build_small, contents, under_fire
+from tests.robustness.kills import contents
 
 
 def test_exact_pairs_have_clips_of_the_size_asked_for(built):
@@ -41,13 +41,6 @@ def test_more_pairs_can_be_added_and_seeds_differ(tmp_path):
     assert more[:1] == first
     assert read_manifest(tmp_path) == [*more, *other]
     assert other[0].source.sha256 != first[0].source.sha256
-
-
-def test_builds_killed_at_random_moments_end_as_one_that_never_was(tmp_path):
-    calm, fire, hits = under_fire(build_small, tmp_path, kills=4)
-    assert len(contents(calm)) == 25
-    assert contents(fire) == contents(calm)
-    assert hits
 
 
 def test_a_pair_that_was_written_but_not_listed_is_neither_lost_nor_doubled(built, tmp_path):

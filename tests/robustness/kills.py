@@ -30,7 +30,7 @@ from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger
 
-PRELOADED = ["synclora_lite.training", "synclora_lite.evaluation", "synclora_lite.pairs"]
+PRELOADED = ["synclora_lite.training", "synclora_lite.evaluation", "tests.robustness.kills"]
 TIMES = ("seconds_per_step", "seconds")
 END = {".mp4": b"moov", ".png": b"IEND\xaeB`\x82"}  # without it a file is not whole
 
@@ -51,15 +51,22 @@ class Work:
     least: float = 0.0
 
 
-def command(*words: str) -> Callable[[Path], None]:
-    """Return a run of `synclora WORDS`, with FOLDER in place of the folder."""
+@dataclass(frozen=True)
+class Synclora:
+    """A command line of `synclora`, with FOLDER in place of the folder."""
 
-    def work(folder: Path) -> None:
-        status = run([word.replace("FOLDER", str(folder)) for word in words])
+    words: tuple[str, ...]
+
+    def __call__(self, folder: Path) -> None:
+        """Run it in this process."""
+        status = run([word.replace("FOLDER", str(folder)) for word in self.words])
         if status:
             raise SystemExit(status)
 
-    return work
+
+def command(*words: str) -> Synclora:
+    """Return a run of `synclora WORDS`."""
+    return Synclora(words)
 
 
 def nothing(folder: Path) -> None:
@@ -198,8 +205,9 @@ def in_process(work: Callable[[Path], object], folder: Path, limit: float | None
         "" if it was killed, "done", or "status N" of one that failed by itself.
 
     """
-    context = get_context("fork")
-    process = context.Process(target=work, args=(folder,))
+    context = get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=_prepared, args=(work, folder, dict(os.environ)))
     process.start()
     process.join(limit)
     if process.exitcode is None:
@@ -207,6 +215,16 @@ def in_process(work: Callable[[Path], object], folder: Path, limit: float | None
         process.join()
         return ""
     return "done" if process.exitcode == 0 else f"status {process.exitcode}"
+
+
+def _nothing(_folder: Path) -> None: ...
+
+
+def _prepared(work: Callable[[Path], object], folder: Path, environment: dict[str, str]) -> None:
+    """Work as this process would: the server that others are forked from is older."""
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    work(folder)
 
 
 def _kill_all(pid: int) -> None:
@@ -226,6 +244,7 @@ def under_fire(name: str, place: Path, kills: int, seed: int, ledger: Ledger) ->
     work, clock = WORKS[name], random.Random(f"{name} {seed}")
     calm, fire = place / "calm" / "x", place / "fire" / "x"
     os.environ["SYNCLORA_CACHE"] = str(place / "cache" / "calm")
+    in_process(_nothing, place)  # starts the server
     work.prepare(calm)
     start = time.perf_counter()
     assert in_process(work.work, calm) == "done"
@@ -252,8 +271,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", choices=WORKS, action="append")
     options = parser.parse_args()
-    for module in PRELOADED:
-        __import__(module)
     torch.set_num_threads(1)
     settings = {"kills": options.kills, "seed": options.seed, "only": options.only}
     ledger = Ledger("kills", settings)

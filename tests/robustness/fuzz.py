@@ -1,0 +1,90 @@
+"""Fuzz what reads untrusted text, led by coverage, for as long as you like.
+
+    pip install atheris
+    python -m tests.robustness.fuzz manifest -max_total_time=300
+
+Needs `atheris` (Linux, Python 3.11), which is no part of the environment. Options with one dash
+are libFuzzer's. What it finds becomes a case in `test_texts.py`.
+"""
+
+import json
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from synclora_lite.errors import SyncLoraError
+from synclora_lite.i2v.loading import check_config
+from synclora_lite.pairs import Pair
+from synclora_lite.settings import build
+from synclora_lite.tensors import read_tensors
+from synclora_lite.training import AdapterConfig
+from synclora_lite.training.config import RANGES
+from synclora_lite.video import parse_box
+from synclora_lite.video.metadata import _parse, _tags
+
+PLACE = Path(tempfile.gettempdir()) / "synclora-fuzz.safetensors"
+
+
+def manifest(data: bytes) -> None:
+    """Read a line of a manifest."""
+    Pair.from_row(json.loads(data))
+
+
+def config(data: bytes) -> None:
+    """Read a training configuration."""
+    build(AdapterConfig, tomllib.loads(data.decode()), ranges=RANGES)
+
+
+def network(data: bytes) -> None:
+    """Read a network's configuration."""
+    check_config(json.loads(data), Path("folder"))
+
+
+def tensors(data: bytes) -> None:
+    """Read a safetensors file."""
+    PLACE.write_bytes(data)
+    read_tensors(PLACE)
+
+
+def tags(data: bytes) -> None:
+    """Read the tags of a clip, and a crop."""
+    text = data.decode("utf-8", "replace")
+    _parse(_tags(text).get("comment", text))
+    parse_box(text)
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "manifest": manifest,
+    "config": config,
+    "network": network,
+    "tensors": tensors,
+    "tags": tags,
+}
+
+
+def tolerant(data: bytes) -> None:
+    """Read `data`; only what the program must never raise gets through."""
+    try:
+        TARGETS[sys.argv[1]](data)
+    except (SyncLoraError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError):
+        return  # refused, as it should be
+    except RecursionError:
+        return  # of the JSON parser, which the callers catch
+
+
+def main() -> None:
+    """Hand over to atheris."""
+    import atheris
+
+    if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
+        sys.exit(f"Error: name one of {', '.join(TARGETS)}")
+    with tempfile.TemporaryDirectory() as corpus:
+        atheris.instrument_all()
+        atheris.Setup([sys.argv[0], corpus, *sys.argv[2:]], tolerant)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
