@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from synclora_lite.errors import PairError, SyncLoraError
+from synclora_lite.errors import ArtifactError, PairError, SyncLoraError
+from synclora_lite.files import read_json
 from synclora_lite.i2v.loading import check_config
 from synclora_lite.pairs import Pair, read_manifest
 from synclora_lite.pairs.manifest import locate
@@ -115,6 +116,10 @@ def test_sizes_beyond_reason_are_refused_before_anything_is_built(name: str, val
 
 
 def test_json_without_end_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Found by the script: Python's parser gives up with a RecursionError."""
+    (tmp_path / "settings.json").write_text("[" * 100_000)
+    with pytest.raises(ArtifactError, match="is not JSON"):
+        read_json(tmp_path / "settings.json")
     (tmp_path / "manifest.jsonl").write_text("[" * 100_000 + "\n")
     with pytest.raises(PairError, match="line 1 is not JSON"):
         read_manifest(tmp_path)
