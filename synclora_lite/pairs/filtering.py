@@ -15,7 +15,7 @@ from synclora_lite.pairs.manifest import Pair
 # The cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
 STAGES: dict[str, tuple[str, ...]] = {
     "face": ("readable", "face", "motion"),
-    "time": ("offset",),
+    "time": ("offset", "drift"),
     "pose": ("head", "yaw", "pitch", "roll", "x", "y"),
     "mouth": ("mouth", "mouth_width"),
     "gaze": ("gaze_x", "gaze_y"),

@@ -129,7 +129,9 @@ def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
 
 def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
     """Find the lag that the evidence of several cues together speaks for."""
-    return lag_of_evidence(np.sum([evidence_of(a, b, max_lag) for a, b in cues], axis=0))
+    evidence = [evidence_of(first, second, max_lag) for first, second in cues]
+    known = [curve for curve in evidence if np.isfinite(curve).any()]
+    return lag_of_evidence(np.sum(known, axis=0)) if known else Lag(0, 0.0, 0.0)
 
 
 def _parabola(values: Curve, best: int) -> float:

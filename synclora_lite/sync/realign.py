@@ -65,11 +65,26 @@ def realign(
     """
     tracks = [track(clip, backend=backend, cache=cache, bundle=bundle) for clip in (source, edited)]
     before = score_tracks(tracks[0], tracks[1])
-    sure = before.offset.confidence >= OFFSET_CONFIDENCE
-    shift = before.offset.frames if sure else 0
-    mine, theirs = overlap(len(source), len(edited), shift, step)
+    shift, mine, theirs = in_time(before, len(source), len(edited), step)
     after = score_tracks(tracks[0][mine], tracks[1][theirs])
     return Realigned(source[mine], edited[theirs], shift, before, after)
+
+
+def in_time(before: SyncReport, source: int, edited: int, step: int) -> tuple[int, slice, slice]:
+    """Return the shift that a score suggests, 0 if it is not sure, and the frames that remain.
+
+    Args:
+        before: The score of the pair as it is.
+        source: Frames of the source.
+        edited: Frames of the edit.
+        step: As for `realign`.
+
+    Raises:
+        PairError: Fewer than step + 1 frames would remain.
+
+    """
+    shift = before.offset.frames if before.offset.confidence >= OFFSET_CONFIDENCE else 0
+    return shift, *overlap(source, edited, shift, step)
 
 
 def overlap(source: int, edited: int, shift: int, step: int) -> tuple[slice, slice]:

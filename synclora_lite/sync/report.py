@@ -68,12 +68,16 @@ class OffsetScore:
         frames: Whole frames; positive when the edit is late.
         offset: The same with a fraction.
         confidence: Share of the likelihood, 0..1.
+        drift: Frames by which the second half of the clip is later than the first half.
+        drift_confidence: Of the less certain half; 0 when the clip is too short to say.
 
     """
 
     frames: int
     offset: float
     confidence: float
+    drift: float = 0.0
+    drift_confidence: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from synclora_lite.sync import thresholds
 from synclora_lite.sync.blinks import match_blinks
 from synclora_lite.sync.correlate import (
     MIN_FRAMES,
-    Lag,
+    combined_lag,
     common,
     evidence_of,
     lag_of_evidence,
@@ -74,13 +74,12 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     smooth_pairs = {name: _smoothed(name, mine[name], theirs[name]) for name in CUES}
     evidence = {name: evidence_of(*pair, max_lag) for name, pair in smooth_pairs.items()}
     cues = {name: score_cue(name, *smooth_pairs[name], evidence[name]) for name in CUES}
-    judged = [evidence[name] for name, score in cues.items() if score.judged]
-    lag = lag_of_evidence(np.sum(judged, axis=0)) if judged else Lag(0, 0.0, 0.0)
+    judged = [name for name, score in cues.items() if score.judged]
     return judge(
         cues=cues,
         blinks=match_blinks(mine["blink"], theirs["blink"]),
         gestures=score_gestures(source, edited),
-        offset=OffsetScore(lag.frames, lag.offset, lag.confidence),
+        offset=score_offset([smooth_pairs[name] for name in judged], max_lag),
         found=(source.found, edited.found),
     )
 
@@ -110,6 +109,27 @@ def score_cue(name: str, source: Trace, edited: Trace, evidence: Curve) -> CueSc
         distance=float(np.percentile(np.abs(source - edited)[both], 80)),
         coverage=coverage,
         judged=motion >= thresholds.LIMITS[name].floor,
+    )
+
+
+def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
+    """Find the lag of the clip, and of its two halves, from all judged cues together."""
+    if not pairs:
+        return OffsetScore(0, 0.0, 0.0)
+    whole = combined_lag(pairs, max_lag)
+    half = len(pairs[0][0]) // 2
+    if half < thresholds.HALF:
+        return OffsetScore(whole.frames, whole.offset, whole.confidence)
+    first, second = (
+        combined_lag([(a[part], b[part]) for a, b in pairs], min(max_lag, half // 3))
+        for part in (slice(half), slice(-half, None))
+    )
+    return OffsetScore(
+        whole.frames,
+        whole.offset,
+        whole.confidence,
+        drift=second.offset - first.offset,
+        drift_confidence=min(first.confidence, second.confidence),
     )
 
 

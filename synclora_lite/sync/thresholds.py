@@ -52,6 +52,8 @@ HEAD_CUES_NEEDED = 3  # if there are so many
 MAX_LAG = 8  # frames looked at on either side, and never more than a third of the clip
 OFFSET = 0.5  # frames: beyond half a frame the pair is off by at least one
 OFFSET_CONFIDENCE = 0.5  # likelihood share that makes an offset certain enough to say so
+DRIFT = 1.0  # frames by which the halves of a clip may differ in lag; good pairs stay below 0.5
+HALF = 12  # frames a half must have
 
 FACE_MISSING = 0.10  # share of frames in which one half shows a face and the other does not
 FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge

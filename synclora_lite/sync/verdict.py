@@ -69,7 +69,13 @@ def _faces(found: tuple[Found, Found]) -> Checks:
 def _offset(offset: OffsetScore) -> Checks:
     late = "late" if offset.offset > 0 else "early"
     words = f"the edit is {_frames(abs(offset.offset))} {late}"
-    return {"offset": (abs(offset.offset) * offset.confidence / thresholds.OFFSET, words)}
+    checks = {"offset": (abs(offset.offset) * offset.confidence / thresholds.OFFSET, words)}
+    if offset.drift_confidence >= thresholds.OFFSET_CONFIDENCE:
+        later = "later" if offset.drift > 0 else "earlier"
+        words = f"the edit drifts: its second half is {_frames(abs(offset.drift))} {later}"
+        ratio = abs(offset.drift) * offset.drift_confidence / thresholds.DRIFT
+        checks["drift"] = (ratio, f"{words} than its first")
+    return checks
 
 
 def _cues(cues: dict[str, CueScore]) -> Checks:

@@ -52,6 +52,14 @@ def test_an_offset_is_found_exactly_and_rejected(rendered, by):
     assert any(side in reason for reason in report.reasons)
 
 
+def test_a_skip_that_no_shift_can_mend_is_named_a_drift(rendered):
+    source, edit, _ = rendered
+    skips = faults.shown(edit, faults.dropped(len(source), 12, 2), SPARE)
+    report = score_clips(source, skips)
+    assert report.offset.drift == pytest.approx(-2, abs=0.4)
+    assert any("the edit drifts" in reason for reason in report.reasons)
+
+
 def test_another_motion_is_rejected(rendered):
     assert not score_clips(rendered[0], make_pair(seed=4)[1][INNER]).accepted
 

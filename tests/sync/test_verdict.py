@@ -78,6 +78,20 @@ def test_a_pair_in_which_nothing_moves_is_rejected_not_praised():
     assert any("nothing to compare" in reason for reason in report.reasons)
 
 
+@pytest.mark.parametrize(("sure", "verdict_then"), [(0.9, "reject"), (0.3, "accept")])
+def test_halves_that_differ_in_lag_are_a_drift_if_that_is_certain(sure, verdict_then):
+    report = judge(
+        cues=dict.fromkeys(CUES, GOOD),
+        blinks=BlinkScore(1.0, 1.0, 1.0, (3,), (3,)),
+        gestures={},
+        offset=OffsetScore(0, 0.0, 1.0, drift=2.0, drift_confidence=sure),
+        found=(EVERYWHERE, EVERYWHERE),
+    )
+    assert report.verdict == verdict_then
+    words = "the edit drifts: its second half is 2.0 frames later than its first"
+    assert (words in report.reasons) == (verdict_then == "reject")
+
+
 def test_a_hand_that_rests_need_not_follow():
     assert verdict(motion=0.05, pearson=-0.2).accepted
 
