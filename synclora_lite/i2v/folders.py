@@ -88,7 +88,8 @@ def stored_sha256(file: Path) -> str:
 
 def stock_positions(folder: Path) -> Positions:
     """Return where the folder's own pipeline says that latent frames start."""
-    return "uniform" if pipeline_class(folder) == "LTXImageToVideoPipeline" else "causal"
+    older = ("LTXPipeline", "LTXImageToVideoPipeline")
+    return "uniform" if pipeline_class(folder) in older else "causal"
 
 
 def load_caption(folder: Path) -> Float[Tensor, "1 caption_tokens dim"]:

@@ -234,6 +234,7 @@ def test_files_of_the_hub_cache_are_known_by_their_names(tmp_path):
 
 def test_a_folder_says_where_its_latent_frames_start(tmp_path):
     for name, positions in (
+        ("LTXPipeline", "uniform"),
         ("LTXImageToVideoPipeline", "uniform"),
         ("LTXConditionPipeline", "causal"),
     ):
