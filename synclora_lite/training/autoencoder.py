@@ -26,19 +26,24 @@ def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
     """Return an `AutoencoderKLLTXVideo` configuration that halves all three axes twice.
 
     Four frames and 4 * `patch` pixels become one latent. As in LTX-Video 0.9.5, a shortcut runs
-    around every change of size, which makes the first hundred steps count.
+    around every change of size, which makes the first hundred steps count. Each of these changes
+    divides its channels among the places that it joins, so joining 2 x 2 x 2 places at once
+    leaves each an eighth, 16 channels of 128. That bounds the whole: 16 numbers for 8 x 8 pixels
+    and 2 frames keep 25.9 dB of rendered portraits by principal components, and an autoencoder
+    built so stood still at 26.7 dB. So the last change of size is made in two, space and then
+    time, of twice the width.
     """
     return {
         "latent_channels": channels,
-        "block_out_channels": (width // 2, width, width),
+        "block_out_channels": (width // 2, width, 2 * width, 2 * width),
         "decoder_block_out_channels": (width, width),
-        "down_block_types": ("LTXVideo095DownBlock3D",) * 2,
-        "layers_per_block": (1, 1, 2),
-        "decoder_layers_per_block": (1, 1, 2),
-        "spatio_temporal_scaling": (True, True),
+        "down_block_types": ("LTXVideo095DownBlock3D",) * 3,
+        "layers_per_block": (1, 1, 1, 2),
+        "decoder_layers_per_block": (1, 4, 4),
+        "spatio_temporal_scaling": (True, True, True),
         "decoder_spatio_temporal_scaling": (True, True),
         "decoder_inject_noise": (False,) * 3,
-        "downsample_type": ("spatiotemporal",) * 2,
+        "downsample_type": ("spatiotemporal", "spatial", "temporal"),
         "upsample_residual": (True, True),
         "upsample_factor": (2, 1),
         "patch_size": patch,
