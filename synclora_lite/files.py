@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import uuid
@@ -14,6 +15,7 @@ from typing import Any
 
 from synclora_lite.errors import ArtifactError
 
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}(\.\w+)?")  # the names that `atomic_path` gives
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -55,6 +57,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: str | Path) -> None:
+    """Remove the temporary files that a killed process left at any depth below a folder."""
+    for path in Path(folder).rglob(".*"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
 
 
 def write_atomic(path: str | Path, content: bytes | str) -> Path:

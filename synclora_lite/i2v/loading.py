@@ -16,7 +16,7 @@ LARGEST, LAYERS, ENTRIES = 2**20, 1000, 100
 # What diffusers and torch raise on folders that are broken in one way or another.
 _BROKEN = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError),
-    *(RuntimeError, ArithmeticError, SafetensorError),
+    *(RuntimeError, ArithmeticError, NameError, SafetensorError),
 )
 _ADVICE = "restore the folder, or make it again"
 

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
@@ -20,8 +19,10 @@ from synclora_lite.incontext.formats import (
     read_weights,
     to_format,
 )
+from synclora_lite.settings import build
 
 SETTINGS, NAME = "adapter.json", "default"
+_RANGES = {"rank": (1, 65_536), "reference_offset": (-65_536, 65_536)}
 PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
@@ -136,6 +137,7 @@ def load_adapter(
 
     Raises:
         ModelError: Files are missing or do not fit the transformer.
+        ConfigError: The settings beside the weights are damaged.
 
     """
     file = adapter_file(source)
@@ -143,7 +145,14 @@ def load_adapter(
     beside = file.with_name(SETTINGS)
     settings = _settings(beside if Path(source).is_dir() and beside.exists() else None, weights)
     add_adapter(transformer, settings)
-    result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
+    try:
+        result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
+    except RuntimeError as error:  # sizes differ
+        raise ModelError(
+            f"the weights of {file} have other sizes than rank {settings.rank} of this model",
+            f"an adapter for {settings.base}",
+            "check which model it was trained on",
+        ) from error
     missing = [name for name in adapter_weights(transformer) if name not in weights]
     if result.unexpected_keys or missing:
         raise ModelError(
@@ -162,8 +171,7 @@ def load_adapter(
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:
     """Return the settings stored beside the weights, or those that the weights imply."""
     if file is not None:
-        stored: dict[str, Any] = read_json(file)
-        return AdapterSettings(**{**stored, "targets": tuple(stored["targets"])})
+        return build(AdapterSettings, read_json(file), f"{file}: ", _RANGES)
     modules = {name.rsplit(".lora_", 1)[0] for name in weights}
     rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
     return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")

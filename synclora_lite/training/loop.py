@@ -13,6 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.errors import ConfigError
+from synclora_lite.files import remove_unfinished
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.checkpoint import (
     Checkpoint,
@@ -233,6 +234,7 @@ class _Run:
     def _resume(self) -> None:
         if self.team.leads:
             clear_unfinished(self.checkpoints)
+            remove_unfinished(self.out)
         saved, refused = newest_checkpoint(self.checkpoints)
         for error in refused:
             tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)

@@ -1,7 +1,7 @@
 """What became of every fault of a long run: a line each, so that a stopped run goes on.
 
-The lines are kept in `runs/robustness/NAME.jsonl` until the run is over; then their sums are
-written to `data/results/robustness_NAME.json`, and the next run begins afresh.
+The lines are kept in `runs/robustness/NAME.jsonl` until a run ends without a loss; its sums are
+written to `data/results/robustness_NAME.json`. A run that goes on tries again what was lost.
 """
 
 import json
@@ -33,7 +33,7 @@ class Ledger:
             rows = []
         if not rows:
             append_jsonl(self.path, self.settings)
-        self.rows = rows[1:]
+        self.rows = [row for row in rows[1:] if not row["fault"]]
 
     def done(self) -> set[Any]:
         """Return the cases that were tried already."""
@@ -73,10 +73,11 @@ class Ledger:
         }
 
     def finish(self, *, command: str, seed: int, **figures: Any) -> Path:
-        """Write the result and forget the lines."""
+        """Write the result; if nothing was lost, forget the lines."""
         values = {**self.values(), **figures}
         path = write_result(f"robustness_{self.name}", values, command=command, seed=seed)
-        self.path.unlink()
+        if not self.lost:
+            self.path.unlink()
         return path
 
     def table(self) -> str:

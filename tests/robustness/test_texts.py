@@ -1,5 +1,6 @@
 """A short run of the script `texts`, and properties that hold for any input at all."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from synclora_lite.errors import ArtifactError, PairError, SyncLoraError
+from synclora_lite.errors import ArtifactError, ModelError, PairError, SyncLoraError
 from synclora_lite.files import read_json
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.i2v.loading import check_config
+from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.pairs import Pair, read_manifest
 from synclora_lite.pairs.manifest import locate
 from synclora_lite.settings import build
@@ -123,3 +126,26 @@ def test_json_without_end_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "manifest.jsonl").write_text("[" * 100_000 + "\n")
     with pytest.raises(PairError, match="line 1 is not JSON"):
         read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"rank": 8}, {"targets": 3}, {"targets": None}, {"more": 1}])
+def test_settings_that_do_not_fit_an_adapter_are_refused(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    """Found by the script: another rank, or no targets, were faults of the program."""
+    model = tiny_model()
+    add_adapter(model.transformer, AdapterSettings(4, base="tiny"))
+    save_adapter(model.transformer, AdapterSettings(4, base="tiny"), tmp_path)
+    path = tmp_path / "adapter.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(SyncLoraError):
+        load_adapter(tiny_model().transformer, tmp_path)
+
+
+def test_a_network_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    """Found by the script: diffusers stumbles over an unknown activation (UnboundLocalError)."""
+    save_model(tiny_model(), tmp_path)
+    path = tmp_path / "transformer" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"activation_fn": "x"}))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load_model(tmp_path)

@@ -133,7 +133,13 @@ def test_what_a_killed_run_left_half_done_is_cleared_away(
     for name in (".partial-00000003", ".old-step-00000001"):
         (place / name).mkdir(parents=True)
         (place / name / "weights.safetensors").write_bytes(b"half")
+    halves = [tmp_path / "run" / ".loss.1b27bce8.png"]
+    halves.append(tmp_path / "run" / "samples" / ".step-00000060.31a1121b.mp4")
+    halves[1].parent.mkdir()
+    for half in halves:
+        half.write_bytes(b"half")
     run(config, tmp_path / "run")
+    assert not any(half.exists() for half in halves)
     assert [path.name for path in sorted(place.iterdir())] == ["step-00000004", "step-00000006"]
 
 
