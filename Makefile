@@ -1,10 +1,11 @@
 # make book   set everything up, execute every notebook once, build the pages in _build/html
 # make test   set everything up, then lint, type-check and test
 # make robustness   the long checks of faults and attacks: half an hour, results in data/results
+# make trial        the notebooks that students get, to the end, results in data/results
 # make audit        known weaknesses in the pinned packages (asks a database on the network)
 SHELL := /bin/bash
 .DEFAULT_GOAL := book
-.PHONY: setup book test lint clean robustness audit
+.PHONY: setup book test lint clean robustness audit trial
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
@@ -47,6 +48,9 @@ test: lint
 
 robustness: setup
 	$(BIN)/python -m tools.robustness
+
+trial: setup
+	$(BIN)/python -m tools.trial
 
 audit: setup
 	$(BIN)/python -m tools.robustness --only audit --again
