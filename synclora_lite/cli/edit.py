@@ -62,6 +62,12 @@ def edit(
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
     ] = 0,
+    detail: Annotated[
+        str,
+        typer.Option(
+            help="source: give back what the autoencoder loses, where the edit left it alone; none."
+        ),
+    ] = "none",
     align: Annotated[
         bool, typer.Option("--align", help="Move the edited face onto the source's first.")
     ] = False,
@@ -101,6 +107,7 @@ def edit(
         "sync_guidance": sync_guidance,
         "start": start,
         "inject": inject,
+        "detail": detail,
         "align": align,
         "device": device,
     }

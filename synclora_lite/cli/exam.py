@@ -23,9 +23,15 @@ def exam(
     seed: Annotated[int, typer.Option(help="Of the clips.", min=0)] = 0,
     size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
+    condition: Annotated[
+        str, typer.Option(help="exact, moved, redrawn or lively: how hard the cases are.")
+    ] = "exact",
     model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
+    detail: Annotated[
+        str, typer.Option(help="none or source: sync-lora's output step, see synclora edit.")
+    ] = "none",
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
@@ -38,12 +44,12 @@ def exam(
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        options = _options(name, model, adapter, steps)
-        settings = Exam(name, seed=seed, size=size, frames=frames, options=options)
+        options = _options(name, model, adapter, steps, detail)
+        settings = Exam(name, seed, size, frames, condition, options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
             record_exam(settings, rows)
-        results[name] = {"exam": _describe(settings), **summarize(rows)}
+        results[settings.label] = {"exam": _describe(settings), **summarize(rows)}
     if plot is not None:
         plot_pareto(results).save(plot)
     if as_json:
@@ -52,7 +58,7 @@ def exam(
         _show(results)
 
 
-def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any]:
+def _options(method: str, model: str, adapter: str, steps: int, detail: str) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
     from synclora_lite.evaluation.exam import WITHOUT_MODEL
 
@@ -60,8 +66,10 @@ def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any
         return {}
     if method == "ceiling":
         return {"model": model}
-    lora = {"adapter": adapter} if method == "sync-lora" else {}
-    return {"model": model, "steps": steps, **lora}
+    options: dict[str, Any] = {"model": model, "steps": steps}
+    if method == "sync-lora":
+        options |= {"adapter": adapter} | ({} if detail == "none" else {"detail": detail})
+    return options
 
 
 def _describe(settings: "Exam") -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing import baselines
+from synclora_lite.editing.detail import DETAILS, restore_detail
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
@@ -67,6 +68,7 @@ def edit_video(
     sync_guidance: float | None = None,
     start: float | None = None,
     inject: float | None = None,
+    detail: str = "none",
     align: bool = False,
     measure: bool = False,
     device: str = "cpu",
@@ -87,6 +89,8 @@ def edit_video(
         sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
         start: Noise level at which sdedit and flowedit begin; as tuned if None.
         inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
+        detail: "source" gives back what the autoencoder loses of the source, where the edit left
+            it alone (see `restore_detail`); "none" shows what the model made; only for sync-lora.
         align: Move the edited face onto the source's first.
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
@@ -101,6 +105,7 @@ def edit_video(
     wanted = _given({"sync_guidance": sync_guidance, "start": start, "inject": inject})
     how = Sampling(steps, seed, reference_strength, **wanted)
     _check_options(source, how)
+    _check_detail(detail, chosen, model)
     frame, warnings = to_size(as_picture(first_frame), source.size)
     if align:
         frame = align_frame(source.frames[0], frame)
@@ -116,9 +121,9 @@ def edit_video(
         editor = _editor(chosen, model, adapter, device)
         tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
         how = replace(how, **tuned)
-        settings |= {**asdict(how), "model": editor.model.name}
+        settings |= {**asdict(how), "detail": detail, "model": editor.model.name}
         weights = dict(editor.hashes)
-        frames, facts = _run_model(editor, chosen, source.frames, frame, how)
+        frames, facts = _run_model(editor, chosen, source.frames, frame, how, detail)
         report |= facts
     else:
         frames = _WARPS[method](source.frames, frame)
@@ -156,6 +161,16 @@ def _check_options(source: Clip, how: Sampling) -> None:
             raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
 
 
+def _check_detail(detail: str, method: Method, model: str | Path | Editor) -> None:
+    """Raise EditError where there is no such output step."""
+    if detail not in DETAILS:
+        raise EditError(f"no detail named {detail!r}", f"one of {', '.join(DETAILS)}")
+    full_size = not isinstance(model, Editor) and is_ltx2(model)
+    if detail != "none" and (full_size or not method.adapter):
+        what = "an LTX-2 model" if full_size else method.name
+        raise EditError(f"detail for {what}", "sync-lora with lite", "leave --detail out")
+
+
 def _editor(method: Method, model: str | Path | Editor, adapter: str | Path, device: str) -> Editor:
     """Load what the method needs."""
     if not isinstance(model, Editor):
@@ -184,7 +199,12 @@ def _run_ltx2(
 
 
 def _run_model(
-    editor: Editor, method: Method, source: Frames, first_frame: Image, how: Sampling
+    editor: Editor,
+    method: Method,
+    source: Frames,
+    first_frame: Image,
+    how: Sampling,
+    detail: str,
 ) -> tuple[Frames, dict[str, Any]]:
     """Edit at the model's size, window by window, and scale back."""
     domain = editor.domain
@@ -202,8 +222,11 @@ def _run_model(
     sample = SAMPLERS[method.name]
 
     def edit(window: Frames, anchor: Image) -> Frames:
-        latents = editor.encode(window), editor.encode(anchor[None])
-        return editor.decode(sample(editor, *latents, how))
+        given = editor.encode(window)
+        made = editor.decode(sample(editor, given, editor.encode(anchor[None]), how))
+        if detail == "none":
+            return made
+        return restore_detail(window, editor.decode(given), made)
 
     made, seams = edit_in_windows(
         small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)

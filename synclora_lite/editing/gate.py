@@ -1,10 +1,14 @@
 """The quality gate: try seeds until an edit is in sync and keeps its edit, or abstain.
 
 Without the true edited clip, "the edit is kept" is measured against a stand-in: the first frame's
-change carried along optical flow, where the flow can be trusted.
+change carried along optical flow, where the flow can be trusted. Where the gate stands is measured
+once per model on clips whose truth is known (`synclora_lite.evaluation.gating`) and kept beside
+the weights in `gate.json`.
 """
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +17,13 @@ from jaxtyping import UInt8
 from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.flow import flow_to_first, sample
 from synclora_lite.errors import EditError
+from synclora_lite.files import data_dir, read_json
+from synclora_lite.settings import build
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
+FILE = "gate.json"
 CHANGED = 24  # grey levels of one channel from which the edit changes a pixel
 
 
@@ -27,11 +34,46 @@ class Gate:
     Attributes:
         misfit: Largest `SyncReport.misfit`; 1 is the limit of the verdict itself.
         kept: Least share of the edit kept, as `edit_survival` measures it.
+        level: Share of bad edits among accepted ones that calibration clips promise not to
+            exceed, for the first seed tried; None if that was not measured.
+        confidence: Of that promise.
 
     """
 
     misfit: float = 1.0
     kept: float = 0.5
+    level: float | None = None
+    confidence: float | None = None
+
+
+def risk(misfit: float | None, kept: float) -> float:
+    """Return how far an edit is from perfect on the worse of the gate's two measures.
+
+    0 is perfect; 1 is the limit of the sync verdict, or half of the edit lost. An edit that
+    changes nothing that can be followed (`kept` NaN) is judged by its synchronization alone.
+    """
+    lost = 0.0 if math.isnan(kept) else 2 * (1 - kept)
+    return max(math.inf if misfit is None else misfit, lost)
+
+
+def gate_of_risk(threshold: float, level: float | None, confidence: float | None) -> Gate:
+    """Return the gate that lets a risk up to the threshold pass."""
+    return Gate(threshold, 1 - threshold / 2, level, confidence)
+
+
+def load_gate(model: object = "lite") -> Gate:
+    """Return the calibrated gate of a model folder, or the plain one where there is none.
+
+    Raises:
+        ConfigError: `gate.json` holds something else than a gate.
+
+    """
+    name = str(model) if isinstance(model, str | Path) else "lite"
+    for folder in (data_dir() / "models" / name, Path(name)):
+        if (folder / FILE).exists():
+            gate: Gate = build(Gate, read_json(folder / FILE))
+            return gate
+    return Gate()
 
 
 def edit_survival(source: Frames, first_frame: np.ndarray, output: Frames) -> float:
@@ -69,7 +111,12 @@ def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:
         reasons += edit.report["sync"]["reasons"]
     if kept < gate.kept:
         reasons.append(f"{max(kept, 0):.0%} of the edit is kept; {gate.kept:.0%} were asked for")
-    figures = {"misfit": misfit, "kept": None if np.isnan(kept) else round(kept, 4)}
+    figures = {
+        "misfit": misfit,
+        "kept": None if np.isnan(kept) else round(kept, 4),
+        "limits": {"misfit": gate.misfit, "kept": gate.kept},
+        "level": gate.level,
+    }
     return replace(edit, report={**edit.report, "gate": figures}), reasons
 
 
@@ -88,7 +135,8 @@ def edit_gated(
         source: See `edit_video`.
         first_frame: See `edit_video`.
         tries: How many seeds, from `seed` on.
-        gate: What the result must reach.
+        gate: What the result must reach; as calibrated for the model if None. Its level holds
+            for the first seed: whoever tries many seeds gives bad edits more chances to pass.
         seed: The first seed.
         options: Passed on to `edit_video`.
 
@@ -96,7 +144,7 @@ def edit_gated(
         EditError: No seed gave an edit that passes; tells what the last one lacked.
 
     """
-    gate = gate or Gate()
+    gate = gate or load_gate(options.get("model", "lite"))
     reasons: list[str] = []
     for attempt in range(tries):
         edit = edit_video(source, first_frame, seed=seed + attempt, **options)

@@ -1,5 +1,6 @@
 """Evaluation: figures for one edit, intervals for many, the exam, and the picture of both."""
 
+from synclora_lite.evaluation.conditions import CONDITIONS, Challenge, set_case
 from synclora_lite.evaluation.exam import Exam, record_exam, render_case, run_exam
 from synclora_lite.evaluation.intervals import Interval, bootstrap, difference, summarize
 from synclora_lite.evaluation.judging import judge, synchronization
@@ -7,6 +8,8 @@ from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
 from synclora_lite.evaluation.pareto import exam_table, pareto_front, plot_pareto, read_exams
 
 __all__ = [
+    "CONDITIONS",
+    "Challenge",
     "Exam",
     "Interval",
     "bootstrap",
@@ -22,6 +25,7 @@ __all__ = [
     "record_exam",
     "render_case",
     "run_exam",
+    "set_case",
     "ssim",
     "summarize",
     "synchronization",

@@ -16,11 +16,12 @@ from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
 from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.files import append_jsonl, data_dir, read_jsonl, sha256, write_result
 from synclora_lite.pairs.building import alone
-from synclora_lite.portraits import EditCase, held_out, render_clip
+from synclora_lite.portraits import EditCase, held_out
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -40,6 +41,7 @@ class Exam:
         seed: Of the cases.
         size: Of the clips, in pixels.
         frames: Of the clips.
+        condition: How hard it is, see `CONDITIONS`.
         options: Passed on to `edit_video`: model, steps, ...
 
     """
@@ -48,14 +50,27 @@ class Exam:
     seed: int = 0
     size: int = 96
     frames: int = 17
+    condition: str = "exact"
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def label(self) -> str:
+        """How tables and pictures call the method: with the output step that was asked for."""
+        detail = self.options.get("detail", "none")
+        return self.method if detail == "none" else f"{self.method}+{detail}"
+
+    @property
+    def result(self) -> str:
+        """Name of its file under data/results: exam_METHOD, with the condition if not exact."""
+        words = ["exam", self.label, *([] if self.condition == "exact" else [self.condition])]
+        return "_".join(words)
+
+    @property
     def name(self) -> str:
-        """Method, seed, and a hash of all settings and weights."""
+        """Method, condition, seed, and a hash of all settings and weights."""
         settings = asdict(self) | {"weights": self.weights()}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-        return f"{self.method}-s{self.seed}-{digest.hexdigest()[:8]}"
+        return f"{self.method}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
     def weights(self) -> dict[str, str]:
         """Return the hashes of the files that the method loads."""
@@ -102,39 +117,38 @@ def run_exam(
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
         give = _outputs(exam, edit)
         for k, case in tqdm(todo, desc=exam.method, disable=not progress):
-            source, truth = render_case(case, exam.size)
-            figures = judge(source.frames, truth, give(k, source, truth))
+            task = set_case(case, exam.condition, seed=k, size=exam.size)
+            figures = judge(task.source.frames, task.truth, give(k, task))
             append_jsonl(path, {"clip": k, "kind": case.kind, **figures})
     return read_jsonl(path)[:clips]
 
 
 def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
     """Render the source clip of a case and the true edit, of which methods are given frame 0."""
-    source = render_clip(case.source, case.motion, size)
-    return Clip(source, case.motion.fps), render_clip(case.edited, case.motion, size)
+    task = set_case(case, size=size)
+    return task.source, task.truth
 
 
 def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
-    """Write the summary to data/results/exam_METHOD.json, from where the book quotes it."""
-    words = {"method": exam.method, "clips": len(rows), "seed": exam.seed, **exam.options}
+    """Write the summary to data/results/RESULT.json, from where the book quotes it."""
+    words = {"method": exam.method, "clips": len(rows), "seed": exam.seed}
+    words |= {} if exam.condition == "exact" else {"condition": exam.condition}
+    words |= exam.options
     options = " ".join(f"--{word} {value}" for word, value in words.items())
     command = f"synclora exam {options} --record"
     values = {"exam": asdict(exam), "weights": exam.weights(), **summarize(rows)}
-    return write_result(name or f"exam_{exam.method}", values, command=command, seed=exam.seed)
+    return write_result(name or exam.result, values, command=command, seed=exam.seed)
 
 
-def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Clip, Frames], Frames]:
-    """Return what turns clip k, its source and the truth into an output.
-
-    Of the truth, methods see frame 0 only.
-    """
+def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Challenge], Frames]:
+    """Return what turns task k into an output; methods never see the truth."""
     if edit is not None:
-        return lambda k, source, truth: edit(source, truth[0])
+        return lambda k, task: edit(task.source, task.first_frame)
     if exam.method == "truth":
-        return lambda k, source, truth: truth
+        return lambda k, task: task.truth
     if exam.method == "ceiling":
         return _through_vae(exam)
-    return lambda k, source, truth: _edited(exam, k, source, truth[0])
+    return lambda k, task: _edited(exam, k, task.source, task.first_frame)
 
 
 def _edited(exam: Exam, k: int, source: Clip, first_frame: Image) -> Frames:
@@ -145,7 +159,7 @@ def _edited(exam: Exam, k: int, source: Clip, first_frame: Image) -> Frames:
     return edit_video(source, first_frame, method=exam.method, **options).clip.frames
 
 
-def _through_vae(exam: Exam) -> Callable[[int, Clip, Frames], Frames]:
+def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Return what the autoencoder makes of a clip: no method that uses it can do better."""
     import torch
 
@@ -154,8 +168,8 @@ def _through_vae(exam: Exam) -> Callable[[int, Clip, Frames], Frames]:
     model = load_model(exam.options.get("model", "lite"))
 
     @torch.no_grad()
-    def passed(_k: int, _source: Clip, truth: Frames) -> Frames:
-        video = torch.from_numpy(truth).permute(3, 0, 1, 2)[None] / 127.5 - 1
+    def passed(_k: int, task: Challenge) -> Frames:
+        video = torch.from_numpy(task.truth).permute(3, 0, 1, 2)[None] / 127.5 - 1
         pixels = decode(model, encode(model, video.to(model.device)))[0]
         whole = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         return whole.permute(1, 2, 3, 0).cpu().numpy()

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from jaxtyping import UInt8
 
+from synclora_lite.editing.gate import edit_survival
 from synclora_lite.errors import EditError
 from synclora_lite.evaluation.identity import identity
 from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
@@ -31,8 +32,9 @@ def judge(
         correlations of all cues that move in the source; a cue that cannot be read in the output
         counts 0), pearson.CUE and lag.CUE of each of these cues, offset (frames by which the clip
         is late as a whole), offset_confidence and in_time (1 if that is no frame, else 0),
-        blink_f1, misfit (above 1 the pair would be rejected) and accepted (0 or 1). Of the output
-        alone: face_found, share of the frames.
+        blink_f1, misfit (above 1 the pair would be rejected) and accepted (0 or 1). Without truth:
+        survival, the gate's estimate of edit_kept from source and frame 0 of the output, and
+        face_found, the share of the output's frames with a face.
 
     Raises:
         EditError: The three clips differ in size, or have a single frame.
@@ -47,6 +49,7 @@ def judge(
         "edit_kept": edit_kept(source, truth, output),
         "identity": identity(truth, output, (tracks[1], tracks[2])),
         "flicker": flicker(truth, output),
+        "survival": edit_survival(source, output[0], output),
         "face_found": tracks[2].coverage,
         **synchronization(tracks[0], tracks[2]),
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from synclora_lite.evaluation.exam import REFERENCES
+from synclora_lite.evaluation.exam import REFERENCES, Exam
 from synclora_lite.evaluation.intervals import Interval
 from synclora_lite.files import data_dir, read_json
 from synclora_lite.viz import PALETTE, Picture, figure, style
@@ -16,11 +16,15 @@ MARKERS = "os^Dvp*XPh<>"
 COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
 
 
-def read_exams() -> dict[str, Summary]:
-    """Read all exams under data/results: method to summary."""
+def read_exams(condition: str = "exact") -> dict[str, Summary]:
+    """Read the exams under data/results that were set under a condition: method to summary."""
     paths = sorted((data_dir() / "results").glob("exam_*.json"))
     values = [read_json(path)["values"] for path in paths]
-    return {value["exam"]["method"]: value for value in values}
+    return {Exam(**value["exam"]).label: value for value in values if _set_as(value, condition)}
+
+
+def _set_as(value: Summary, condition: str) -> bool:
+    return bool(value["exam"].get("condition", "exact") == condition)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 from jaxtyping import UInt8
 
 from synclora_lite.editing import METHODS, Editor, edit_video
+from synclora_lite.editing.detail import restore_detail
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import EditError
 from synclora_lite.i2v import tiny_model
@@ -156,3 +157,24 @@ def test_tuned_settings_hold_unless_others_are_asked_for(
         for method, asked in (("sdedit", {}), ("sdedit", {"start": 0.6}), ("flowedit", {}))
     ]
     assert [found["start"] for found in settings] == [0.4, 0.6, 0.7]
+
+
+def test_detail_of_the_source_comes_back_where_the_edit_left_it_alone() -> None:
+    source = np.random.default_rng(0).integers(90, 110, (2, 24, 24, 3), np.uint8)
+    coarse = np.full_like(source, 100)
+    output = coarse.copy()
+    output[:, :, 12:] = 200  # the edit
+    restored = restore_detail(source, coarse, output)
+    assert np.array_equal(restored[:, :, :8], source[:, :, :8])
+    assert np.array_equal(restored[:, :, 16:], output[:, :, 16:])
+
+
+def test_detail_is_recorded_and_belongs_to_the_model(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    edit = edit_video(*pair, model=editor, steps=1, detail="source")
+    assert edit.report["provenance"]["detail"] == "source"
+    with pytest.raises(EditError, match="none, source"):
+        edit_video(*pair, model=editor, detail="magic")
+    with pytest.raises(EditError, match="detail for copy"):
+        edit_video(*pair, method="copy", detail="source")

@@ -1,0 +1,122 @@
+"""How hard the exam is: the conditions under which a case is set.
+
+With a first frame that is exact to the pixel, as only a renderer makes it, the difference between
+edited and original frame 0 is nothing but the edit, and simple means that carry this difference
+along do very well. A picture from an image editor is not like that: the head comes back a little
+elsewhere, features and shades a little different. Both are set here with a known truth, so that
+every method can be examined under each condition.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
+from synclora_lite.errors import ConfigError
+from synclora_lite.portraits import EditCase, Identity, Motion, render_clip
+from synclora_lite.video import Clip
+
+CONDITIONS = {
+    "exact": "the first frame is frame 0 of the truth",
+    "moved": "the head in the first frame is a little off; the truth stays with the source",
+    "redrawn": "features and shades come back a little different, in first frame and truth",
+    "lively": "the head turns and travels nearly twice as far as in training",
+}
+MOVED = {"yaw": 0.06, "pitch": 0.05, "roll": 0.03, "x": 0.025, "y": 0.025}  # at most, as channels
+LIVELY = 1.8
+HEAD = ("yaw", "pitch", "roll", "x", "y")
+FEATURES = {  # at most, as fields of `Identity`: about a tenth of the range between people
+    "face_width": 0.03,
+    "jaw": 0.06,
+    "eye_size": 0.012,
+    "eye_spacing": 0.012,
+    "eye_tilt": 0.05,
+    "brow_thickness": 0.006,
+    "brow_tilt": 0.06,
+    "nose_length": 0.025,
+    "nose_width": 0.012,
+    "mouth_size": 0.015,
+    "lip_fullness": 0.01,
+    "light": 0.5,
+    "hairline": 0.04,
+    "hair_volume": 0.03,
+    "parting": 0.1,
+}
+SHADES = ("skin", "hair_color", "clothing_color", "background_top", "background_bottom")
+SHADE = 0.03  # at most, in every channel of 0..1
+
+
+@dataclass(frozen=True, eq=False)
+class Challenge:
+    """What a method is given, and the right answer.
+
+    Attributes:
+        source: The clip to edit.
+        first_frame: Its first frame, edited.
+        truth: The edited clip as it should be.
+
+    """
+
+    source: Clip
+    first_frame: UInt8[np.ndarray, "size size 3"]
+    truth: UInt8[np.ndarray, "frames size size 3"]
+
+
+def set_case(
+    case: EditCase, condition: str = "exact", *, seed: int = 0, size: int = 96
+) -> Challenge:
+    """Render a case under a condition.
+
+    Args:
+        case: Who, which edit, and how they move.
+        condition: One of `CONDITIONS`.
+        seed: Of the condition's own randomness.
+        size: Of the clips, in pixels.
+
+    Raises:
+        ConfigError: There is no such condition.
+
+    """
+    if condition not in CONDITIONS:
+        raise ConfigError(f"no condition named {condition!r}", f"one of {', '.join(CONDITIONS)}")
+    generator = torch.Generator().manual_seed(seed)
+    motion, edited = case.motion, case.edited
+    if condition == "lively":
+        motion = motion.replace(**{name: LIVELY * motion[name] for name in HEAD})
+    if condition == "redrawn":
+        edited = redrawn(edited, generator)
+    truth = render_clip(edited, motion, size)
+    first = truth[0]
+    if condition == "moved":
+        first = render_clip(edited, moved(motion, generator), size)[0]
+    return Challenge(Clip(render_clip(case.source, motion, size), motion.fps), first, truth)
+
+
+def moved(motion: Motion, generator: torch.Generator) -> Motion:
+    """Return frame 0 of a motion with the head a little elsewhere."""
+    start = Motion(motion.values[:1], motion.fps)
+    shifts = {name: start[name] + off for name, off in _draw(MOVED, generator).items()}
+    return start.replace(**shifts)
+
+
+def redrawn(identity: Identity, generator: torch.Generator) -> Identity:
+    """Return nearly the same person: features and shades differ by little."""
+    changes: dict[str, Any] = {
+        name: getattr(identity, name) + off for name, off in _draw(FEATURES, generator).items()
+    }
+    for name in SHADES:
+        offs = SHADE * (2 * torch.rand(3, generator=generator) - 1)
+        colour = (float(c + off) for c, off in zip(getattr(identity, name), offs, strict=True))
+        changes[name] = tuple(min(1.0, max(0.0, c)) for c in colour)
+    return replace(identity, **changes)
+
+
+def _draw(largest: Mapping[str, float], generator: torch.Generator) -> dict[str, float]:
+    """Draw one offset for each name, evenly between minus and plus the largest."""
+    offs = 2 * torch.rand(len(largest), generator=generator) - 1
+    return {
+        name: float(most * off) for (name, most), off in zip(largest.items(), offs, strict=True)
+    }

@@ -1,0 +1,63 @@
+"""Conditions of the exam: what the method is given changes, the right answer stays known."""
+
+import numpy as np
+import pytest
+
+from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation import CONDITIONS, Exam, pareto, record_exam, set_case
+from synclora_lite.portraits import held_out
+
+CASE = held_out(0, 1, frames=3)[0]
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    return {name: set_case(CASE, name, seed=1, size=64) for name in CONDITIONS}
+
+
+def difference(first, second):
+    return float(np.abs(first.astype(int) - second).mean())
+
+
+def test_only_a_moved_first_frame_is_not_frame_0_of_the_truth(tasks):
+    same = {name: np.array_equal(t.first_frame, t.truth[0]) for name, t in tasks.items()}
+    assert same == {"exact": True, "moved": False, "redrawn": True, "lively": True}
+    assert np.array_equal(tasks["moved"].truth, tasks["exact"].truth)
+
+
+def test_a_redrawn_person_is_nearly_the_same_and_moves_as_the_source(tasks):
+    exact, redrawn = tasks["exact"], tasks["redrawn"]
+    assert np.array_equal(exact.source.frames, redrawn.source.frames)
+    change = difference(redrawn.truth, exact.truth)
+    assert 0.5 < change < 0.6 * difference(exact.source.frames, exact.truth)
+
+
+def test_a_lively_clip_moves_further(tasks):
+    travel = {
+        name: np.abs(np.diff(tasks[name].source.frames.astype(int), axis=0)).mean()
+        for name in ("exact", "lively")
+    }
+    assert travel["lively"] > 1.2 * travel["exact"]
+
+
+def test_a_condition_is_the_same_every_time_and_differs_from_clip_to_clip(tasks):
+    again, other = (set_case(CASE, "moved", seed=seed, size=64) for seed in (1, 2))
+    assert np.array_equal(again.first_frame, tasks["moved"].first_frame)
+    assert not np.array_equal(other.first_frame, tasks["moved"].first_frame)
+    with pytest.raises(ConfigError, match="exact, moved, redrawn, lively"):
+        set_case(CASE, "easy")
+
+
+def test_results_of_conditions_and_output_steps_are_kept_apart(tmp_path, monkeypatch):
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    row = {"clip": 0, "kind": "hair", "sync": 1.0}
+    for exam in (
+        Exam("copy"),
+        Exam("copy", condition="moved"),
+        Exam("copy", options={"detail": "source"}),
+    ):
+        record_exam(exam, [row])
+    files = {path.name for path in (tmp_path / "results").iterdir()}
+    assert files == {"exam_copy.json", "exam_copy_moved.json", "exam_copy+source.json"}
+    assert set(pareto.read_exams()) == {"copy", "copy+source"}
+    assert set(pareto.read_exams("moved")) == {"copy"}

@@ -1,0 +1,79 @@
+"""The gate's threshold: chosen on some clips, and its promise holds on others."""
+
+import math
+
+import numpy as np
+import pytest
+
+from synclora_lite.editing.gate import Gate, gate_of_risk, load_gate, risk
+from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation import gating
+from synclora_lite.files import write_json
+
+
+def clips(count, random):
+    """Clips whose edits are the more often bad, the higher the risk that the gate sees."""
+    risks = random.uniform(0.2, 1.6, count)
+    bad = random.random(count) < np.clip(risks - 0.7, 0, 1)
+    return [
+        {"misfit": r, "survival": 1.0, "edit_kept": 0.1 if b else 0.9, "sync": 0.9, "kind": "hair"}
+        for r, b in zip(risks, bad, strict=True)
+    ]
+
+
+def share_of_bad(threshold):
+    """The true share of bad edits among those up to the threshold."""
+    grid = np.linspace(0.2, threshold, 400)
+    return float(np.clip(grid - 0.7, 0, 1).mean())
+
+
+def test_the_level_is_kept_as_often_as_promised():
+    random = np.random.default_rng(0)
+    found = [gating.find_threshold(clips(100, random), 0.1) for _ in range(60)]
+    known = [one for one in found if one is not None]
+    assert len(known) > 20
+    assert np.mean([share_of_bad(one) <= 0.1 for one in known]) >= gating.CONFIDENCE
+
+
+def test_laxer_levels_cover_more():
+    random = np.random.default_rng(1)
+    gate, values = gating.calibrate(clips(200, random), clips(200, random), 0.2)
+    curve = values["curve"]
+    coverage = [point["coverage"] for point in curve]
+    assert coverage == sorted(coverage)
+    assert gate.level == 0.2
+    assert gate.kept == pytest.approx(1 - gate.misfit / 2)
+    point = next(p for p in curve if p["level"] == 0.2)
+    assert point["low"] <= point["bad"] <= point["high"]
+    assert point["low"] <= 0.2
+
+
+def test_too_few_clips_promise_nothing():
+    gate, values = gating.calibrate(clips(3, np.random.default_rng(2)), [], 0.1)
+    assert gate == Gate()
+    assert all(point["threshold"] is None for point in values["curve"])
+
+
+def test_the_worse_measure_counts():
+    assert risk(0.4, 0.9) == 0.4
+    assert risk(0.4, 0.5) == 1.0
+    assert risk(0.4, math.nan) == 0.4
+    assert risk(None, 1.0) == math.inf
+
+
+def test_a_model_folder_keeps_its_gate(tmp_path):
+    gate = gate_of_risk(0.8, 0.1, 0.9)
+    write_json(
+        tmp_path / "gate.json", {"misfit": 0.8, "kept": 0.6, "level": 0.1, "confidence": 0.9}
+    )
+    assert load_gate(tmp_path) == gate
+    assert load_gate(tmp_path / "nowhere") == Gate()
+    write_json(tmp_path / "gate.json", {"misfit": "much"})
+    with pytest.raises(ConfigError, match="misfit"):
+        load_gate(tmp_path)
+
+
+def test_bad_is_what_the_truth_says():
+    assert gating.is_bad({"edit_kept": 0.4, "sync": 0.9})
+    assert gating.is_bad({"edit_kept": 0.9, "sync": None})
+    assert not gating.is_bad({"edit_kept": None, "sync": 0.9})
