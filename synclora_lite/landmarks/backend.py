@@ -56,9 +56,11 @@ def mediapipe_version() -> str:
 def available_backends() -> tuple[str, ...]:
     """Return the back ends that the installed mediapipe has, best first."""
     mediapipe_version()
-    if util.find_spec("mediapipe.python.solutions.face_mesh") is not None:
-        return BACKENDS
-    return ("tasks",)
+    try:
+        first = util.find_spec("mediapipe.python.solutions.face_mesh")
+    except ModuleNotFoundError:  # 1.x has not even the packages above it
+        first = None
+    return ("tasks",) if first is None else BACKENDS
 
 
 def choose_backend(name: str = "auto", bundle: str | Path | None = None) -> Backend:

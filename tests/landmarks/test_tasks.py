@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from synclora_lite.errors import LandmarkError
-from synclora_lite.landmarks import bundle, track
+from synclora_lite.landmarks import available_backends, bundle, choose_backend, track
 from synclora_lite.portraits import render_clip, sample_identity, sample_motion
 from synclora_lite.sync import cue_traces, pearson
 
@@ -71,6 +71,16 @@ def test_both_back_ends_see_the_same_face(path, monkeypatch):
     mine, theirs = cue_traces(first), cue_traces(second)
     for cue in ("yaw", "roll", "x", "y", "mouth", "blink"):
         assert pearson(mine[cue], theirs[cue]) > 0.95, cue
+
+
+def test_without_the_first_generation_the_second_is_chosen(monkeypatch):
+    def gone(name):
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("synclora_lite.landmarks.backend.util.find_spec", gone)
+    assert available_backends() == ("tasks",)
+    with pytest.raises(LandmarkError, match="use --backend tasks, or install mediapipe==0.10.21"):
+        choose_backend("solutions")
 
 
 def test_a_download_is_verified_and_kept(monkeypatch):
