@@ -12,6 +12,7 @@ import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from synclora_lite.errors import SyncLoraError
@@ -76,7 +77,7 @@ def tolerant(data: bytes) -> None:
 
 def main() -> None:
     """Hand over to atheris."""
-    import atheris
+    atheris = import_module("atheris")
 
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"Error: name one of {', '.join(TARGETS)}")

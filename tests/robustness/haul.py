@@ -4,7 +4,8 @@
 
 Memory is flat if what the process holds after the last edit is within 5 % of what it held after
 the first fifty, when everything that is loaded once has been loaded. The manifest counts as
-scored from the cache when every pair gets its verdict again without a clip being decoded.
+scored from the cache when every pair gets its score again, within ten seconds of processor time
+(on a busy machine the clock says more about the others).
 """
 
 import argparse
@@ -27,15 +28,15 @@ from synclora_lite.pairs import Exact, build, read_manifest, score_pairs, write_
 from synclora_lite.video import read_clip, read_image, write_clip
 from tests.robustness.ledger import Ledger
 
-FLAT, SECONDS, WARM = 0.05, 10.0, 50
+FLAT, SECONDS = 0.05, 10.0
 METHODS = ("sync-lora", "flow-warp", "residual-warp", "copy", "i2v")
 DISTINCT = 8  # pairs with clips of their own; the others are links to them
 
 
-def many_edits(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
-    """Read, edit and write again and again in this process; return what it held, in MB."""
+def many_edits(ledger: Ledger, count: int, place: Path) -> None:
+    """Read, edit and write again and again in this process, and enter what it held, in MB."""
     process, clips, held = psutil.Process(), data_dir() / "clips", []
-    begin = time.monotonic()
+    begin = time.process_time()
     for number in range(count):
         method = METHODS[number % len(METHODS)]
         clip, frame = read_clip(clips / "hair.mp4"), read_image(clips / "hair-edited.png")
@@ -47,19 +48,18 @@ def many_edits(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
     early, late = float(np.median(held[4:9])), float(np.median(held[-5:]))
     growth = late / early - 1
     fault = "" if growth <= FLAT else f"memory grew by {growth:.1%}: {early:.0f} to {late:.0f} MB"
-    ledger.add(f"{count} edits", "edits in one process", fault)
-    seconds = (time.monotonic() - begin) / count
-    return {
+    figures = {
         "edits": count,
         "early_megabytes": round(early, 1),
         "late_megabytes": round(late, 1),
         "growth": round(growth, 4),
-        "seconds_per_edit": round(seconds, 3),
+        "seconds_per_edit": round((time.process_time() - begin) / count, 3),
     }
+    ledger.add("edits", "edits in one process", fault, figures=figures)
 
 
-def many_pairs(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
-    """Score a large manifest again, whose landmarks and scores are kept; return the seconds."""
+def many_pairs(ledger: Ledger, count: int, place: Path) -> None:
+    """Score a large manifest, whose scores are in the cache, and enter how long it took."""
     os.environ["SYNCLORA_CACHE"] = str(place / "cache")
     folder = place / "pairs"
     build(folder, Exact(frames=17, size=64), DISTINCT)
@@ -80,21 +80,26 @@ def many_pairs(ledger: Ledger, count: int, place: Path) -> dict[str, float]:
         for row in rows
     ]
     write_manifest(folder, moved)
-    begin = time.monotonic()
+    begin, clock = time.process_time(), time.monotonic()
     scored = score_pairs(folder)
-    seconds = time.monotonic() - begin
+    seconds, clock = time.process_time() - begin, time.monotonic() - clock
     equal = all(
         row.verdict == pairs[k % DISTINCT].verdict and row.score == pairs[k % DISTINCT].score
         for k, row in enumerate(scored)
     )
-    begin = time.monotonic()
+    begin = time.process_time()
     read_manifest(folder)
-    reading = time.monotonic() - begin
+    reading = time.process_time() - begin
     fault = "" if equal else "other scores than before"
     fault = fault or ("" if seconds < SECONDS else f"{seconds:.1f} s")
-    ledger.add(f"{count} pairs", "pairs scored from cache", fault)
+    figures = {
+        "pairs": count,
+        "seconds": round(seconds, 2),
+        "clock_seconds": round(clock, 2),
+        "reading_seconds": round(reading, 2),
+    }
+    ledger.add("pairs", "pairs scored from cache", fault, figures=figures)
     shutil.rmtree(folder)
-    return {"pairs": count, "seconds": round(seconds, 2), "reading_seconds": round(reading, 2)}
 
 
 def main() -> int:
@@ -106,13 +111,15 @@ def main() -> int:
     torch.set_num_threads(1)
     ledger = Ledger("haul", vars(options))
     with tempfile.TemporaryDirectory() as place:
-        edits = many_edits(ledger, options.edits, Path(place))
-        manifest = many_pairs(ledger, options.pairs, Path(place))
+        if "pairs" not in ledger.done():
+            many_pairs(ledger, options.pairs, Path(place))
+        if "edits" not in ledger.done():
+            many_edits(ledger, options.edits, Path(place))
     print(ledger.table())
-    print(edits, manifest)
-    lost = len(ledger.lost)
+    lost, figures = len(ledger.lost), {row["case"]: row["figures"] for row in ledger.rows}
+    print(figures)
     command = f"python -m tests.robustness.haul --edits {options.edits} --pairs {options.pairs}"
-    ledger.finish(command=command, seed=0, memory=edits, manifest=manifest)
+    ledger.finish(command=command, seed=0, memory=figures["edits"], manifest=figures["pairs"])
     return 1 if lost else 0
 
 

@@ -115,7 +115,7 @@ print(sorted(path.name for path in Path("PLACE/pairs/edited").iterdir()))
 def notebook(folder: Path) -> None:
     """Prepare a notebook that builds pairs and trains an adapter."""
     training("adapter")(folder)
-    cells = [
+    cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
             "execution_count": None,

@@ -35,7 +35,7 @@ def bank(tmp_path: Path) -> Path:
 def config(tmp_path: Path, bank: Path) -> AdapterConfig:
     loop = LoopConfig(6, batch=4, warmup=0, schedule="constant", checkpoint_every=2, threads=1)
     model = str(save_model(tiny_model(), tmp_path / "tiny"))
-    return AdapterConfig(loop, bank, model, rank=4, validation_clips=0)
+    return AdapterConfig(loop=loop, bank=bank, model=model, rank=4, validation_clips=0)
 
 
 def run(config: AdapterConfig | PretrainConfig, out: Path, **loop: object) -> Path:

@@ -3,6 +3,7 @@
 import json
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,15 +62,22 @@ def _collect(value: Any, places: list[Callable[[Any], None]]) -> None:
     """List ways to change an entry: replace it, remove it, or add one beside it."""
     if isinstance(value, dict):
         for name in value:
-            places.append(lambda new, here=value, name=name: here.update({name: new}))
-            places.append(lambda _new, here=value, name=name: here.pop(name))
+            places += [partial(_put, value, name), partial(_drop, value, name)]
             _collect(value[name], places)
-        places.append(lambda new, here=value: here.update({"unknown": new}))
+        places.append(partial(_put, value, "unknown"))
     elif isinstance(value, list):
-        for place in range(len(value)):
-            places.append(lambda new, here=value, place=place: here.__setitem__(place, new))
-            _collect(value[place], places)
-        places.append(lambda new, here=value: here.append(new))
+        for place, inner in enumerate(value):
+            places.append(partial(_put, value, place))
+            _collect(inner, places)
+        places.append(value.append)
+
+
+def _put(holder: Any, place: Any, new: Any) -> None:
+    holder[place] = new
+
+
+def _drop(holder: dict[str, Any], name: str, _new: Any) -> None:
+    holder.pop(name)
 
 
 def _lines(data: bytes, generator: np.random.Generator) -> bytes:

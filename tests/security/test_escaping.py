@@ -21,11 +21,14 @@ FRAMES = np.zeros((5, 32, 32, 3), np.uint8)
 def pages() -> dict[str, str]:
     """Make a page of every kind with evil names in it."""
     table = np.zeros((2, 2, 32, 32, 3), np.uint8)
-    words = {"row": EVIL, "column": EVIL, "row_names": (EVIL, EVIL), "column_names": (EVIL, EVIL)}
+    names = (EVIL, EVIL)
+    explorer = grid_explorer(
+        table, row=EVIL, column=EVIL, row_names=names, column_names=names, alt=EVIL
+    )
     return {
         "player": locked_player({EVIL: Clip(FRAMES, 12.0)}, alt=EVIL).html,
         "filmstrip": filmstrip({EVIL: FRAMES}, alt=EVIL).html,
-        "explorer": grid_explorer(table, **words, alt=EVIL).html,
+        "explorer": explorer.html,
     }
 
 
