@@ -23,9 +23,11 @@ def edit(
             help="sync-lora, flow-warp, residual-warp, i2v, copy, sdedit, flowedit or kv-inject."
         ),
     ] = "sync-lora",
-    model: Annotated[str, typer.Option(help="lite, or a model folder.")] = "lite",
+    model: Annotated[
+        str, typer.Option(help="lite, a folder, or a downloaded hub model (LTX-Video, LTX-2).")
+    ] = "lite",
     adapter: Annotated[
-        str, typer.Option(help="lite-adapter, an adapter folder or file.")
+        str, typer.Option(help="lite-adapter, a folder, a file, or a downloaded hub repository.")
     ] = "lite-adapter",
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Sampling steps.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,

@@ -8,7 +8,7 @@ import typer
 def estimate(
     *,
     model: Annotated[
-        str, typer.Option(help="ltx-video-2b, ltx-video-13b, lite, or a folder.")
+        str, typer.Option(help="ltx-video-2b, ltx-video-13b, lite, a folder or hub name.")
     ] = "ltx-video-2b",
     frames: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 81,
     size: Annotated[int, typer.Option(min=1, help="Side of the clip in pixels.")] = 512,
@@ -23,12 +23,17 @@ def estimate(
         bool, typer.Option("--checkpointing", help="Recompute activations.")
     ] = False,
     eight_bit: Annotated[bool, typer.Option("--8bit", help="8-bit AdamW.")] = False,
+    offload: Annotated[
+        bool, typer.Option("--offload", help="The autoencoder waits in main memory.")
+    ] = False,
 ) -> None:
     """Estimate memory by part and time per step, and say what to switch if it does not fit."""
     from synclora_lite.training.estimate import UTILISATION, Job, advice
     from synclora_lite.training.estimate import estimate as run
 
-    job = Job(model, frames, size, rank, batch, checkpointing, eight_bit, training=not edit)
+    job = Job(
+        model, frames, size, rank, batch, checkpointing, eight_bit, offload, training=not edit
+    )
     found = run(job)
     for part, count in found.parameters.items():
         typer.echo(f"{part:32s} {count / 1e6:10.1f} million parameters")
@@ -40,7 +45,9 @@ def estimate(
         f"{step:32s} {found.operations / 1e12:10.1f} TFLOP, {found.seconds(teraflops):.2f} s at "
         f"{UTILISATION:.0%} of {teraflops:g} TFLOP/s, {found.tokens} tokens"
     )
-    if found.peak > gpu * 1e9:
+    if found.peak <= gpu * 1e9:
+        typer.echo("It fits.")
+    else:
         typer.echo("It does not fit. What helps:")
         for line in advice(job, gpu):
             typer.echo(f"  {line}")

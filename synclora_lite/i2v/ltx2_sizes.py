@@ -13,6 +13,7 @@ from diffusers import (
 )
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
 from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
+from diffusers.utils import logging
 from safetensors.torch import save_file
 
 from synclora_lite.files import atomic_path, write_json
@@ -127,8 +128,10 @@ def tiny_ltx2(seed: int = 0) -> LTX2InContextPipeline:
 
 def save_tiny_ltx2(folder: str | Path, *, side: int = 64, frames: int = 9, seed: int = 0) -> Path:
     """Write a tiny LTX-2.3 as a folder to edit with: caption kept, size and length small."""
-    folder = Path(folder)
+    folder, verbosity = Path(folder), logging.get_verbosity()
+    logging.set_verbosity_error()  # not a word about the text encoder that is left out on purpose
     tiny_ltx2(seed).save_pretrained(folder)
+    logging.set_verbosity(verbosity)
     caption = torch.randn(1, 4, TEXT, generator=torch.Generator().manual_seed(seed))
     with atomic_path(folder / CAPTION) as partial:
         save_file({"caption": caption}, partial)

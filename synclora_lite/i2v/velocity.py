@@ -18,6 +18,7 @@ from synclora_lite.i2v.attention import (
     Layout,
     ReferenceCache,
     cross_attention,
+    normalise,
     rotations,
     self_attention,
 )
@@ -101,10 +102,10 @@ def _block(
     shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = (
         block.scale_shift_table + modulation
     ).unbind(2)
-    attended = attend(block.attn1, _modulate(block.norm1(x), shift_a, scale_a))
+    attended = attend(block.attn1, _modulate(normalise(block.norm1, x), shift_a, scale_a))
     x = _gated_sum(x, attended, gate_a)
     x = x + cross_attention(block.attn2, x, caption)
-    return _gated_sum(x, block.ff(_modulate(block.norm2(x), shift_f, scale_f)), gate_f)
+    return _gated_sum(x, block.ff(_modulate(normalise(block.norm2, x), shift_f, scale_f)), gate_f)
 
 
 def _modulate(

@@ -6,7 +6,7 @@ sampling step runs there as it would on a GPU, while every buffer that lives is 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from diffusers import (
@@ -27,6 +27,7 @@ from synclora_lite.i2v import (
 from synclora_lite.i2v.folders import CAPTION, model_folder
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.training.adam8 import BLOCK
 from synclora_lite.training.metering import count_operations, peak_memory
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -50,6 +51,8 @@ class Job:
         batch: Clips at once.
         checkpointing: Recompute the activations of every block instead of keeping them.
         eight_bit: Keep the optimiser's moments in 8 bits.
+        offload: The autoencoder waits in main memory.
+        precision: Of the frozen weights and of matrix products.
         training: A training step; otherwise the editing of one clip with a reference cache.
 
     """
@@ -61,7 +64,18 @@ class Job:
     batch: int = 1
     checkpointing: bool = False
     eight_bit: bool = False
+    offload: bool = False
+    precision: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     training: bool = True
+
+
+@dataclass(frozen=True)
+class Configs:
+    """What defines the sizes of a model."""
+
+    vae: dict[str, Any]
+    transformer: dict[str, Any]
+    caption_tokens: int = 6  # "3d1t" in the tokens of a T5
 
 
 @dataclass(frozen=True)
@@ -92,8 +106,8 @@ class Estimate:
         return self.operations / (teraflops * 1e12 * UTILISATION)
 
 
-def estimate(job: Job, dtype: torch.dtype = torch.bfloat16) -> Estimate:
-    """Estimate one step of a job with base weights in `dtype` and a float32 adapter.
+def estimate(job: Job) -> Estimate:
+    """Estimate one step of a job; the adapter that is trained is in float32.
 
     All blocks are alike, so a transformer of two and one of three are measured and the line
     through both is followed to the model's depth.
@@ -102,7 +116,12 @@ def estimate(job: Job, dtype: torch.dtype = torch.bfloat16) -> Estimate:
         ModelError: The model is not known.
 
     """
-    configs = model_configs(job.model)
+    return measure(model_configs(job.model), job)
+
+
+def measure(configs: Configs, job: Job) -> Estimate:
+    """Estimate one step of a job on a model of such configurations; see `estimate`."""
+    dtype = getattr(torch, job.precision)
     depth = configs.transformer["num_layers"]
     if depth <= SHALLOW[1]:
         return _measure(meta_model(configs, dtype), job)
@@ -122,18 +141,19 @@ def estimate(job: Job, dtype: torch.dtype = torch.bfloat16) -> Estimate:
 def _measure(model: I2VModel, job: Job) -> Estimate:
     memory = {"runtime": RUNTIME, "transformer": _bytes(model.transformer)}
     parameters = {"transformer": _count(model.transformer.parameters())}
-    trained = add_adapter(model.transformer, AdapterSettings(job.rank, base=job.model))
-    parameters["adapter"] = _count(trained)
-    memory["adapter"] = 4.0 * parameters["adapter"]
     shape = _latent_shape(model, job)
     if job.training:
-        model.transformer.gradient_checkpointing = job.checkpointing
-        memory["optimiser"] = (2.0 if job.eight_bit else 8.0) * parameters["adapter"]
-        memory["gradients"] = 4.0 * parameters["adapter"]
         step = _training_step(model, shape)
+        trained = add_adapter(model.transformer, AdapterSettings(job.rank, base=job.model))
+        for parameter in trained:  # as autocast uses them: peft makes them float32
+            parameter.data = parameter.data.to(model.transformer.dtype)
+        model.transformer.gradient_checkpointing = job.checkpointing
+        parameters["adapter"] = _count(trained)
+        memory |= _trained_memory(parameters["adapter"], job)
+        memory["autoencoder"] = 0.0 if job.offload else _bytes(model.vae)
         memory["activations"] = peak_memory(step)
     else:
-        memory["autoencoder"] = _bytes(model.vae)
+        memory["autoencoder"] = 0.0 if job.offload else _bytes(model.vae)
         cache = _cache(model, shape)
         kept = [t for pair in (cache.keys, cache.values) for t in pair]
         memory["reference cache"] = float(sum(t.numel() * t.element_size() for t in kept))
@@ -144,36 +164,42 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     return Estimate(memory, operations, 2 * shape[2] * shape[3] * shape[4], parameters)
 
 
+def _trained_memory(numbers: int, job: Job) -> dict[str, float]:
+    """Return the bytes of a float32 adapter of so many numbers, and of what belongs to it."""
+    moments = 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
+    half = job.precision != "float32"
+    return {
+        "adapter": (4.0 + 2.0 * half) * numbers,  # autocast keeps a copy in half precision
+        "gradients": 4.0 * numbers,
+        "optimiser": moments * numbers,
+    }
+
+
 def advice(job: Job, gigabytes: float) -> list[str]:
     """Return what would make a job that does not fit a card smaller, with the peak it leads to.
 
-    The last line is the first change that is enough, if there is one.
+    For training these are the settings of a run's configuration. The last line is the first
+    change that is enough, if there is one.
     """
-    smaller = max(1, job.rank // 4)
-    pixels, frames = job.size * 3 // 4, job.frames // 2
-    options = {"gradient checkpointing": replace(job, checkpointing=True)}
-    options[f"and rank {smaller}"] = replace(options["gradient checkpointing"], rank=smaller)
-    options["and 8-bit AdamW"] = replace(options[f"and rank {smaller}"], eight_bit=True)
-    options[f"and {pixels} pixels"] = replace(options["and 8-bit AdamW"], size=pixels)
+    smaller, pixels, frames = max(1, job.rank // 4), job.size * 3 // 4, job.frames // 2
+    changes: dict[str, dict[str, Any]] = {
+        "checkpointing = true": {"checkpointing": True},
+        'optimizer = "adamw8bit"': {"eight_bit": True},
+        "offload = true": {"offload": True},
+        f"rank = {smaller}": {"rank": smaller},
+        f"size = {pixels}": {"size": pixels},
+    }
     if not job.training:
-        options = {f"{pixels} pixels": replace(job, size=pixels)}
-        options[f"and {frames} frames"] = replace(job, size=pixels, frames=frames)
-    lines = []
-    for name, option in options.items():
-        peak = estimate(option).peak / 1e9
-        lines.append(f"{name}: {peak:.1f} GB{', fits' if peak <= gigabytes else ''}")
-        if peak <= gigabytes:
+        changes = {f"{pixels} pixels": {"size": pixels}, f"{frames} frames": {"frames": frames}}
+    lines: list[str] = []
+    for name, change in changes.items():
+        job = replace(job, **change)
+        peak = estimate(job).peak / 1e9
+        fits = ", fits" if peak <= gigabytes else ""
+        lines.append(f"{'and ' if lines else ''}{name}: {peak:.1f} GB{fits}")
+        if fits:
             break
     return lines
-
-
-@dataclass(frozen=True)
-class Configs:
-    """What defines the sizes of a model."""
-
-    vae: dict[str, Any]
-    transformer: dict[str, Any]
-    caption_tokens: int = 6  # "3d1t" in the tokens of a T5
 
 
 def model_configs(name: str) -> Configs:

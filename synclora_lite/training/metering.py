@@ -16,9 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 def peak_memory(run: Callable[[], object], device: str = "meta") -> float:
     """Return the most bytes that buffers made by `run` on a device hold at any one time.
 
-    Attention counts as the fused kernel of a GPU, which never holds the matrix of weights.
+    Attention and normalisation count as the fused kernels of a GPU: the matrix of attention
+    weights is never held, and a norm keeps its input and one number per token.
     """
-    with _fused_attention(), _Allocations(device) as allocations:
+    with _fused_kernels(), _Allocations(device) as allocations:
         run()
     return float(allocations.peak)
 
@@ -67,21 +68,39 @@ class _Allocations(TorchDispatchMode):
 
 
 @contextmanager
-def _fused_attention() -> Iterator[None]:
-    """Replace PyTorch's attention by one that allocates what a GPU's fused kernel does.
+def _fused_kernels() -> Iterator[None]:
+    """Replace PyTorch's attention and norm by ones that allocate what a GPU's kernels do.
 
     A patch and not a mode: a mode would be off while checkpointed blocks are computed again.
     """
-    original = F.scaled_dot_product_attention
+    attention, norm = F.scaled_dot_product_attention, F.rms_norm
 
     def fused(query: Tensor, key: Tensor, value: Tensor, **_: Any) -> Tensor:
         return cast("Tensor", _Attention.apply(query, key, value))
 
+    def fused_norm(x: Tensor, *_: Any, **__: Any) -> Tensor:
+        return cast("Tensor", _Norm.apply(x))
+
     F.scaled_dot_product_attention = fused  # type: ignore[assignment]
+    F.rms_norm = fused_norm  # type: ignore[assignment]
     try:
         yield
     finally:
-        F.scaled_dot_product_attention = original
+        F.scaled_dot_product_attention = attention
+        F.rms_norm = norm
+
+
+class _Norm(torch.autograd.Function):
+    """Keeps the input and one number per token; the weight is frozen."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x, x.new_empty(x.shape[:-1], dtype=torch.float32))
+        return torch.empty_like(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return torch.empty_like(ctx.saved_tensors[0])
 
 
 class _Attention(torch.autograd.Function):

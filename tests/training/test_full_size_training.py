@@ -12,11 +12,19 @@ import torch
 from safetensors.torch import load_file
 
 from synclora_lite.errors import ConfigError, ModelError
+from synclora_lite.files import PROJECT
 from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.i2v.precision import awake
 from synclora_lite.incontext import load_adapter
 from synclora_lite.pairs import import_pairs
-from synclora_lite.training import AdapterConfig, LoopConfig, adapter_recipe, train, write_shard
+from synclora_lite.training import (
+    AdapterConfig,
+    LoopConfig,
+    adapter_recipe,
+    load_config,
+    train,
+    write_shard,
+)
 from synclora_lite.training.adam8 import AdamW8bit, codes, quantise, restore
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.pair_latents import pair_latents, square
@@ -182,6 +190,14 @@ def test_clips_are_cut_to_a_square_and_brought_to_the_length():
     made = square(Clip(frames, 12.0), 10, 5)
     assert made.shape == (5, 10, 10, 3)
     assert made[:, 0, 0, 0].tolist() == [0, 1, 2, 2, 2]
+
+
+def test_the_configuration_that_comes_with_the_project_is_one_for_2b():
+    found, out = load_config(PROJECT / "configs" / "full-size.toml")
+    assert (found.model, found.rank, out.name) == ("Lightricks/LTX-Video", 128, "full-size")
+    assert found.loop.checkpointing
+    assert found.loop.offload
+    assert found.size % 32 == 0
 
 
 # --- several processes
