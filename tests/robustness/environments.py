@@ -5,6 +5,7 @@
 Each environment is a new `venv` with the pinned packages and the wheel of this checkout; the same
 clip is edited in each. The bytes have to be equal, and so does every figure of the report. The
 environments lie in `--place` and are used again if they are whole, so a stopped run goes on.
+`--existing` compares environments that are there already, by their Pythons.
 """
 
 import argparse
@@ -44,6 +45,12 @@ def environment(folder: Path, package: Path, python: str) -> Path:
     return inside
 
 
+def fresh(place: Path, count: int, python: str) -> list[Path]:
+    """Make new environments and return their Pythons."""
+    package = wheel(place / "wheel")
+    return [environment(place / f"env-{k}", package, python) for k in range(count)]
+
+
 def edit_in(python: Path, place: Path) -> dict[str, Any]:
     """Edit a shipped clip with an environment's own package; return hash and report."""
     clips, out = data_dir() / "clips", place / "out.mp4"
@@ -58,6 +65,12 @@ def edit_in(python: Path, place: Path) -> dict[str, Any]:
     return {"bytes": sha256(out), "sync": report["sync"]}
 
 
+def _version(python: Path) -> str:
+    code = "import platform; print(platform.python_version())"
+    asked = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    return asked.stdout.strip()
+
+
 def _call(command: list[Any], **options: Any) -> None:
     subprocess.run([os.fspath(part) for part in command], check=True, **options)
 
@@ -70,12 +83,12 @@ def main() -> int:
         "--place", type=Path, default=Path(tempfile.gettempdir()) / "synclora-environments"
     )
     parser.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable))
+    parser.add_argument("--existing", type=Path, nargs="+")
     options = parser.parse_args()
-    ledger = Ledger("environments", {"count": options.count})
-    package = wheel(options.place / "wheel")
+    ledger = Ledger("environments", {"count": options.count, "existing": bool(options.existing)})
+    pythons = options.existing or fresh(options.place, options.count, options.python)
     found = []
-    for number in range(options.count):
-        python = environment(options.place / f"env-{number}", package, options.python)
+    for python in pythons:
         with tempfile.TemporaryDirectory() as place:
             found.append(edit_in(python, Path(place)))
     for number, other in enumerate(found[1:], start=1):
@@ -85,7 +98,9 @@ def main() -> int:
                 ledger.add(case, what, "" if equal else f"{other[what]} != {found[0][what]}")
     print(ledger.table())
     lost = len(ledger.lost)
-    ledger.finish(command=f"{COMMAND} --count {options.count}", seed=0, sha256=found[0]["bytes"])
+    versions = [_version(python) for python in pythons]
+    how = "--existing PYTHON PYTHON" if options.existing else f"--count {options.count}"
+    ledger.finish(command=f"{COMMAND} {how}", seed=0, sha256=found[0]["bytes"], pythons=versions)
     return 1 if lost else 0
 
 
