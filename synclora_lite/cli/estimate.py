@@ -1,5 +1,6 @@
 """`synclora estimate`: memory and time of training or editing, before anything is loaded."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -8,7 +9,10 @@ import typer
 def estimate(
     *,
     model: Annotated[
-        str, typer.Option(help="ltx-video-2b, ltx-video-13b, lite, a folder or hub name.")
+        str,
+        typer.Option(
+            help="ltx-video-2b, ltx-video-13b, ltx-2.3 (--edit), lite, a folder or hub name."
+        ),
     ] = "ltx-video-2b",
     frames: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 81,
     size: Annotated[int, typer.Option(min=1, help="Side of the clip in pixels.")] = 512,
@@ -28,13 +32,20 @@ def estimate(
     ] = False,
 ) -> None:
     """Estimate memory by part and time per step, and say what to switch if it does not fit."""
-    from synclora_lite.training.estimate import UTILISATION, Job, advice
+    from synclora_lite.training.estimate import UTILISATION, Job
+    from synclora_lite.training.estimate import advice as advise
     from synclora_lite.training.estimate import estimate as run
 
     job = Job(
         model, frames, size, rank, batch, checkpointing, eight_bit, offload, training=not edit
     )
-    found = run(job)
+    if model == "ltx-2.3":
+        from synclora_lite.training.estimate_ltx2 import advice_ltx2, estimate_ltx2
+
+        found = estimate_ltx2(job)
+        advice = partial(advice_ltx2, found)
+    else:
+        found, advice = run(job), partial(advise, job)
     for part, count in found.parameters.items():
         typer.echo(f"{part:32s} {count / 1e6:10.1f} million parameters")
     for part, value in found.memory.items():
@@ -49,5 +60,5 @@ def estimate(
         typer.echo("It fits.")
     else:
         typer.echo("It does not fit. What helps:")
-        for line in advice(job, gpu):
+        for line in advice(gpu):
             typer.echo(f"  {line}")

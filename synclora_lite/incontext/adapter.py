@@ -16,6 +16,7 @@ from synclora_lite.incontext.formats import (
     KeyFormat,
     Weights,
     adapter_file,
+    one_rank,
     read_weights,
     to_format,
 )
@@ -141,7 +142,7 @@ def load_adapter(
 
     """
     file = adapter_file(source)
-    weights = read_weights(file)
+    weights = one_rank(read_weights(file))
     beside = file.with_name(SETTINGS)
     settings = _settings(beside if Path(source).is_dir() and beside.exists() else None, weights)
     add_adapter(transformer, settings)

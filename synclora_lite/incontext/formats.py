@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -113,6 +114,16 @@ def read_weights(source: str | Path) -> Weights:
         if not torch.isfinite(value).all():
             raise ModelError(f"{name} in {file.name} holds values that are no numbers", "numbers")
     return weights
+
+
+def one_rank(weights: Weights) -> Weights:
+    """Return the same update with every factor at the largest rank: the rest is zero."""
+    rank = max(value.shape[0] for name, value in weights.items() if ".lora_A." in name)
+    full = {}
+    for name, value in weights.items():
+        missing = rank - value.shape[0 if ".lora_A." in name else 1]
+        full[name] = F.pad(value, (0, 0, 0, missing) if ".lora_A." in name else (0, missing))
+    return full
 
 
 def _plain(name: str) -> str:

@@ -139,7 +139,7 @@ def measure(configs: Configs, job: Job) -> Estimate:
 
 
 def _measure(model: I2VModel, job: Job) -> Estimate:
-    memory = {"runtime": RUNTIME, "transformer": _bytes(model.transformer)}
+    memory = {"runtime": RUNTIME, "transformer": byte_count(model.transformer)}
     parameters = {"transformer": _count(model.transformer.parameters())}
     shape = _latent_shape(model, job)
     if job.training:
@@ -150,10 +150,10 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
         model.transformer.gradient_checkpointing = job.checkpointing
         parameters["adapter"] = _count(trained)
         memory |= _trained_memory(parameters["adapter"], job)
-        memory["autoencoder"] = 0.0 if job.offload else _bytes(model.vae)
+        memory["autoencoder"] = 0.0 if job.offload else byte_count(model.vae)
         memory["activations"] = peak_memory(step)
     else:
-        memory["autoencoder"] = 0.0 if job.offload else _bytes(model.vae)
+        memory["autoencoder"] = 0.0 if job.offload else byte_count(model.vae)
         cache = _cache(model, shape)
         kept = [t for pair in (cache.keys, cache.values) for t in pair]
         memory["reference cache"] = float(sum(t.numel() * t.element_size() for t in kept))
@@ -285,7 +285,8 @@ def _decode(model: I2VModel, shape: tuple[int, ...]) -> None:
     model.vae.decode(latents, clean)
 
 
-def _bytes(module: torch.nn.Module) -> float:
+def byte_count(module: torch.nn.Module) -> float:
+    """Return the bytes of a module's weights."""
     return float(sum(p.numel() * p.element_size() for p in module.parameters()))
 
 

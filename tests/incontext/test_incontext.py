@@ -200,6 +200,19 @@ def test_the_stock_pipeline_loads_our_adapter(tmp_path, key_format, targets):
     assert torch.allclose(generate(other), generate(model), atol=1e-5)
 
 
+def test_layers_of_different_rank_are_read_as_one(tmp_path):
+    model = tiny_model()
+    weights = adapter_weights(trained(model.transformer))
+    layer = "transformer_blocks.0.attn1.to_q"
+    a, b = f"{layer}.lora_A.weight", f"{layer}.lora_B.weight"
+    small = weights | {a: weights[a][:2].clone(), b: weights[b][:, :2].clone()}
+    save_file(small, tmp_path / "mixed.safetensors")
+    other = tiny_model()
+    assert load_adapter(other.transformer, tmp_path / "mixed.safetensors").rank == 4
+    back = adapter_weights(other.transformer)
+    assert torch.allclose(back[b] @ back[a], small[b] @ small[a], atol=1e-6)
+
+
 def test_wrong_files_and_targets_are_clear_errors(tmp_path):
     with pytest.raises(ModelError, match="does not exist; expected an adapter folder"):
         load_adapter(tiny_model().transformer, tmp_path)

@@ -6,15 +6,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 import typer
+from diffusers import LTX2VideoTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from synclora_lite.cli.estimate import estimate as command
+from synclora_lite.errors import ConfigError
 from synclora_lite.i2v import create_model, save_model
+from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
+from synclora_lite.training.estimate_ltx2 import advice_ltx2, estimate_ltx2
 from synclora_lite.training.metering import count_operations, peak_memory
 
 WIDE = {"num_attention_heads": 4, "attention_head_dim": 32, "cross_attention_dim": 128}
@@ -158,6 +162,22 @@ def test_the_smallest_settings_train_2b_in_16_gb_and_plain_ones_with_checkpointi
     assert estimate(plain).peak < 16e9
     small = replace(plain, eight_bit=True, offload=True)
     assert estimate(small).peak < estimate(plain).peak
+
+
+def test_an_edit_with_ltx2_3_is_estimated_and_parts_wait_where_they_must():
+    job = Job("ltx-2.3", training=False)
+    found = estimate_ltx2(job)
+    with torch.device("meta"):
+        whole = LTX2VideoTransformer3DModel(**TRANSFORMER_23)
+    assert found.parameters["transformer"] == sum(p.numel() for p in whole.parameters())
+    assert found.tokens == 2 * 11 * 16 * 16
+    assert found.peak > found.memory["transformer"]
+    parts, layers = advice_ltx2(found, 24)
+    assert parts.startswith("parts wait in main memory: ")
+    assert layers.endswith("fits")
+    assert advice_ltx2(found, 48)[-1].startswith("parts wait")
+    with pytest.raises(ConfigError, match=r"training of ltx-2\.3; expected an edit"):
+        estimate_ltx2(replace(job, training=True))
 
 
 # --- advice and the command
