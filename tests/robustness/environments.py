@@ -3,8 +3,8 @@
     python -m tests.robustness.environments --count 2
 
 Each environment is a new `venv` with the pinned packages and the wheel of this checkout; the same
-clip is edited in each. The bytes have to be equal, and so does every figure of the report. The
-environments lie in `--place` and are used again if they are whole, so a stopped run goes on.
+clip is edited in each. The frames have to be equal to the bit, and so does every figure of the
+report; between equal versions the whole file, which notes them, has to be. The environments lie in `--place` and are used again if they are whole, so a stopped run goes on.
 `--existing` compares environments that are there already, by their Pythons.
 """
 
@@ -18,7 +18,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from synclora_lite.editing.provenance import pixel_hash
 from synclora_lite.files import PROJECT, data_dir, sha256
+from synclora_lite.video import read_clip
 from tests.robustness.ledger import Ledger
 
 COMMAND = "python -m tests.robustness.environments"
@@ -62,7 +64,12 @@ def edit_in(python: Path, place: Path) -> dict[str, Any]:
         env={**outside, "SYNCLORA_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"},
     )
     report = json.loads(out.with_name("out.mp4.json").read_text())
-    return {"bytes": sha256(out), "sync": report["sync"]}
+    return {
+        "file": sha256(out),
+        "frames": pixel_hash(read_clip(out).frames),
+        "sync": report["sync"],
+        "versions": report["provenance"]["versions"],
+    }
 
 
 def _version(python: Path) -> str:
@@ -92,7 +99,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as place:
             found.append(edit_in(python, Path(place)))
     for number, other in enumerate(found[1:], start=1):
-        for what in ("bytes", "sync"):
+        alike = other["versions"] == found[0]["versions"]
+        for what in ("frames", "sync", "file")[: 3 if alike else 2]:
             case, equal = f"{what} of environment {number}", other[what] == found[0][what]
             if case not in ledger.done():
                 ledger.add(case, what, "" if equal else f"{other[what]} != {found[0][what]}")
@@ -100,7 +108,7 @@ def main() -> int:
     lost = len(ledger.lost)
     versions = [_version(python) for python in pythons]
     how = "--existing PYTHON PYTHON" if options.existing else f"--count {options.count}"
-    ledger.finish(command=f"{COMMAND} {how}", seed=0, sha256=found[0]["bytes"], pythons=versions)
+    ledger.finish(command=f"{COMMAND} {how}", seed=0, sha256=found[0]["frames"], pythons=versions)
     return 1 if lost else 0
 
 
