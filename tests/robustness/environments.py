@@ -4,8 +4,9 @@
 
 Each environment is a new `venv` with the pinned packages and the wheel of this checkout; the same
 clip is edited in each. The frames have to be equal to the bit, and so does every figure of the
-report; between equal versions the whole file, which notes them, has to be. The environments lie in `--place` and are used again if they are whole, so a stopped run goes on.
-`--existing` compares environments that are there already, by their Pythons.
+report; between equal versions the whole file, which notes them, has to be. The environments lie
+in `--place` and are used again if they are whole, so a stopped run goes on. `--existing` compares
+environments that are there already, by their Pythons.
 """
 
 import argparse
