@@ -34,8 +34,13 @@ year.
 
 ```bash
 otter assign assignment.ipynb dist                              # pip install otter-grader
-otter run -a dist/autograder/*.zip -o results submission.ipynb  # grades one submission
+timeout 900 prlimit --data=6000000000 \\
+    otter run -a dist/autograder/*.zip -o results submission.ipynb  # grades one submission
 ```
+
+A submission is a stranger's program. The line above gives it a process of its own, a quarter of an
+hour and 6 GB (`prlimit` is part of Linux); it can still read what you can read. Gradescope and
+`otter grade` run it in a container, and `synclora course check` runs each exercise within limits.
 
 `dist/student` is what students get. `dist/autograder` goes to Gradescope or to `otter grade`.
 `guide.md` holds the plan of the session, the mistakes to expect and the rubric.
