@@ -42,7 +42,7 @@ def report_page(edit: Edit, title: str = "") -> str:
         ),
         "VERDICT": _verdict(edit.report["sync"]),
         "WARNINGS": _list("Warning", edit.report["warnings"]),
-        "PLAYER": locked_player(clips, height=min(max(height, 160), 360), alt=words).html,
+        "PLAYER": locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
         "FILMSTRIP": filmstrip({label: clip.frames for label, clip in clips.items()}).html,
         "SYNC": _sync(edit),
         "CHECKS": _table("Checks of the edited first frame", _checks(edit.report)),
@@ -87,7 +87,7 @@ def _cue_row(name: str, cue: dict[str, Any]) -> str:
 
 def _blinks(blinks: dict[str, Any]) -> str:
     return (
-        f"{len(blinks['source'])} blinks in the source, {len(blinks['edited'])} in the edit; "
+        f"Blinks: {len(blinks['source'])} in the source, {len(blinks['edited'])} in the edit; "
         "lag in frames, positive when the edit is late."
     )
 

@@ -57,7 +57,8 @@ def test_a_page_opens_reads_and_fits(browser, site, path, width):
         assert page.evaluate(VIDEOS_THAT_DO_NOT_PLAY) == []
         assert _overflow(page) == 0
         assert _barriers(page, theme="light") == []
-        assert _barriers(page, theme="dark", rules=["color-contrast"]) == []
+        if width == WIDTHS["desk"]:  # a phone has the same colours
+            assert _barriers(page, theme="dark", rules=["color-contrast"]) == []
         assert seen.complaints == []
         assert seen.loaded_bytes < (MOST_LANDING_BYTES if path == PAGES[0] else MOST_BYTES)
 
