@@ -1,7 +1,8 @@
 """Writes constraints.txt and environment.yml from the versions installed in this environment.
 
 Only what pyproject.toml asks for, and what that needs in turn, is pinned; other packages that
-happen to be installed are not. Run it in an environment in which the tests pass.
+happen to be installed are not. Run it in an environment in which the tests pass, with each Python
+in turn: pins of packages that only the other one needs are kept.
 """
 
 import tomllib
@@ -64,9 +65,19 @@ def _applies(requirement: Requirement, extra: str) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
+def kept() -> list[str]:
+    """Return the present pins of packages that are not installed here."""
+    installed = {
+        canonicalize_name(package.metadata["Name"]) for package in metadata.distributions()
+    }
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    present = [line for line in lines if not line.startswith("#")]
+    return [line for line in present if canonicalize_name(line.split("==")[0]) not in installed]
+
+
 def main() -> None:
     """Write both files."""
-    lines = pins()
+    lines = sorted({*pins(), *kept()}, key=str.lower)
     write_atomic(ROOT / "constraints.txt", CONSTRAINTS_HEAD + "\n".join(lines) + "\n")
     listed = "".join(f"      - {line}\n" for line in lines)
     write_atomic(ROOT / "environment.yml", ENVIRONMENT_HEAD + listed)
