@@ -2,8 +2,10 @@
 
 The limits were set on two kinds of pairs at once: rendered pairs with planted faults, whose truth
 is known, and generated pairs of real-looking people, whose cues agree less perfectly. A limit
-lies between what good pairs of both kinds show and what the faults show; the ROC curves of the
-chapter on scores are drawn from the same measures.
+lies between what good pairs of both kinds show and what the faults show. What they achieve is
+measured on seeds that neither training nor tuning draws (`benchmarks/sync_calibration.py`,
+`data/results/sync_calibration.json`: a ROC curve for every fault) and on published clips of real
+people (`benchmarks/sync_real.py`).
 """
 
 from dataclasses import dataclass
