@@ -102,7 +102,9 @@ def main() -> None:
     if wanted.record:
         name = torch.cuda.get_device_name() if wanted.device.startswith("cuda") else wanted.device
         slug = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
-        command = f"python benchmarks/full_size.py --model {job.model} --device {wanted.device}"
+        sizes = f"--frames {job.frames} --size {job.size} --rank {job.rank}"
+        ways = f"--ways {' '.join(wanted.ways)} --device {wanted.device} --record"
+        command = f"python benchmarks/full_size.py --model {job.model} {sizes} {ways}"
         write_result(f"full_size_{slug}", values, command=command, seed=0)
 
 
@@ -154,6 +156,7 @@ def training(bench: Bench, way: str) -> dict[str, float]:
         "seconds_per_step": seconds,
         "peak_gb": peak / 1e9,
         "estimate_gb": (expected.peak - RUNTIME) / 1e9,
+        "estimate_ratio": (expected.peak - RUNTIME) / peak,
         "utilisation": once / seconds / bench.rate,
     }
 
@@ -186,6 +189,7 @@ def editing(bench: Bench, steps: int = 4) -> dict[str, float]:
         "ratio": seconds[False] / seconds[True],
         "peak_gb": peak / 1e9,
         "estimate_gb": without_decoding / 1e9,
+        "estimate_ratio": without_decoding / peak,
     }
 
 
