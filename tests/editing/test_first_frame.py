@@ -21,15 +21,16 @@ Picture = np.ndarray
 
 @pytest.fixture(scope="module")
 def pictures() -> dict[str, Picture]:
-    """A rendered portrait and a photograph, both looking straight ahead."""
+    """A rendered portrait and two photographs, all looking straight ahead."""
     still = Motion(torch.zeros(1, len(CHANNELS)), fps=12.0)
     return {
         "portrait": render_clip(Identity(), still, SIZE)[0],
         "photo": puppet_clip("eileen_collins", still, SIZE)[0],
+        "old photo": puppet_clip("grace_hopper", still, SIZE)[0],
     }
 
 
-@pytest.fixture(params=["portrait", "photo"])
+@pytest.fixture(params=["portrait", "photo", "old photo"])
 def picture(request: pytest.FixtureRequest, pictures: dict[str, Picture]) -> Picture:
     return pictures[request.param]
 
@@ -41,6 +42,7 @@ def hue(picture: Picture, where: np.ndarray) -> float:
 
 EDITS: dict[str, Callable[[Picture], Picture]] = {
     "glasses": ff.draw_glasses,
+    "earrings": ff.draw_earrings,
     "beanie": ff.draw_hat,
     "brim": lambda picture: ff.draw_hat(picture, "navy", kind="brim"),
     "smile": ff.add_smile,
@@ -54,7 +56,7 @@ def test_an_edit_is_visible_and_fits_the_framing_of_its_source(name: str, pictur
     assert edited.shape == picture.shape
     assert edited.dtype == np.uint8
     changed = np.abs(edited.astype(int) - picture).max(-1) > 24
-    assert changed.mean() > 0.002
+    assert changed.mean() > (0.001 if name == "earrings" else 0.002)
     framing = compare_framing(picture, edited)
     assert framing.shift < 0.3
     assert framing.scale < 0.2

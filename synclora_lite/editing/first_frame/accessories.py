@@ -19,6 +19,9 @@ Flat = Float[np.ndarray, "points 2"]
 _FINE = 4  # drawn so many times larger, then averaged down
 LIDS = {"right": (159, 145, 33, 133), "left": (386, 374, 263, 362)}
 TEMPLES = {"right": 127, "left": 356}
+LOBES = {"right": 132, "left": 361}
+NOSE = 4
+TURNED_AWAY = 0.35  # distances of the eye corners: an ear this near to the nose is behind the head
 HATS = ("beanie", "brim")
 
 
@@ -94,6 +97,35 @@ def _rim(pose: Pose, side: str, roundness: float) -> Points:
     return centre + np.column_stack(
         [width * x, height * y, 0.25 * width * x * np.sign(centre[0]) * x]
     )
+
+
+def draw_earrings(picture: Image, colour: str = "#d9a441", *, size: float = 0.075) -> Image:
+    """Hang a round earring on each ear that can be seen.
+
+    Args:
+        picture: RGB, one person.
+        colour: Of the earrings.
+        size: Radius, in distances of the outer eye corners.
+
+    Raises:
+        EditError: No face, or no such colour.
+
+    """
+    pose, tone = Pose(head_in(picture, "picture")), parse_colour(colour)
+    scale = float(pose.head.scale[0])
+    nose = pose.pixels(pose.mark(NOSE)[None])[0]
+    angle = np.linspace(0, 2 * np.pi, 36)
+    ball = np.column_stack([np.cos(angle), np.sin(angle)]) * size * scale
+    for index in LOBES.values():
+        lobe = pose.mark(index)
+        below = lobe + np.array([0.06 * np.sign(lobe[0]), 0.10, 0])
+        place = pose.pixels(below[None])[0]
+        if abs(place[0] - nose[0]) < TURNED_AWAY * scale:
+            continue
+        picture = _paint(picture, _cover(picture, place + ball), tone)
+        shine = place + 0.35 * ball - 0.3 * size * scale
+        picture = _paint(picture, 0.5 * _cover(picture, shine), np.full(3, 255.0))
+    return picture
 
 
 def draw_hat(picture: Image, colour: str = "#a8443c", *, kind: str = "beanie") -> Image:

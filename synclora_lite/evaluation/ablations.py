@@ -1,0 +1,154 @@
+"""What each part of the method is good for: ``python -m synclora_lite.evaluation.ablations``.
+
+Every variant trains an adapter of its own with one thing changed, from the same start, for the
+same number of steps, and takes the exam. Banks, trainings and exams go on where they were stopped;
+results of all variants run so far are in data/results/ablations.json. The variants on data and
+filter are the paper's (arXiv 2512.03013, ablations); its compositions are read here as: pairs whose
+target is the source's own look (identity-only), edited people only (edit-only), strangers who move
+alike (random), and the curriculum of the shipped adapter (full).
+"""
+
+import argparse
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from synclora_lite.editing import load_editor
+from synclora_lite.errors import ConfigError
+from synclora_lite.evaluation.ablation_banks import build_bank, take
+from synclora_lite.evaluation.exam import Exam, run_exam
+from synclora_lite.evaluation.intervals import summarize
+from synclora_lite.files import read_json, write_json, write_result
+from synclora_lite.training import AdapterConfig, load_config, recipe_for, train
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One change to the shipped recipe.
+
+    Attributes:
+        line: What is changed, in words.
+        bank: Which pairs: a name in `BANKS`.
+        without: Checks of the filter that are left out; "all" leaves out the filter.
+        pairs: How many pairs at most.
+        changes: Fields of `AdapterConfig` to replace.
+
+    """
+
+    line: str
+    bank: str = "edited"
+    without: str = ""
+    pairs: int | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+VARIANTS: dict[str, Variant] = {
+    "full": Variant("as shipped: copies first, then edits"),
+    "identity-only": Variant("the target looks like the source", changes={"identical": (1.0, 1.0)}),
+    "edit-only": Variant("edits from the first step", changes={"identical": (0.0, 0.0)}),
+    "random": Variant("two strangers who move alike", bank="strangers"),
+    "filtered": Variant("half of the pairs faulty, then filtered", bank="faulty"),
+    "no filter": Variant("half of the pairs faulty", bank="faulty", without="all"),
+    **{
+        f"without {cue}": Variant(f"the filter does not look at {cue}", "faulty", cue)
+        for cue in ("pose", "mouth", "gaze", "blink")
+    },
+    "shared positions": Variant("reference where the target is", changes={"reference_offset": 0}),
+    "never dropped": Variant("the reference is never dropped", changes={"reference_dropout": 0.0}),
+    "often dropped": Variant("dropped in a fifth of the steps", changes={"reference_dropout": 0.2}),
+    **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16, 64)},
+    **{f"{n} pairs": Variant(f"only {n} pairs", pairs=n) for n in (16, 64, 256, 512)},
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all variants share.
+
+    Attributes:
+        config: The recipe to change.
+        pairs: Pairs to train on; a variant may take fewer.
+        steps: Training steps.
+        batch: Pairs a step.
+        clips: Clips of the exam.
+        folder: Where banks, trainings and exams are kept.
+
+    """
+
+    config: Path = Path("configs/adapter.toml")
+    pairs: int = 512
+    steps: int = 300
+    batch: int = 8
+    clips: int = 18
+    folder: Path = Path("runs/ablations")
+
+
+def run_variant(name: str, study: Study) -> dict[str, Any]:
+    """Train and examine one variant.
+
+    Raises:
+        ConfigError: There is no such variant.
+
+    """
+    if name not in VARIANTS:
+        raise ConfigError(f"no variant named {name!r}", ", ".join(VARIANTS))
+    variant, place = VARIANTS[name], study.folder / name.replace(" ", "-")
+    whole = study.folder / "banks" / variant.bank
+    editor = load_editor("lite")
+    build_bank(variant.bank, whole, study.pairs, editor)
+    bank = take(whole, place / "bank", variant.pairs or study.pairs, variant.without)
+    config = recipe(variant, study, bank)
+    # loading a model anew: `load_editor` keeps the one that it has in memory
+    adapter = train(recipe_for(config), config.loop, place / f"train-{study.steps}")
+    options = {"model": "lite", "adapter": str(adapter), "steps": 20}
+    rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
+    settings = {"steps": study.steps, "batch": study.batch, "bank": study.pairs}
+    return {"line": variant.line, **settings, **summarize(rows)}
+
+
+def recipe(variant: Variant, study: Study, bank: Path) -> AdapterConfig:
+    """Return the shipped recipe with the variant's change."""
+    config, _ = load_config(study.config)
+    if not isinstance(config, AdapterConfig):
+        raise ConfigError(f"{study.config}", "a recipe for the adapter")
+    share = study.steps / config.loop.steps
+    loop = replace(
+        config.loop,
+        steps=study.steps,
+        batch=study.batch,
+        warmup=round(config.loop.warmup * share),
+        validate_every=0,
+        checkpoint_every=min(50, study.steps),
+    )
+    shared = {
+        "loop": loop,
+        "bank": bank,
+        "model": "lite",
+        "identical_steps": round(config.identical_steps * share),
+        "validation_clips": 0,
+        "samples": 0,
+    }
+    return replace(config, **{**shared, **variant.changes})
+
+
+def main() -> None:
+    """Run variants and keep what they show."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="names, with commas between; all if left out")
+    for name, value in vars(Study()).items():
+        parser.add_argument(f"--{name}", type=type(value), default=value)
+    wanted = vars(parser.parse_args())
+    only = wanted.pop("only")
+    names = [name.strip() for name in only.split(",")] if only else list(VARIANTS)
+    study = Study(**wanted)
+    kept = study.folder / "results.json"
+    for name in names:
+        found = read_json(kept) if kept.exists() else {}
+        write_json(kept, {**found, name: run_variant(name, study)})
+    line = "python -m synclora_lite.evaluation.ablations"
+    line += "".join(f" --{name} {value}" for name, value in wanted.items() if name != "folder")
+    write_result("ablations", read_json(kept), command=line, seed=0)
+
+
+if __name__ == "__main__":
+    main()
