@@ -2,10 +2,11 @@
 # make test   set everything up, then lint, type-check and test
 # make robustness   the long checks of faults and attacks: half an hour, results in data/results
 # make trial        the notebooks that students get, to the end, results in data/results
+# make calibrate    the score on planted faults: half an hour, results in data/results
 # make audit        known weaknesses in the pinned packages (asks a database on the network)
 SHELL := /bin/bash
 .DEFAULT_GOAL := book
-.PHONY: setup book test lint clean robustness audit trial
+.PHONY: setup book test lint clean robustness audit trial calibrate
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' 2>/dev/null \
@@ -51,6 +52,10 @@ robustness: setup
 
 trial: setup
 	$(BIN)/python -m tools.trial
+
+calibrate: setup
+	$(BIN)/python benchmarks/sync_tracks.py runs/calibration --jobs 2
+	$(BIN)/python benchmarks/sync_calibration.py runs/calibration
 
 audit: setup
 	$(BIN)/python -m tools.robustness --only audit --again
