@@ -1,6 +1,7 @@
 """Every command, given every kind of bad file: status 1, one line, and nothing left behind."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,27 @@ def test_a_bad_crop(capfd: pytest.CaptureFixture[str], tmp_path: Path, box: str)
 def test_a_crop_without_the_face(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     corner = write_clip(tmp_path / "corner.mp4", crop(read_clip(GOOD), (0, 0, 24, 24)))
     fails(["score", str(GOOD), str(corner)], "face", tmp_path, capfd)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds one pair of clips."""
+    folder = tmp_path_factory.mktemp("pair")
+    assert run(["pairs", "add", str(folder), str(GOOD), str(CLIPS / "hat-truth.mp4")]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("command", ["score", "export"])
+@pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "text"])
+def test_a_pair_whose_clip_was_spoiled(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], pair: Path, command: str, kind: str
+) -> None:
+    folder = shutil.copytree(pair, tmp_path / "pair")
+    (clip,) = (folder / "edited").iterdir()
+    clip.unlink()
+    BAD_CLIPS[kind][0](clip)
+    arguments = {"score": [], "export": [str(tmp_path / "out")]}[command]
+    fails(["pairs", command, str(folder), *arguments], "missing or changed", tmp_path, capfd)
 
 
 TEXTS: dict[str, bytes] = {
