@@ -173,10 +173,10 @@ def test_an_edit_with_ltx2_3_is_estimated_and_parts_wait_where_they_must():
     assert found.parameters["transformer"] == sum(p.numel() for p in whole.parameters())
     assert found.tokens == 2 * 11 * 16 * 16
     assert found.peak > found.memory["transformer"]
-    parts, layers = advice_ltx2(found, 24)
+    parts, layers = advice_ltx2(found, 24.0)
     assert parts.startswith("parts wait in main memory: ")
     assert layers.endswith("fits")
-    assert advice_ltx2(found, 48)[-1].startswith("parts wait")
+    assert advice_ltx2(found, 48.0)[-1].startswith("parts wait")
     with pytest.raises(ConfigError, match=r"training of ltx-2\.3; expected an edit"):
         estimate_ltx2(replace(job, training=True))
 
