@@ -1,6 +1,7 @@
 """Editing a clip: what comes out, and what is refused with words that help."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,9 +153,14 @@ def test_tuned_settings_hold_unless_others_are_asked_for(
 ) -> None:
     source, first = pair
     tuned = replace(editor, tuned={"sdedit": {"start": 0.4}})
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("sdedit", {}),
+        ("sdedit", {"start": 0.6}),
+        ("flowedit", {}),
+    ]
     settings = [
-        edit_video(source, first, method=method, model=tuned, steps=1, **asked).report["provenance"]
-        for method, asked in (("sdedit", {}), ("sdedit", {"start": 0.6}), ("flowedit", {}))
+        edit_video(source, first, method=method, model=tuned, steps=1, **more).report["provenance"]
+        for method, more in asked
     ]
     assert [found["start"] for found in settings] == [0.4, 0.6, 0.7]
 
