@@ -19,7 +19,7 @@ SMALL = (
 
 def test_a_build_without_room_keeps_what_it_has_and_goes_on(tmp_path: Path) -> None:
     words = ["pairs", "build", str(tmp_path), "--pairs", "3", "--size", "64", "--frames", "5"]
-    code = SMALL.format(4000, words)
+    code = SMALL.format(1000, words)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert wrong_ending(done.returncode, done.stderr.strip()) == ""
     assert half_written(tmp_path) == []
