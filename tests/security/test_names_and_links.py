@@ -17,8 +17,8 @@ from synclora_lite.video import probe
 
 CLIPS = data_dir() / "clips"
 NAMES = (
-    *('it\'s "quoted" $(touch owned); `x` &', "new\nline\t%03d", "-rf", "concat:a|b"),
-    *("ünï 脸 💥 a\\b", "~", "<script>*?#"),
+    *('it\'s "quoted" $(touch owned); `x` & <script>*?#', "new\nline\t%03d", "-rf"),
+    "concat:a|b ünï 脸 💥 a\\b ~",
 )
 
 
