@@ -89,6 +89,11 @@ def exact(reports: list[Reports]) -> float:
     return float(np.mean(hits + [r["clean"].offset.frames == 0 for r in reports]))
 
 
+def without_blink(reports: list[Reports]) -> int:
+    """Count the sources that never blink: there a removed blink is no fault at all."""
+    return sum(not report["clean"].blinks.source for report in reports)
+
+
 def verdicts(cases: list[Tracks], frames: int) -> dict[str, float]:
     """Return the shares accepted, of exact pairs of two people and of unrelated clips."""
     sides = [(case["source"][:frames], case["edited"][:frames]) for case in cases]
@@ -123,7 +128,7 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
     reports = [measure(case, FRAMES, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     short = [measure(case, SHORT, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     puppet = [measure(case, FRAMES, 1) for case in puppets]
-    found = curves(reports)
+    found, found_short = curves(reports), curves(short)
     return {
         "pairs": len(reports),
         "frames": FRAMES,
@@ -135,8 +140,10 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
             name: float(np.mean([not report[name].accepted for report in reports]))
             for name in reports[0]
         },
-        "auc_short": {name: curve["auc"] for name, curve in curves(short).items()},
+        "auc_short": {name: curve["auc"] for name, curve in found_short.items()},
         "short_frames": SHORT,
+        "without_blink": without_blink(reports),
+        "without_blink_short": without_blink(short),
         "offsets_exact": {
             "rendered": exact(reports),
             "rendered_short": exact(short),
@@ -148,6 +155,7 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
         "accepted": verdicts(plain, FRAMES),
         "accepted_short": verdicts(plain, SHORT),
         "roc": {name: curve["curve"] for name, curve in found.items()},
+        "roc_short": {name: curve["curve"] for name, curve in found_short.items()},
         "misfit": {
             name: [round(min(report[name].misfit, 99.0), 3) for report in reports]
             for name in reports[0]
