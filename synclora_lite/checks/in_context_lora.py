@@ -212,6 +212,9 @@ def check_compress(report: Report, compress: Function) -> None:
                 @ Vh[-rank:],
                 "cutting rows of A and columns of B is not the nearest: decompose B A": B[:, :rank]
                 @ A[:rank],
+                "`Vh` is transposed already: keep its first rows": (U[:, :rank] * S[:rank])
+                @ Vh[:, :rank].T,
+                "alpha equals the rank before and after: leave the factor out": best * r / rank,
             },
             atol=1e-4,
         )
