@@ -9,6 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from synclora_lite.checks.framework import Report, check
 from synclora_lite.sync import pearson as correlation
+from synclora_lite.sync import smooth
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]
@@ -32,6 +33,10 @@ def check_pearson(report: Report, pearson: Function) -> None:
         "take the mean over the frames, not the sum": centred.sum() / (x.std() * y.std()),
         "divide by the standard deviations, not by the variances": centred.mean()
         / (x.var() * y.var()),
+        "divide the sum by T, not by T - 1": centred.sum() / (len(x) - 1) / (x.std() * y.std()),
+        "do not smooth in here: whoever calls `pearson` has done so": correlation(
+            smooth(x), smooth(y)
+        ),
     }
     report.close(got, np.corrcoef(x, y)[0, 1], "r of two random traces", mistakes=mistakes)
     hint = "r must not change when a trace is scaled and shifted: standardize both"
@@ -64,7 +69,11 @@ def check_best_lag(report: Report, best_lag: Function) -> None:
         got = report.call(best_lag, source, edited, 6)
         report.shape(got, (), "the lag", "return one whole number")
         report.picture(lambda s=source, e=edited, g=got: _draw_lags(s, e, int(g)))  # type: ignore[misc]
-        mistakes = {"the sign is turned round: positive means that the edit is late": -lag}
+        mistakes = {
+            "the sign is turned round: positive means that the edit is late": -lag,
+            "this is the lag's place in the list, counted from 0: return the lag itself": lag + 6,
+            "negative lags count too: try all from -max_lag to max_lag": 0 if lag < 0 else np.nan,
+        }
         hint = "correlate the parts that overlap: source[t] with edited[t + lag]"
         report.close(got, lag, f"finds a planted lag of {lag:+d}", hint, mistakes=mistakes)
     source, edited = _wrapping(report)
@@ -100,15 +109,15 @@ def _wrapping(report: Report) -> tuple[Trace, Trace]:
 
 
 def _lopsided(report: Report) -> tuple[Trace, Trace]:
-    """Traces for which the sum of products over the overlap finds another lag."""
+    """Traces for which products of the whole traces, summed or averaged, find another lag."""
     while True:
         source, edited = _planted(report, int(report.rng.integers(4, 7)), frames=14)
         a, b = source - source.mean(), edited - edited.mean()
-        sums = [
-            (a[: len(a) - lag] * b[lag:]).sum() if lag >= 0 else (a[-lag:] * b[:lag]).sum()
-            for lag in range(-6, 7)
+        products = [
+            a[: len(a) - lag] * b[lag:] if lag >= 0 else a[-lag:] * b[:lag] for lag in range(-6, 7)
         ]
-        if int(np.argmax(sums)) - 6 != _right(source, edited):
+        peaks = [int(np.argmax([of(part) for part in products])) - 6 for of in (np.sum, np.mean)]
+        if _right(source, edited) not in peaks:
             return source, edited
 
 
@@ -149,12 +158,17 @@ def check_match_events(report: Report, match_events: Function) -> None:
             2 / 3,
             1.0,
         ),
-        "an event at exactly the tolerance counts: use <=": (0.5, 1 / 3),
+        "an event at exactly the tolerance counts: use <=, and match by distance, not by place in "
+        "the list": (0.5, 1 / 3),
     }
     report.close(np.array(got), (1.0, 2 / 3), "two of three blinks are found", mistakes=mistakes)
     mistakes = {"each event has one partner at most: take a matched one out": (1.0, 1.0)}
     twice = np.array(report.call(match_events, [10], [9, 11], 1))
     report.close(twice, (0.5, 1.0), "one event takes one partner", mistakes=mistakes)
+    mistakes = {
+        **mistakes,
+        "one event of the edit served two of the source: take a matched one out": (2.0, 1.0),
+    }
     twice = np.array(report.call(match_events, [9, 11], [10], 1))
     report.close(twice, (1.0, 0.5), "and the other way round", mistakes=mistakes)
     hint = "with no events on one side there is nothing to divide by: return 0 there"

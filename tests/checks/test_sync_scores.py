@@ -36,6 +36,11 @@ def unnormalised(source, edited, max_lag):
     return max(range(-max_lag, max_lag + 1), key=lambda lag: np.prod(parts(a, b, lag), 0).sum())
 
 
+def standardized_once(source, edited, max_lag):
+    a, b = source - source.mean(), edited - edited.mean()
+    return max(range(-max_lag, max_lag + 1), key=lambda lag: np.prod(parts(a, b, lag), 0).mean())
+
+
 def matched(source, edited, tolerance):
     free, count = list(edited), 0
     for event in source:
@@ -55,6 +60,11 @@ def shared_partners(source, edited, tolerance):
     found = sum(any(abs(s - e) <= tolerance for e in edited) for s in source)
     real = sum(any(abs(s - e) <= tolerance for s in source) for e in edited)
     return real / max(1, len(edited)), found / max(1, len(source))
+
+
+def each_finds_one(source, edited, tolerance):
+    found = sum(any(abs(s - e) <= tolerance for e in edited) for s in source)
+    return found / max(1, len(edited)), found / max(1, len(source))
 
 
 def strictly_within(source, edited, tolerance):
@@ -81,10 +91,12 @@ WRONG = {
         (early_is_positive, "sign"),
         (circular, "np.roll|overlap"),
         (unnormalised, "plain sum|overlap"),
+        (standardized_once, "overlap"),
         (lambda s, e, m: abs(early_is_positive(s, e, m)), "sign|overlap"),
     ],
     "check_match_events": [
         (exchanged, "exchanged"),
+        (each_finds_one, "served two"),
         (shared_partners, "one partner"),
         (strictly_within, "<="),
     ],
