@@ -65,11 +65,12 @@ def edit(
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
     ] = 0,
     detail: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="source: give back what the autoencoder loses, where the edit left it alone; none."
+            help="source: give back what the autoencoder loses where the edit left it alone; none.",
+            show_default="source for sync-lora with lite, else none",
         ),
-    ] = "none",
+    ] = None,
     align: Annotated[
         bool, typer.Option("--align", help="Move the edited face onto the source's first.")
     ] = False,
@@ -109,7 +110,7 @@ def edit(
         "sync_guidance": sync_guidance,
         "start": start,
         "inject": inject,
-        "detail": detail,
+        "detail": detail or _default_detail(method, model),
         "align": align,
         "device": device,
     }
@@ -123,6 +124,11 @@ def edit(
     origin["first_frame"]["file_sha256"] = sha256(first_frame)
     _write(result, out, report, f"{source.name} edited from {first_frame.name}")
     _tell(result, out, report, as_json)
+
+
+def _default_detail(method: str, model: str) -> str:
+    """Return the output step that one who looks at clips would want; see `restore_detail`."""
+    return "source" if (method, model) == ("sync-lora", "lite") else "none"
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:

@@ -36,7 +36,7 @@ UNGUIDED: dict[str, Any] = {
     **dict.fromkeys(("audio_guidance_scale", "audio_modality_scale"), 1.0),
     **dict.fromkeys(("stg_scale", "audio_stg_scale"), 0.0),
 }
-SAFE = {"use_safetensors": True, "local_files_only": True}  # no pickles, no downloads
+LOCAL = {"local_files_only": True}  # no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
 
 
@@ -94,7 +94,7 @@ def load_ltx2(
     diffusers.utils.logging.disable_progress_bar()
     caption, mask = padded_caption(kept_caption(folder, _embed))
     pipe = LTX2InContextPipeline.from_pretrained(
-        folder, text_encoder=None, tokenizer=None, dtype=dtype, **SAFE
+        folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
     )
     if adapter is not None:
         _add_adapter(pipe, adapter)
@@ -195,7 +195,9 @@ def padded_caption(
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed the prompt with the folder's own text encoder, nothing else being loaded."""
     parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(folder, **parts, dtype=dtype, **SAFE)
+    pipe = LTX2InContextPipeline.from_pretrained(
+        folder, **parts, dtype=dtype, use_safetensors=True, **LOCAL
+    )
     caption, mask, _, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
     return {"caption": caption[:, mask[0].bool()], "mask": mask}
 
