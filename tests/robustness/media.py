@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from synclora_lite.errors import VideoError
@@ -71,9 +72,14 @@ def _processor_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def _worker() -> ProcessPoolExecutor:
+    """Return a pool of one process, which begins small: a fork has the memory of its parent."""
+    return ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
+
+
 def run(spoiled: Iterable[Case], folder: Path) -> Iterator[Outcome]:
     """Try every file in a worker process; a worker that dies is a fault and is replaced."""
-    pool = ProcessPoolExecutor(1)
+    pool = _worker()
     for case in spoiled:
         path = folder / case.name
         path.write_bytes(case.content)
@@ -84,7 +90,7 @@ def run(spoiled: Iterable[Case], folder: Path) -> Iterator[Outcome]:
             fault = f"the interpreter died ({type(error).__name__})"
             outcome = Outcome(case.kind, case.name, False, fault, 0.0, 0)
             pool.shutdown(wait=False, cancel_futures=True)
-            pool = ProcessPoolExecutor(1)
+            pool = _worker()
         if not outcome.fault:
             path.unlink()
         yield outcome

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -166,7 +167,7 @@ def _fault(status: int, told: str, seconds: float, memory: int) -> str:
 
 def run_cases(spoiled: Iterator[Case], good: Path, ledger: Ledger) -> None:
     """Try every file in a worker; one that dies is a fault and is replaced."""
-    pool = ProcessPoolExecutor(1)
+    pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
     for case in spoiled:
         if case.number in ledger.done():
             continue
@@ -177,7 +178,7 @@ def run_cases(spoiled: Iterator[Case], good: Path, ledger: Ledger) -> None:
         except (BrokenProcessPool, TimeoutError) as error:
             fault = f"the interpreter died ({type(error).__name__})"
             pool.shutdown(wait=False, cancel_futures=True)
-            pool = ProcessPoolExecutor(1)
+            pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
         ledger.add(
             case.number, case.name, fault, how=case.kind, status=status, seconds=seconds,
             memory=memory,
