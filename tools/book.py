@@ -13,7 +13,7 @@ from pathlib import Path
 from synclora_lite.errors import CourseError
 from synclora_lite.files import write_atomic
 from tools.lighten import lighten
-from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, masters
+from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, in_turn, masters
 
 BUILD = ROOT / "_build"
 SOURCE = BUILD / "source"
@@ -24,10 +24,17 @@ STAMP = BUILD / "html.sha256"
 def build_book() -> Path:
     """Execute what changed, build the pages if anything did, and return the folder of pages.
 
+    One process at a time: others wait, and find the pages up to date.
+
     Raises:
         CourseError: A notebook failed, or Sphinx warned.
 
     """
+    with in_turn(ROOT / "_toc.yml"):
+        return _build_book()
+
+
+def _build_book() -> Path:
     stage(execute_all(masters()))
     digest = hash_files([*SOURCE.rglob("*"), *(ROOT / "tools").glob("*.py")])
     if STAMP.exists() and STAMP.read_text() == digest and (HTML / "index.html").exists():

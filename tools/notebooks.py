@@ -3,6 +3,7 @@
 Each notebook runs in an empty folder of its own, two at a time, with single-threaded mathematics.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,22 +78,33 @@ def execute_all(notebooks: Sequence[Path], folder: Path = EXECUTED) -> list[Exec
 def execute(notebook: Path, folder: Path = EXECUTED) -> Execution:
     """Execute one notebook into `folder`, unless the result there was made from the same content.
 
+    A process that asks for a notebook that another one executes waits, and reuses its result.
+
     Raises:
         CourseError: A cell failed, or printed to stderr, or shows a widget that has no still.
 
     """
     output = folder / notebook.name
-    digest = notebook_digest(notebook)
-    if output.exists():
-        record = json.loads(output.read_text())["metadata"].get("execution", {})
-        if record.get("digest") == digest:
-            return Execution(notebook, output, record["seconds"], reused=True)
-    start = time.monotonic()
-    content = clean(_papermill(notebook), notebook.name)
-    seconds = round(time.monotonic() - start, 1)
-    content["metadata"]["execution"] = {"digest": digest, "seconds": seconds}
-    write_json(output, content)
-    return Execution(notebook, output, seconds, reused=False)
+    with in_turn(notebook):
+        digest = notebook_digest(notebook)
+        if output.exists():
+            record = json.loads(output.read_text())["metadata"].get("execution", {})
+            if record.get("digest") == digest:
+                return Execution(notebook, output, record["seconds"], reused=True)
+        start = time.monotonic()
+        content = clean(_papermill(notebook), notebook.name)
+        seconds = round(time.monotonic() - start, 1)
+        content["metadata"]["execution"] = {"digest": digest, "seconds": seconds}
+        write_json(output, content)
+        return Execution(notebook, output, seconds, reused=False)
+
+
+@contextmanager
+def in_turn(file: Path) -> Iterator[None]:
+    """Let others that ask for the same file wait until this block ends, or its process does."""
+    with file.open() as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def notebook_digest(notebook: Path) -> str:

@@ -1,5 +1,6 @@
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -37,6 +38,13 @@ def test_a_notebook_runs_once_in_an_empty_folder_and_again_when_it_changes(tmp_p
     changed = notebooks.notebook_digest(make_notebook(notebook, source + " # changed"))
     recorded = json.loads(first.output.read_text())["metadata"]["execution"]["digest"]
     assert changed != recorded
+
+
+def test_a_notebook_that_two_ask_for_at_a_time_runs_once(tmp_path):
+    notebook = make_notebook(tmp_path / "a.ipynb", "1 + 1")
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(notebooks.execute, notebook, tmp_path / "out") for _ in range(2)]
+    assert sorted(job.result().reused for job in asked) == [False, True]
 
 
 def test_a_failing_cell_is_told_with_its_traceback_and_leaves_no_result(tmp_path):
