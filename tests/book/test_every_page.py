@@ -9,6 +9,7 @@ from tests.book.visit import table_of_contents, visit
 PAGES = [f"{page}.html" for page in table_of_contents()]
 WIDTHS = {"desk": 1440, "phone": 390}
 MOST_BYTES, MOST_LANDING_BYTES = 3_000_000, 1_000_000
+pytestmark = pytest.mark.timeout(900)  # the first test builds the book
 
 IMAGES_WITHOUT_ALT = """
 () => [...document.images]
@@ -32,7 +33,7 @@ async () => {
     video.muted = true;
     video.pause();
     const shown = new Promise(resolve => video.addEventListener("timeupdate", resolve));
-    const late = new Promise(resolve => setTimeout(resolve, 8000, "late"));
+    const late = new Promise(resolve => setTimeout(resolve, 30000, "late"));
     try {
       video.currentTime = 0;
       await video.play();

