@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -229,13 +230,14 @@ def _prepared(work: Callable[[Path], object], folder: Path, environment: dict[st
 
 def _kill_all(pid: int) -> None:
     """Kill a process and all below it, the way a machine that loses power does."""
-    parent = psutil.Process(pid)
-    family = [*parent.children(recursive=True), parent]
+    try:
+        parent = psutil.Process(pid)
+        family = [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:  # it ended in this moment
+        return
     for member in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             member.kill()
-        except psutil.NoSuchProcess:
-            continue
     psutil.wait_procs(family, timeout=10)
 
 
