@@ -1,21 +1,48 @@
-"""Checks every annotated shape while the tests run, and runs the quick tests first."""
+"""Checks every annotated shape while the tests run; says what comes late and what stays together.
+
+`make test` runs two processes: each takes the next group of tests when it is through with one. The
+pages come when all chapters have been executed, and before the slow tests of the package, which
+keep the other process busy meanwhile.
+"""
 
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+from xdist.scheduler import LoadScopeScheduling
 
 install_import_hook("synclora_lite", "beartype.beartype")
 
-SLOW_FOLDERS = ("notebooks", "book")
+LATE = ("notebooks", "evaluation", "book", "robustness", "training", "portraits")
+TOGETHER = ("book", "pairs", "sync")  # their files share what takes long to make
 TESTS = Path(__file__).parent
 
 
+class Groups(LoadScopeScheduling):
+    """Gives a process one group after the other, in the order of the tests."""
+
+    def __init__(self, config, log):
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Return the group of a test: its file or its folder; its chapter if it executes one."""
+        path, _, name = nodeid.partition("::")
+        folder = Path(path).parts[1]
+        if folder == "notebooks":
+            return path + name.partition("[")[2]
+        return folder if folder in TOGETHER else path
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Groups(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that execute notebooks and open pages after all others."""
+    """Put the quick tests first."""
     items.sort(key=lambda item: _place(item.path))
 
 
 def _place(path: Path) -> int:
     folder = path.relative_to(TESTS).parts[0]
-    return SLOW_FOLDERS.index(folder) + 1 if folder in SLOW_FOLDERS else 0
+    return LATE.index(folder) + 1 if folder in LATE else 0

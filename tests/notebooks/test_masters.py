@@ -11,10 +11,14 @@ from tools.notebooks import MASTERS, execute, execute_all, masters
 
 
 @pytest.fixture(scope="module")
-def executed():
-    """Run all masters two at a time; a failure is told by the test of its own notebook."""
-    with suppress(CourseError):
-        execute_all(masters())
+def executed(worker_id):
+    """Run all masters two at a time, unless two processes of tests share them one by one.
+
+    A failure is told by the test of its own notebook.
+    """
+    if worker_id == "master":
+        with suppress(CourseError):
+            execute_all(masters())
 
 
 def test_there_is_one_master_for_each_chapter():
