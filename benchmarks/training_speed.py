@@ -1,0 +1,383 @@
+"""Training the lite adapter, beside the loop that one writes first.
+
+    python benchmarks/training_speed.py --record       two minutes; a quiet machine, please
+    python benchmarks/training_speed.py --quick        seconds, on a tiny random model
+
+"ours" is a step of the real loop on the recipe of configs/adapter.toml. "plain" is diffusers' own
+`forward`, a peft LoRA of the same rank on the same layers, and AdamW, in float32, on the same
+batches: with latents made before the first step, as ours, and with every batch encoded anew. The
+stock model has no place for a mask, so its reference sees the target, too. "ours, float32" and
+"plain, bfloat16" tell what is owed to the number format alone. All variants take turns within one
+run, and so do matrix products of a size that the caches hold: their best rate is what a step's
+operations are measured against. Peaks of memory are read in processes of their own.
+Writes data/results/training_speed.json.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from measuring import Seconds, child, faster, in_turn, peak_resident, products, spread, tidy
+from peft import LoraConfig
+from torch import Tensor
+
+from synclora_lite.files import PROJECT, data_dir, write_result
+from synclora_lite.i2v import (
+    I2VModel,
+    encode,
+    load_model,
+    pack,
+    predict_velocity,
+    save_model,
+    tiny_model,
+)
+from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.training import (
+    AdapterConfig,
+    Job,
+    LatentBank,
+    adapter_recipe,
+    encode_bank,
+    load_config,
+    to_model_range,
+    write_shard,
+)
+from synclora_lite.training.estimate import measure as estimated
+from synclora_lite.training.estimate import model_configs
+from synclora_lite.training.loop import _Run
+from synclora_lite.training.metering import count_operations
+from synclora_lite.training.precision import NAMED, compute_dtype
+from synclora_lite.training.team import Team
+from synclora_lite.video import read_clip
+
+VARIANTS = ("ours", "ours, float32", "plain", "plain, bfloat16", "plain, encoding")
+CLIPS = ("background", "beard", "glasses", "hair", "hat")  # shipped, each with its true edit
+SEED = 0
+Latents = Float[Tensor, "batch channels frames height width"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    Attributes:
+        model: "lite" or a folder.
+        batch: Pairs in a step; as configs/adapter.toml says if None.
+        rounds: How often each variant is timed.
+        threads: Of every variant.
+        sides: Of the square matrices that are multiplied for the machine's rate.
+
+    """
+
+    model: str = "lite"
+    batch: int | None = None
+    rounds: int = 15
+    threads: int = 2
+    sides: tuple[int, ...] = (512, 1024)
+
+    def config(self, folder: Path) -> AdapterConfig:
+        """Return the adapter's own configuration, on the bank in `folder`.
+
+        No step goes without a reference, and nothing is validated, so that all steps are alike.
+        """
+        config, _ = load_config(PROJECT / "configs" / "adapter.toml")
+        assert isinstance(config, AdapterConfig)
+        batch = self.batch or config.loop.batch
+        loop = replace(config.loop, batch=batch, threads=self.threads, seed=SEED, validate_every=0)
+        return replace(
+            config,
+            loop=replace(loop, checkpoint_every=10**9),
+            bank=folder / "latents",
+            model=self.model,
+            reference_dropout=0.0,
+            validation_clips=0,
+        )
+
+
+def main() -> None:
+    """Measure, print, and with --record store."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="lite")
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--rounds", type=int, default=Plan.rounds)
+    parser.add_argument("--threads", type=int, default=Plan.threads)
+    parser.add_argument("--quick", action="store_true", help="a tiny model; figures mean nothing")
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--peak", choices=["imports", *VARIANTS], help=argparse.SUPPRESS)
+    parser.add_argument("--banks", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    plan = Plan(args.model, args.batch, args.rounds, args.threads)
+    if args.peak:
+        print(json.dumps(peak(args.peak, plan, args.banks)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        if args.quick:
+            plan = quick(Path(scratch))
+        values = tidy(measure(plan, Path(scratch)))
+    show(values)
+    if args.record and not args.quick:
+        sizes = f"--batch {values['job']['batch']} --rounds {plan.rounds} --threads {plan.threads}"
+        command = f"python benchmarks/training_speed.py --model {plan.model} {sizes} --record"
+        write_result("training_speed", values, command=command, seed=SEED)
+
+
+def quick(scratch: Path) -> Plan:
+    """Return a plan of seconds."""
+    model = save_model(tiny_model(), scratch / "tiny")
+    return Plan(str(model), batch=2, rounds=2, threads=1, sides=(64,))
+
+
+def measure(plan: Plan, scratch: Path, peaks: tuple[str, ...] = ("imports", *VARIANTS)) -> Any:
+    """Return all figures of a plan; those of memory for the named variants only."""
+    torch.set_num_threads(plan.threads)
+    write_banks(plan, scratch)
+    config = plan.config(scratch)
+    steps = {name: variant(name, config, scratch) for name in VARIANTS}
+    rates = {
+        f"{precision} {side}": products(NAMED[precision], side)
+        for precision in ("bfloat16", "float32")
+        for side in plan.sides
+    }
+    seconds = in_turn({**steps, **rates}, plan.rounds)
+    gflops = {n: 10 * 2 * int(n.split()[1]) ** 3 / min(seconds[n]) / 1e9 for n in rates}
+    batch = config.loop.batch
+    return {
+        "job": job_facts(config, plan),
+        "difference": difference(config),
+        "seconds_per_step": {name: spread(seconds[name]) for name in VARIANTS},
+        "samples_per_second": {n: batch / spread(seconds[n])["median"] for n in VARIANTS},
+        "speedup": {n: faster(seconds, "ours", n) for n in VARIANTS[1:]},
+        "matmul_gflops": gflops,
+        "operations": (operations := counted(config, plan, steps["ours"])),
+        "utilisation": {
+            name: utilisation(name, config, seconds, operations, gflops) for name in VARIANTS[:2]
+        },
+        "peak_mb": {name: peak_of(name, plan, config, scratch) for name in peaks},
+    }
+
+
+def job_facts(config: AdapterConfig, plan: Plan) -> dict[str, Any]:
+    """Return what a step is made of."""
+    model = load_model(config.model)
+    latents = LatentBank(config.bank).read(torch.tensor([0]))[0, 0]
+    return {
+        "batch": config.loop.batch,
+        "rank": config.rank,
+        "tokens": 2 * latents[0].numel(),
+        "latent_channels": len(latents),
+        "width": model.transformer.config.cross_attention_dim,
+        "layers": model.transformer.config.num_layers,
+        "precision": config.loop.precision,
+        "optimizer": config.loop.optimizer,
+        "layout": config.layout,
+        "threads": plan.threads,
+        "rounds": plan.rounds,
+    }
+
+
+def write_banks(plan: Plan, folder: Path) -> None:
+    """Write the shipped pairs as frames, and encoded."""
+    names = [(f"{clip}.mp4", f"{clip}-truth.mp4") for clip in CLIPS]
+    pairs = [[read_clip(data_dir() / "clips" / name).frames for name in pair] for pair in names]
+    write_shard(folder / "frames" / "pairs.safetensors", frames=torch.from_numpy(np.array(pairs)))
+    vae = load_model(plan.model).vae
+    encode_bank(vae, folder / "frames", folder / "latents", progress=False)
+
+
+def variant(name: str, config: AdapterConfig, folder: Path) -> Callable[[], object]:
+    """Return a call that takes one step of a variant."""
+    if name == "ours, float32":
+        config = replace(config, loop=replace(config.loop, precision="float32"))
+    if name.startswith("ours"):
+        return _Run(adapter_recipe(config), config.loop, folder / name, Team()).advance
+    dtype = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
+    return plain(config, folder / "frames" if name.endswith("encoding") else None, dtype)
+
+
+def plain(config: AdapterConfig, frames: Path | None, dtype: torch.dtype) -> Callable[[], None]:
+    """Return a step of the loop that one writes first; it encodes its batch if given frames."""
+    model = load_model(config.model)
+    layers = list(config.targets)
+    lora = LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=layers)
+    model.transformer.requires_grad_(requires_grad=False)
+    model.transformer.add_adapter(lora)
+    trained = [p for p in model.transformer.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.loop.lr)
+    bank = LatentBank(frames, "frames") if frames else LatentBank(config.bank)
+    generator = torch.Generator().manual_seed(SEED)
+    casting = nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
+
+    def step() -> None:
+        pairs = bank.read(torch.randint(len(bank), (config.loop.batch,), generator=generator))
+        source, edited = (encoded(model, side) if frames else side for side in pairs.unbind(1))
+        noise = torch.randn(edited.shape, generator=generator)
+        sigmas = torch.sigmoid(torch.randn(len(edited), generator=generator))
+        with casting:
+            loss = plain_loss(model, source, edited, noise, sigmas, config.reference_offset)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(trained, config.loop.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step
+
+
+@torch.no_grad()
+def encoded(model: I2VModel, frames: Tensor) -> Latents:
+    """Encode the clips of a batch."""
+    return encode(model, to_model_range(frames))
+
+
+def plain_loss(
+    model: I2VModel,
+    source: Latents,
+    edited: Latents,
+    noise: Latents,
+    sigmas: Float[Tensor, " batch"],
+    offset: int,
+) -> Float[Tensor, ""]:
+    """Return the flow-matching loss by the stock model's own forward pass."""
+    velocity = plain_velocity(model, source, edited, noise, sigmas, offset)
+    return F.mse_loss(velocity.float(), pack((noise - edited)[:, :, 1:]))
+
+
+def plain_velocity(
+    model: I2VModel,
+    source: Latents,
+    edited: Latents,
+    noise: Latents,
+    sigmas: Float[Tensor, " batch"],
+    offset: int,
+) -> Float[Tensor, "batch noisy_tokens channels"]:
+    """Return what the stock model predicts for the noisy frames: all but the first."""
+    batch, _, frames, height, width = edited.shape
+    mixed = torch.lerp(edited, noise, sigmas.view(-1, 1, 1, 1, 1))
+    noisy = torch.cat([edited[:, :, :1], mixed[:, :, 1:]], dim=2)  # the first frame is given
+    tokens = torch.cat([pack(source), pack(noisy)], dim=1)
+    clean = pack(source).shape[1] + height * width
+    timesteps = 1000 * sigmas[:, None].repeat(1, tokens.shape[1])
+    timesteps[:, :clean] = 0
+    places = [model.coordinates(frames, height, width, columns) for columns in (offset, 0)]
+    velocity = model.transformer(
+        hidden_states=tokens,
+        encoder_hidden_states=model.caption.expand(batch, -1, -1),
+        timestep=timesteps,
+        encoder_attention_mask=torch.ones(batch, model.caption.shape[1]),
+        video_coords=torch.cat(places, dim=1).expand(batch, -1, -1),
+    ).sample
+    return velocity[:, clean:]
+
+
+@torch.no_grad()
+def difference(config: AdapterConfig) -> dict[str, float]:
+    """Return how far ours and the stock pass are apart when the reference may see all.
+
+    Of the predicted velocities the largest difference; of the losses the difference itself.
+    """
+    model, offset = load_model(config.model), config.reference_offset
+    source, edited = LatentBank(config.bank).read(torch.arange(len(CLIPS))).unbind(1)
+    generator = torch.Generator().manual_seed(SEED)
+    noise = torch.randn(edited.shape, generator=generator)
+    sigmas = torch.rand(len(edited), generator=generator)
+    given = (model, source, edited, noise, sigmas, offset)
+    sequence = assemble(model, edited, noise, sigmas, reference=source, reference_offset=offset)
+    ours = predict_velocity(
+        model.transformer,
+        sequence.tokens,
+        sequence.sigmas,
+        model.caption,
+        sequence.coordinates,
+    )
+    stock = plain_velocity(*given)
+    loss = flow_loss(model, sequence, "full").mean()
+    return {
+        "velocity": (ours[:, -stock.shape[1] :] - stock).abs().max().item(),
+        "loss": (loss - plain_loss(*given)).abs().item(),
+    }
+
+
+def counted(config: AdapterConfig, plan: Plan, step: Callable[[], object]) -> dict[str, float]:
+    """Return the operations of a pass forward and backward, and of a whole step with optimiser.
+
+    The first is arithmetic on the model's sizes, the other the matrix products of a real step.
+    """
+    frames = LatentBank(config.bank.parent / "frames", "frames").shards[0]
+    job = Job(plan.model, frames.shape[2], frames.shape[3], config.rank, config.loop.batch)
+    passes = estimated(model_configs(plan.model), replace(job, precision="float32")).operations
+    return {"passes": passes, "step": count_operations(step)}
+
+
+def utilisation(
+    name: str,
+    config: AdapterConfig,
+    seconds: Seconds,
+    operations: dict[str, float],
+    gflops: dict[str, float],
+) -> dict[str, float]:
+    """Return the share of the machine's own rate, without and with the optimiser's operations.
+
+    The rate is the fastest one seen, of all sizes, in the step's precision and in float32.
+    """
+    precision = str(NAMED["float32"] if name.endswith("float32") else compute_dtype(config.loop))
+    best = {
+        kind: max(rate for label, rate in gflops.items() if label.startswith(kind))
+        for kind in (precision.removeprefix("torch."), "float32")
+    }
+    reached = {
+        part: operations[part] / spread(seconds[name])["median"] / 1e9
+        for part in ("passes", "step")
+    }
+    return {
+        f"{part}, of {kind}": rate / best[kind] for part, rate in reached.items() for kind in best
+    }
+
+
+def peak_of(name: str, plan: Plan, config: AdapterConfig, banks: Path) -> float:
+    """Return the peak of one variant, from a process of its own."""
+    sizes = ("--batch", str(config.loop.batch), "--threads", str(plan.threads))
+    options = ("--model", plan.model, *sizes, "--banks", str(banks), "--peak", name)
+    return float(child(__file__, *options)["peak_mb"])
+
+
+def peak(name: str, plan: Plan, banks: Path, steps: int = 3) -> dict[str, float]:
+    """Take some steps of a variant in this process, and return its peak."""
+    torch.set_num_threads(plan.threads)
+    if name != "imports":
+        with tempfile.TemporaryDirectory() as scratch:
+            config = plan.config(banks)
+            frames = Path(scratch) / "frames"
+            frames.symlink_to(banks / "frames")
+            step = variant(name, config, Path(scratch))
+            for _ in range(steps):
+                step()
+    return {"peak_mb": peak_resident()}
+
+
+def show(values: dict[str, Any]) -> None:
+    """Print a table."""
+    job = values["job"]
+    print(", ".join(f"{name} {value}" for name, value in job.items()))
+    print(f"velocities of the stock forward: to {values['difference']['velocity']:.1g}")
+    print(f"{'':16s} {'samples/s':>9s} {'s/step':>7s} {'(spread)':>15s} {'ours is':>8s} {'MB':>6s}")
+    for name, found in values["seconds_per_step"].items():
+        ratio = values["speedup"].get(name, {"median": 1.0})["median"]
+        row = f"{name:16s} {values['samples_per_second'][name]:9.2f} {found['median']:7.3f} "
+        row += f"({found['low']:.3f} - {found['high']:.3f}) {ratio:7.2f}x "
+        print(row + f"{values['peak_mb'].get(name, float('nan')):6.0f}")
+    for name, rate in values["matmul_gflops"].items():
+        print(f"matrix products {name}: {rate:.0f} GFLOP/s")
+    for name, shares in values["utilisation"].items():
+        print(f"{name}:", ", ".join(f"{of} {share:.0%}" for of, share in shares.items()))
+
+
+if __name__ == "__main__":
+    main()
