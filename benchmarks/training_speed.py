@@ -9,7 +9,9 @@ batches: with latents made before the first step, as ours, and with every batch 
 stock model has no place for a mask, so its reference sees the target, too. "ours, float32" and
 "plain, bfloat16" tell what is owed to the number format alone. All variants take turns within one
 run, and so do matrix products of a size that the caches hold: their best rate is what a step's
-operations are measured against. Peaks of memory are read in processes of their own.
+operations are measured against. In float32 it is the rate of `torch.mm`, which on some processors
+is half of what packed weights reach, so the share of bfloat16 is the strict one. Peaks of memory
+are read in processes of their own.
 Writes data/results/training_speed.json.
 """
 
