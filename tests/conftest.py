@@ -13,7 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 install_import_hook("synclora_lite", "beartype.beartype")
 
-LATE = ("notebooks", "evaluation", "book", "robustness", "training", "portraits")
+LATE = ("notebooks", "evaluation", "book", "robustness", "training", "pairs", "portraits")
 TOGETHER = ("book", "pairs", "sync")  # their files share what takes long to make
 TESTS = Path(__file__).parent
 

@@ -129,10 +129,13 @@ def test_two_processes_find_what_one_finds(files):
 
 
 def test_a_dask_cluster_finds_what_one_process_finds(files):
+    import dask
     from distributed import Client, LocalCluster
 
+    patience = dict.fromkeys(("connect", "tcp"), "120s")  # machines that run tests are busy
     serial = Parallel(n_jobs=1)(work(files))
     with (
+        dask.config.set({"distributed.comm.timeouts": patience}),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,
