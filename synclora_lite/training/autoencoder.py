@@ -10,13 +10,15 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synclora_lite.i2v import load_part, measure_latents, save_part
+from synclora_lite.i2v import load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
 from synclora_lite.training.config import AutoencoderConfig
+from synclora_lite.training.latent_axes import order_latents
 from synclora_lite.training.latents import to_frames, to_model_range
 from synclora_lite.training.loop import Recipe
+from synclora_lite.training.principal import LOG_VARIANCE, principal_start
 from synclora_lite.video import write_clip
 
 Video = Float[Tensor, "batch 3 frames height width"]
@@ -29,44 +31,50 @@ def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
     around every change of size, which makes the first hundred steps count. Each of these changes
     divides its channels among the places that it joins, so joining 2 x 2 x 2 places at once
     leaves each an eighth, 16 channels of 128. That bounds the whole: 16 numbers for 8 x 8 pixels
-    and 2 frames keep 25.9 dB of rendered portraits by principal components, and an autoencoder
-    built so stood still at 26.7 dB. So the last change of size is made in two, space and then
-    time, of twice the width.
+    and 2 frames keep 26.4 dB of rendered portraits by principal components, and an autoencoder
+    built so stood still at 26.7 dB. So the encoder joins places in space twice, then frames
+    twice. Most of the decoder's layers work at half the resolution of its patches, where a layer
+    has few weights for what it computes.
     """
     return {
         "latent_channels": channels,
-        "block_out_channels": (width // 2, width, 2 * width, 2 * width),
-        "decoder_block_out_channels": (width, width),
-        "down_block_types": ("LTXVideo095DownBlock3D",) * 3,
-        "layers_per_block": (1, 1, 1, 2),
-        "decoder_layers_per_block": (1, 4, 4),
-        "spatio_temporal_scaling": (True, True, True),
+        "block_out_channels": (width // 2, width, 2 * width, 2 * width, 2 * width),
+        "decoder_block_out_channels": (width, 2 * width),
+        "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
+        "layers_per_block": (1, 2, 0, 1, 1),
+        "decoder_layers_per_block": (2, 6, 1),
+        "spatio_temporal_scaling": (True,) * 4,
         "decoder_spatio_temporal_scaling": (True, True),
         "decoder_inject_noise": (False,) * 3,
-        "downsample_type": ("spatiotemporal", "spatial", "temporal"),
+        "downsample_type": ("spatial", "spatial", "temporal", "temporal"),
         "upsample_residual": (True, True),
-        "upsample_factor": (2, 1),
+        "upsample_factor": (2, 2),
         "patch_size": patch,
         "spatial_compression_ratio": 4 * patch,
         "temporal_compression_ratio": 4,
     }
 
 
-def new_autoencoder(config: AutoencoderConfig) -> AutoencoderKLLTXVideo:
+def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderKLLTXVideo:
     """Return the autoencoder to train: `start`, or a new one that begins with little noise."""
     if config.start:
         return load_part(AutoencoderKLLTXVideo, config.start)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.loop.seed)
         vae = AutoencoderKLLTXVideo(**vae_config(config.channels, config.width, config.patch))
-    torch.nn.init.constant_(vae.encoder.conv_out.conv.bias[-1:], -6.0)  # log-variance
+    torch.nn.init.constant_(vae.encoder.conv_out.conv.bias[-1:], LOG_VARIANCE)
+    if config.principal:
+        rows = torch.linspace(0, len(bank) - config.validation_clips - 1, config.principal).long()
+        clips = torch.stack([bank.read(row[None])[0, 0, :9] for row in rows])
+        principal_start(vae, to_model_range(clips))
     return vae
 
 
 def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
     """Return the recipe that trains the autoencoder to give frames back."""
     bank = LatentBank(config.bank, "frames")
-    vae = new_autoencoder(config).to(config.loop.device).train()
+    vae = new_autoencoder(config, bank).to(config.loop.device).train()
+    vae.encoder.requires_grad_(not config.decoder_only)
     vae.to(memory_format=torch.channels_last_3d)  # twice as fast on CPUs with bfloat16
     train_rows = torch.arange(len(bank) - config.validation_clips)
     held_rows = torch.arange(len(bank) - config.validation_clips, len(bank))
@@ -111,13 +119,13 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
     @torch.no_grad()
     def export(folder: Path) -> None:
         vae.eval()
-        rows = shuffled_rows(train_rows, min(256, len(train_rows)), 0, 1)
-        clips = [read(r, seeded(4)) for r in rows.split(8)]
-        measure_latents(vae, torch.cat([vae.encode(c).latent_dist.mode() for c in clips]))
+        if not config.decoder_only:
+            rows = shuffled_rows(train_rows, min(256, len(train_rows)), 0, 1)
+            order_latents(vae, [read(r, seeded(4)) for r in rows.split(8)])
         save_part(vae, folder)
 
     return Recipe(
-        parameters=dict(vae.named_parameters()),
+        parameters={n: p for n, p in vae.named_parameters() if p.requires_grad},
         loss=loss,
         validate=validate if config.validation_clips else None,
         export=export,

@@ -16,8 +16,10 @@ RANGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
     "size": (16, 8192),
     **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
-    **dict.fromkeys(("validation_clips", "samples", "crop"), (0, 65_536)),
-    **dict.fromkeys(("two_panel", "first_frame", "reference_dropout", "identical"), (0, 1)),
+    **dict.fromkeys(("validation_clips", "samples", "crop", "principal"), (0, 65_536)),
+    **dict.fromkeys(
+        ("two_panel", "given_panel", "first_frame", "reference_dropout", "identical"), (0, 1)
+    ),
     **dict.fromkeys(("uniform", "final_lr", "ema"), (0, 1)),
     **dict.fromkeys(("lr", "clip", "std", "weight_decay", "frame_rate"), (0, 10**6)),
     "frames": (1, 65_536),
@@ -76,6 +78,9 @@ class AutoencoderConfig:
         feature_weight: How much more the eyes and the mouth count than the rest.
         crop: Side in pixels of the square about the face that it is shown; all of the frame if 0.
             Seven tenths of the error lie on a twentieth of the pixels, nearly all on the head.
+        principal: How many clips the start is fitted to by principal components; 0 begins with
+            random weights.
+        decoder_only: Leave the encoder, and so the latents, as they are.
 
     """
 
@@ -91,6 +96,8 @@ class AutoencoderConfig:
     gradient_weight: float = 0.5
     feature_weight: float = 5.0
     crop: int = 0
+    principal: int = 0
+    decoder_only: bool = False
     validation_clips: int = 16
 
 
@@ -106,6 +113,7 @@ class PretrainConfig:
     heads: int = 4
     start: Path | None = None
     two_panel: float = 0.2  # fraction of steps on two panels side by side
+    given_panel: float = 0.0  # fraction of these in which one panel is given whole
     first_frame: float = 1.0  # probability that the first frame is given
     frame_rate: float = 12.0
     positions: Positions = "causal"

@@ -37,7 +37,9 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
     """Return the recipe that trains the transformer to animate a first frame.
 
     Of a bank of pairs, both clips are used, each by itself; a step on two panels takes a source
-    and its edit beside each other, in either order, as the paper makes its pairs.
+    and its edit beside each other, in either order, as the paper makes its pairs. In some of these
+    the left panel is given whole and sees only itself: large video models learn to continue a
+    picture to its side, and this is what an in-context adapter later finds and sharpens.
     """
     bank = LatentBank(config.bank)
     model = base_model(config)
@@ -55,13 +57,26 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
 
     def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
         rows, two_panel = rows_of(index, generator)
-        pick = two_panels if two_panel else single_clips
-        latents = pick(bank.read(rows), generator).to(device)
+        whole = two_panel and torch.rand((), generator=generator).item() < config.given_panel
+        pairs, beside = bank.read(rows), None
+        if whole:
+            beside, latents = in_either_order(pairs, generator).to(device).unbind(1)
+        else:
+            latents = (two_panels if two_panel else single_clips)(pairs, generator).to(device)
         sigmas, noise = draw_noise(model, latents, generator, config.flow)
         given = torch.rand(len(rows), generator=generator) < config.first_frame
-        sequence = assemble(model, latents, noise, sigmas, first_frame_given=given.to(device))
+        sequence = assemble(
+            model,
+            latents,
+            noise,
+            sigmas,
+            reference=beside,
+            reference_offset=-latents.shape[-1],
+            first_frame_given=given.to(device),
+        )
         value = loss_of(model, sequence).mean()
-        return value, {"loss_two_panel" if two_panel else "loss_single": value.item()}
+        kind = "given_panel" if whole else "two_panel" if two_panel else "single"
+        return value, {f"loss_{kind}": value.item()}
 
     def validate(step: int, out: Path) -> dict[str, float]:
         clips = bank.read(held_rows)[:, 0].to(device)
@@ -123,9 +138,14 @@ def two_panels(
     pairs: Pairs, generator: torch.Generator
 ) -> Float[Tensor, "batch channels frames height both_widths"]:
     """Return both clips of each pair beside each other, in either order."""
-    left = torch.randint(2, (len(pairs),), generator=generator)
+    return torch.cat(in_either_order(pairs, generator).unbind(1), dim=-1)
+
+
+def in_either_order(pairs: Pairs, generator: torch.Generator) -> Pairs:
+    """Swap the two clips of half the pairs."""
+    first = torch.randint(2, (len(pairs),), generator=generator)
     row = torch.arange(len(pairs))
-    return torch.cat([pairs[row, left], pairs[row, 1 - left]], dim=-1)
+    return torch.stack([pairs[row, first], pairs[row, 1 - first]], dim=1)
 
 
 def draw_noise(
