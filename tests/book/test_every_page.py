@@ -18,6 +18,12 @@ IMAGES_WITHOUT_ALT = """
   .filter(image => !image.closest("a[aria-label], button, [aria-hidden=true]"))
   .map(image => image.src.slice(0, 120))
 """
+TABLES_LEFT_AS_TEXT = """
+() => [...document.querySelectorAll("p")]
+  .map(paragraph => paragraph.textContent)
+  .filter(text => /\\|\\s*:?-+:?\\s*\\|/.test(text))
+  .map(text => text.slice(0, 120))
+"""
 BROKEN_IMAGES = """
 async () => {
   const images = [...document.images].filter(image => image.getClientRects().length);
@@ -55,6 +61,7 @@ def test_a_page_opens_reads_and_fits(browser, site, path, width):
         page = seen.page
         assert page.evaluate(BROKEN_IMAGES) == []
         assert page.evaluate(IMAGES_WITHOUT_ALT) == []
+        assert page.evaluate(TABLES_LEFT_AS_TEXT) == []
         assert page.evaluate(VIDEOS_THAT_DO_NOT_PLAY) == []
         assert _overflow(page) == 0
         assert _barriers(page, theme="light") == []
