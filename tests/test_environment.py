@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 
 import tools.pins
 from synclora_lite import __version__
+from synclora_lite.files import read_result
 from synclora_lite.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 
 ROOT = Path(__file__).parents[1]
@@ -76,3 +77,14 @@ def test_the_readmes_commands_are_targets_and_ci_runs_the_readmes_test_command()
 
 def test_everything_needed_here_is_installed_as_it_is_pinned():
     assert set(tools.pins.pins()) <= set(pins())
+
+
+def test_the_readme_says_how_long_the_commands_took():
+    seconds = read_result("commands")["values"]
+    readme = (ROOT / "README.md").read_text()
+    book, after, alone = (
+        round(seconds[f"make_{name}_seconds"] / 60)
+        for name in ("book", "test_after_book", "test_after_setup")
+    )
+    assert f"`make book` took {book} minutes" in readme
+    assert f"`make test` after it took {after}, or {alone}" in readme
