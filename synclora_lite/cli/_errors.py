@@ -65,6 +65,8 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror or error}{where}"
+    if type(error).__name__ == "SafetensorError" and "I/O error: " in str(error):
+        return f"weights cannot be written ({str(error).rpartition('I/O error: ')[2]})"
     if isinstance(error, ImportError):
         return f"a package is missing ({error}); run the set-up again"
     return (

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from synclora_lite import __version__
 from synclora_lite.cli import COMMANDS, run
 from synclora_lite.cli._device import check_device
-from synclora_lite.cli._errors import TRACEBACK, Stopped, guarded
+from synclora_lite.cli._errors import TRACEBACK, Stopped, describe, guarded
 from synclora_lite.errors import ConfigError, SyncLoraError, VideoError
 
 HEAVY = ("torch", "diffusers", "transformers", "mediapipe", "cv2", "matplotlib", "pandas", "scipy")
@@ -173,3 +176,9 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
 def test_the_processor_is_always_there() -> None:
     assert check_device("cpu") == "cpu"
     assert check_device("cpu:0") == "cpu:0"
+
+
+def test_weights_that_find_the_disk_full_are_told_in_words() -> None:
+    with pytest.raises(SafetensorError) as caught:
+        save_file({"weights": torch.zeros(1000)}, "/dev/full")
+    assert describe(caught.value).startswith("weights cannot be written (No space left on device")
