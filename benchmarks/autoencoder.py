@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from diffusers import AutoencoderKLLTXVideo
 
@@ -67,17 +68,9 @@ def through(vae: AutoencoderKLLTXVideo, clip: np.ndarray) -> np.ndarray:
 
 
 def means(rows: list[dict[str, float | None]]) -> dict[str, float]:
-    """Average every figure over the clips that have it."""
-    found = {
-        n: [row[n] for row in rows if row.get(n) is not None]
-        for n in dict.fromkeys(
-            name
-            for row in rows
-            for name in row
-            if name in ("psnr", "ssim", "sync", "blink_f1") or name.startswith("pearson.")
-        )
-    }
-    return {name: round(float(np.mean(values)), 4) for name, values in found.items() if values}
+    """Average the figures that say how near a clip came back, over the clips that have them."""
+    table = pd.DataFrame(rows).filter(regex=r"^(psnr|ssim|sync|blink_f1|pearson\..*)$")
+    return {str(name): round(float(value), 4) for name, value in table.mean().items()}
 
 
 def linear(truths: list[np.ndarray], counts: tuple[int, ...]) -> dict[int, float]:

@@ -11,7 +11,7 @@ from synclora_lite.i2v.flow import (
     token_shift,
     velocity_target,
 )
-from synclora_lite.i2v.latents import check_size, decode, encode, measure_latents, pack, unpack
+from synclora_lite.i2v.latents import check_size, decode, encode, pack, unpack
 from synclora_lite.i2v.loading import load_part
 from synclora_lite.i2v.model import I2VModel, create_model, load_model, save_model, save_part
 from synclora_lite.i2v.presets import tiny_model, transformer_config
@@ -33,7 +33,6 @@ __all__ = [
     "latent_frame_starts",
     "load_model",
     "load_part",
-    "measure_latents",
     "pack",
     "predict_velocity",
     "reference_cache",

@@ -1,6 +1,5 @@
 """From pixels to normalised latents to tokens, and back."""
 
-import torch
 from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float
 from torch import Tensor
@@ -78,13 +77,3 @@ def unpack(
 
 def _channel(values: Float[Tensor, " channels"]) -> Float[Tensor, "1 channels 1 1 1"]:
     return values.view(1, -1, 1, 1, 1)
-
-
-@torch.no_grad()
-def measure_latents(
-    vae: AutoencoderKLLTXVideo,
-    latents: Float[Tensor, "batch channels latent_frames latent_height latent_width"],
-) -> None:
-    """Set the autoencoder's latent mean and deviation from *unnormalised* latents of many clips."""
-    vae.latents_mean.copy_(latents.mean((0, 2, 3, 4)))
-    vae.latents_std.copy_(latents.std((0, 2, 3, 4)).clamp(min=1e-6))

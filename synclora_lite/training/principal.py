@@ -22,7 +22,6 @@ Video = Float[Tensor, "batch 3 frames height width"]
 Rows = Float[Tensor, "rows dim"]
 Matrix = Float[Tensor, "outputs inputs"]
 
-GAIN = 1.0  # of the encoder's maps, over the fixed shortcuts beside them
 QUIET = 0.1  # deviation of signals before a last activation, which is nearly linear there
 LOUD = 2  # channels that hold a constant, for the last norm
 LOG_VARIANCE = -7.0  # of the latents: little noise
@@ -44,7 +43,7 @@ def principal_start(vae: AutoencoderKLLTXVideo, clips: Video) -> None:
     side = vae.config.spatial_compression_ratio
     wanted = blocks(clips, side, 4)
     wanted = wanted @ principal(wanted, vae.config.latent_channels).T
-    wanted = wanted / wanted.std(0) ** 0.5
+    wanted = wanted / wanted.std(0) ** 0.5  # or the small ones would drown in the noise
     wanted = wanted / wanted.square().mean().sqrt()
     _fit_encoder(vae.encoder, clips, wanted)
     latents = torch.cat([vae.encode(c).latent_dist.mode() for c in clips.split(8)])
@@ -70,7 +69,7 @@ def _fit_encoder(encoder: LTXVideoEncoder3d, clips: Video, wanted: Rows) -> None
     for block in encoder.down_blocks:
         layer, final = block.downsamplers[0].conv, block is encoder.down_blocks[-1]
         keep = layer.conv.out_channels - (LOUD // 2 if final else 0)
-        _set_centre(layer, GAIN * _spread(principal(_inputs(encoder, layer, clips), keep)))
+        _set_centre(layer, _spread(principal(_inputs(encoder, layer, clips), keep)))
     _quieten(encoder.mid_block.resnets[-1], _inputs(encoder, encoder.mid_block, clips))
     weight, bias = _least_squares(_inputs(encoder, encoder.conv_out, clips)[:, :-LOUD], wanted)
     _set_centre(

@@ -170,6 +170,32 @@ def test_two_panels_hold_both_clips_of_a_pair(bank):
     assert right.any()
 
 
+def test_a_panel_may_be_given_whole(bank, folder):
+    config = pretrain_config(bank, folder, two_panel=1.0, given_panel=1.0)
+    loss, numbers = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
+    assert numbers == {"loss_given_panel": loss.item()}
+    config = pretrain_config(bank, folder, two_panel=1.0)
+    _, numbers = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
+    assert list(numbers) == ["loss_two_panel"]
+
+
+def test_a_decoder_trained_by_itself_leaves_the_latents_as_they_are(tmp_path):
+    frames = torch.randint(0, 256, (4, 2, 5, 32, 32, 3), dtype=torch.uint8)
+    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
+    config = AutoencoderConfig(
+        loop(1),
+        tmp_path / "frames",
+        channels=8,
+        width=16,
+        frames=5,
+        validation_clips=0,
+        decoder_only=True,
+    )
+    trained = recipe_for(config).parameters
+    assert trained
+    assert all(name.startswith("decoder.") for name in trained)
+
+
 # --- the loop
 
 
