@@ -67,8 +67,9 @@ def edit(
     detail: Annotated[
         str | None,
         typer.Option(
-            help="source: give back what the autoencoder loses where the edit left it alone; none.",
-            show_default="source for sync-lora with lite, else none",
+            help="source: give back what the autoencoder loses where the edit left it alone; "
+            "both: elsewhere what it loses of the first frame, too; none.",
+            show_default="both for sync-lora with lite, else none",
         ),
     ] = None,
     align: Annotated[
@@ -128,7 +129,7 @@ def edit(
 
 def _default_detail(method: str, model: str) -> str:
     """Return the output step that one who looks at clips would want; see `restore_detail`."""
-    return "source" if (method, model) == ("sync-lora", "lite") else "none"
+    return "both" if (method, model) == ("sync-lora", "lite") else "none"
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:

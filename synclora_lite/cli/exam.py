@@ -30,7 +30,7 @@ def exam(
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
     detail: Annotated[
-        str, typer.Option(help="none or source: sync-lora's output step, see synclora edit.")
+        str, typer.Option(help="none, source or both: sync-lora's output step, see synclora edit.")
     ] = "none",
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,

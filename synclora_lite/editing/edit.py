@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing import baselines
-from synclora_lite.editing.detail import DETAILS, restore_detail
+from synclora_lite.editing.detail import DETAILS, Passed, restore_detail
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
@@ -90,7 +90,8 @@ def edit_video(
         start: Noise level at which sdedit and flowedit begin; as tuned if None.
         inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
         detail: "source" gives back what the autoencoder loses of the source, where the edit left
-            it alone (see `restore_detail`); "none" shows what the model made; only for sync-lora.
+            it alone, "both" elsewhere what it loses of the first frame (see `restore_detail`);
+            "none" shows what the model made; only for sync-lora.
         align: Move the edited face onto the source's first.
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
@@ -222,11 +223,12 @@ def _run_model(
     sample = SAMPLERS[method.name]
 
     def edit(window: Frames, anchor: Image) -> Frames:
-        given = editor.encode(window)
-        made = editor.decode(sample(editor, given, editor.encode(anchor[None]), how))
+        given, begun = editor.encode(window), editor.encode(anchor[None])
+        made = editor.decode(sample(editor, given, begun, how))
         if detail == "none":
             return made
-        return restore_detail(window, editor.decode(given), made)
+        begins = Passed(anchor[None], editor.decode(begun)) if detail == "both" else None
+        return restore_detail(Passed(window, editor.decode(given)), made, begins)
 
     made, seams = edit_in_windows(
         small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)

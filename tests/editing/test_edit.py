@@ -3,12 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from jaxtyping import UInt8
 
 from synclora_lite.editing import METHODS, Editor, edit_video
-from synclora_lite.editing.detail import restore_detail
+from synclora_lite.editing.detail import Passed, restore_detail
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import EditError
 from synclora_lite.i2v import tiny_model
@@ -170,17 +171,36 @@ def test_detail_of_the_source_comes_back_where_the_edit_left_it_alone() -> None:
     coarse = np.full_like(source, 100)
     output = coarse.copy()
     output[:, :, 12:] = 200  # the edit
-    restored = restore_detail(source, coarse, output)
+    restored = restore_detail(Passed(source, coarse), output)
     assert np.array_equal(restored[:, :, :8], source[:, :, :8])
     assert np.array_equal(restored[:, :, 16:], output[:, :, 16:])
+
+
+def test_detail_of_the_first_frame_follows_the_source_to_where_it_was_edited() -> None:
+    rng = np.random.default_rng(0)
+    texture = cv2.resize(rng.integers(60, 200, (24, 24, 3), np.uint8), (96, 96))
+    moved = np.stack([np.roll(texture, 3 * t, 1) for t in range(3)])
+    edited = 255 - moved  # every pixel differs from the source
+    coarse = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.0) for frame in edited])
+    source = Passed(moved, moved)
+    first = Passed(edited[:1], coarse[:1])
+    restored = restore_detail(source, coarse, first)
+    inside = np.s_[1:, 16:-16, 16:-16]
+    before, after = (
+        np.abs(clip[inside].astype(int) - edited[inside]).mean() for clip in (coarse, restored)
+    )
+    assert after < before / 2
+    elsewhere = np.full_like(coarse, 0)  # looks like neither: nothing to be given back
+    assert np.array_equal(restore_detail(source, elsewhere, first), elsewhere)
 
 
 def test_detail_is_recorded_and_belongs_to_the_model(
     pair: tuple[Clip, np.ndarray], editor: Editor
 ) -> None:
-    edit = edit_video(*pair, model=editor, steps=1, detail="source")
-    assert edit.report["provenance"]["detail"] == "source"
-    with pytest.raises(EditError, match="none, source"):
+    for detail in ("source", "both"):
+        edit = edit_video(*pair, model=editor, steps=1, detail=detail)
+        assert edit.report["provenance"]["detail"] == detail
+    with pytest.raises(EditError, match="none, source, both"):
         edit_video(*pair, model=editor, detail="magic")
     with pytest.raises(EditError, match="detail for copy"):
         edit_video(*pair, method="copy", detail="source")
