@@ -88,3 +88,19 @@ def test_the_readme_says_how_long_the_commands_took():
     )
     assert f"`make book` took {book} minutes" in readme
     assert f"`make test` after it took {after}, or {alone}" in readme
+
+
+def test_the_readmes_table_of_methods_is_the_exams():
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(
+        r"^\| `([a-z0-9+-]+)` \|.*?\| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) dB \|$", readme, re.M
+    )
+    assert {"sync-lora+both", "ceiling", "residual-warp", "i2v"} <= {row[0] for row in rows}
+    clips = set()
+    for name, *told in rows:
+        exam = read_result(f"exam_{name}")["values"]
+        clips.add(exam["clips"])
+        means = [exam["all"][metric]["mean"] for metric in ("sync", "edit_kept", "psnr")]
+        assert told == [f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.1f}"], name
+    assert len(clips) == 1
+    assert f"{clips.pop()} held-out clips" in readme

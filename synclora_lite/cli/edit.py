@@ -61,6 +61,15 @@ def edit(
             show_default="as tuned",
         ),
     ] = None,
+    warm: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=1,
+            help="Noise level where sync-lora begins, from the residual warp; 1: from noise.",
+            show_default="as tuned",
+        ),
+    ] = None,
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
     ] = 0,
@@ -111,6 +120,7 @@ def edit(
         "sync_guidance": sync_guidance,
         "start": start,
         "inject": inject,
+        "warm": warm,
         "detail": detail or _default_detail(method, model),
         "align": align,
         "device": device,

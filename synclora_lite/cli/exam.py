@@ -32,6 +32,9 @@ def exam(
     detail: Annotated[
         str, typer.Option(help="none, source or both: sync-lora's output step, see synclora edit.")
     ] = "none",
+    warm: Annotated[
+        float, typer.Option(min=0.05, max=1, help="Where sync-lora begins, see synclora edit.")
+    ] = 1.0,
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
@@ -44,7 +47,10 @@ def exam(
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        options = _options(name, model, adapter, steps, detail)
+        options = _options(name, model, adapter, steps)
+        if name == "sync-lora":
+            options |= {} if detail == "none" else {"detail": detail}
+            options |= {} if warm == 1 else {"warm": warm}
         settings = Exam(name, seed, size, frames, condition, options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
@@ -58,7 +64,7 @@ def exam(
         _show(results)
 
 
-def _options(method: str, model: str, adapter: str, steps: int, detail: str) -> dict[str, Any]:
+def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
     from synclora_lite.evaluation.exam import WITHOUT_MODEL
 
@@ -68,7 +74,7 @@ def _options(method: str, model: str, adapter: str, steps: int, detail: str) -> 
         return {"model": model}
     options: dict[str, Any] = {"model": model, "steps": steps}
     if method == "sync-lora":
-        options |= {"adapter": adapter} | ({} if detail == "none" else {"detail": detail})
+        options["adapter"] = adapter
     return options
 
 

@@ -68,6 +68,7 @@ def edit_video(
     sync_guidance: float | None = None,
     start: float | None = None,
     inject: float | None = None,
+    warm: float | None = None,
     detail: str = "none",
     align: bool = False,
     measure: bool = False,
@@ -89,6 +90,8 @@ def edit_video(
         sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
         start: Noise level at which sdedit and flowedit begin; as tuned if None.
         inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
+        warm: Noise level at which sync-lora begins, from the residual warp; 1, unless tuned,
+            begins with noise alone.
         detail: "source" gives back what the autoencoder loses of the source, where the edit left
             it alone, "both" elsewhere what it loses of the first frame (see `restore_detail`);
             "none" shows what the model made; only for sync-lora.
@@ -103,7 +106,9 @@ def edit_video(
 
     """
     chosen = find_method(method)
-    wanted = _given({"sync_guidance": sync_guidance, "start": start, "inject": inject})
+    wanted = _given(
+        {"sync_guidance": sync_guidance, "start": start, "inject": inject, "warm": warm}
+    )
     how = Sampling(steps, seed, reference_strength, **wanted)
     _check_options(source, how)
     _check_detail(detail, chosen, model)
@@ -156,6 +161,7 @@ def _check_options(source: Clip, how: Sampling) -> None:
         ("sync_guidance", 0, 20),
         ("start", 0.05, 1),
         ("inject", 0, 1),
+        ("warm", 0.05, 1),
     ):
         value = getattr(how, name)
         if not low <= value <= high:
@@ -224,7 +230,10 @@ def _run_model(
 
     def edit(window: Frames, anchor: Image) -> Frames:
         given, begun = editor.encode(window), editor.encode(anchor[None])
-        made = editor.decode(sample(editor, given, begun, how))
+        options = {}
+        if method.adapter and how.warm < 1:
+            options["guess"] = editor.encode(baselines.residual_warp(window, anchor))
+        made = editor.decode(sample(editor, given, begun, how, **options))
         if detail == "none":
             return made
         begins = Passed(anchor[None], editor.decode(begun)) if detail == "both" else None

@@ -122,6 +122,8 @@ def check_request(method: Method, how: Sampling) -> None:
             f"sync guidance {how.sync_guidance:g} with an LTX-2 model",
             "1: the released adapter was trained without dropping the reference",
         )
+    if how.warm != 1:
+        raise EditError(f"warm {how.warm:g} with an LTX-2 model", "1: it begins with noise")
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:

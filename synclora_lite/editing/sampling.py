@@ -38,6 +38,7 @@ class Sampling:
         sync_guidance: Pushes towards the source beyond that: pred + s (pred_ref - pred_noref).
         start: Noise level at which sdedit and flowedit begin, 0 to 1.
         inject: Share of the steps in which kv-inject attends to the source.
+        warm: Noise level at which sync-lora begins, from a first guess; at 1 there is none.
 
     """
 
@@ -47,19 +48,35 @@ class Sampling:
     sync_guidance: float = 1.0
     start: float = 0.7
     inject: float = 0.5
+    warm: float = 1.0
 
     def generator(self) -> torch.Generator:
         """Source of all randomness of one window."""
         return torch.Generator().manual_seed(self.seed)
 
 
-def sync_lora(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
+def sync_lora(
+    editor: Editor,
+    source: Latents,
+    first: FirstFrame,
+    how: Sampling,
+    guess: Latents | None = None,
+) -> Latents:
     """The method of the paper: the source in context, read by the adapter (arXiv 2512.03013).
+
+    With a guess of the edited clip it begins at the level `how.warm`, as SDEdit does: what the
+    guess shows roughly stays, and what is wrong in it is drawn anew.
 
     The difference that the reference makes is weighted by strength times guidance; a weight other
     than 1 costs a second pass per step.
     """
     assert editor.adapter is not None
+    generator = how.generator()
+    levels = noise = None
+    if guess is not None:
+        levels = _levels(editor.model, source, how, how.warm)
+        fresh = torch.randn(guess.shape, generator=generator).to(guess)
+        noise = torch.lerp(guess, fresh, levels[0].to(guess))
     return denoise(
         editor.model,
         first,
@@ -68,7 +85,9 @@ def sync_lora(editor: Editor, source: Latents, first: FirstFrame, how: Sampling)
         reference_guidance=how.reference_strength * how.sync_guidance,
         layout=editor.adapter.layout,
         steps=how.steps,
-        generator=how.generator(),
+        sigmas=levels,
+        noise=noise,
+        generator=generator,
     )
 
 
@@ -80,7 +99,7 @@ def i2v(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> La
 
 def sdedit(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
     """Noise the source to level `start` and denoise it from the edited frame (Meng et al. 2022)."""
-    levels = _levels(editor.model, source, how)
+    levels = _levels(editor.model, source, how, how.start)
     noise = torch.randn(source.shape, generator=how.generator()).to(source)
     begun = torch.lerp(source, noise, levels[0].to(source))
     return denoise(editor.model, first, source.shape[2], sigmas=levels, noise=begun)
@@ -98,7 +117,7 @@ def flowedit(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) 
     source_tokens, first_tokens = pack(source), pack(first)
     fixed = first_tokens.shape[1]
     edit = source_tokens.clone()
-    for sigma, following in pairwise(_levels(model, source, how)):
+    for sigma, following in pairwise(_levels(model, source, how, how.start)):
         fresh = torch.randn(source_tokens.shape, generator=generator).to(source)
         noisy = torch.lerp(source_tokens, fresh, sigma.to(source))
         noisy[:, :fixed] = source_tokens[:, :fixed]
@@ -134,7 +153,7 @@ def kv_inject(editor: Editor, source: Latents, first: FirstFrame, how: Sampling)
     return unpack(x, *size)
 
 
-SAMPLERS: dict[str, Callable[[Editor, Latents, FirstFrame, Sampling], Latents]] = {
+SAMPLERS: dict[str, Callable[..., Latents]] = {
     "sync-lora": sync_lora,
     "i2v": i2v,
     "sdedit": sdedit,
@@ -143,11 +162,12 @@ SAMPLERS: dict[str, Callable[[Editor, Latents, FirstFrame, Sampling], Latents]] 
 }
 
 
-def _levels(model: I2VModel, source: Latents, how: Sampling) -> Float[Tensor, " levels"]:
+def _levels(
+    model: I2VModel, source: Latents, how: Sampling, start: float
+) -> Float[Tensor, " levels"]:
     """Noise levels from `start` down to 0, spaced as the sampler's."""
     levels = inference_sigmas(model.scheduler, how.steps, source.shape[2:].numel())
-    below = levels[levels < how.start]
-    return torch.cat([torch.tensor([how.start]), below])
+    return torch.cat([torch.tensor([start]), levels[levels < start]])
 
 
 def _invert(

@@ -5,7 +5,7 @@ same number of steps, and takes the exam. Banks, trainings and exams go on where
 results of all variants run so far are in data/results/ablations.json. The variants on data and
 filter are the paper's (arXiv 2512.03013, ablations); its compositions are read here as: pairs whose
 target is the source's own look (identity-only), edited people only (edit-only), strangers who move
-alike (random), and the curriculum of the shipped adapter (full).
+alike (random), and copies that give way to edits (full).
 """
 
 import argparse
@@ -43,9 +43,9 @@ class Variant:
 
 
 VARIANTS: dict[str, Variant] = {
-    "full": Variant("as shipped: copies first, then edits"),
+    "full": Variant("copies first, then edits", changes={"identical": (1.0, 0.0)}),
     "identity-only": Variant("the target looks like the source", changes={"identical": (1.0, 1.0)}),
-    "edit-only": Variant("edits from the first step", changes={"identical": (0.0, 0.0)}),
+    "edit-only": Variant("as shipped: edits from the first step"),
     "random": Variant("two strangers who move alike", bank="strangers"),
     "filtered": Variant("half of the pairs faulty, then filtered", bank="faulty"),
     "no filter": Variant("half of the pairs faulty", bank="faulty", without="all"),
@@ -53,7 +53,7 @@ VARIANTS: dict[str, Variant] = {
         f"without {cue}": Variant(f"the filter does not look at {cue}", "faulty", cue)
         for cue in ("pose", "mouth", "gaze", "blink")
     },
-    "shared positions": Variant("reference where the target is", changes={"reference_offset": 0}),
+    "beside": Variant("reference beside the target", changes={"reference_offset": -6}),
     "never dropped": Variant("the reference is never dropped", changes={"reference_dropout": 0.0}),
     "often dropped": Variant("dropped in a fifth of the steps", changes={"reference_dropout": 0.2}),
     **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16, 64)},

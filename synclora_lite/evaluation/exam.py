@@ -55,9 +55,10 @@ class Exam:
 
     @property
     def label(self) -> str:
-        """How tables and pictures call the method: with the output step that was asked for."""
+        """How tables and pictures call the method: with the steps that were asked for."""
         detail = self.options.get("detail", "none")
-        return self.method if detail == "none" else f"{self.method}+{detail}"
+        more = ["warm"] if self.options.get("warm", 1) < 1 else []
+        return "+".join([self.method, *more, *([] if detail == "none" else [detail])])
 
     @property
     def result(self) -> str:

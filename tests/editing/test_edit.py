@@ -204,3 +204,15 @@ def test_detail_is_recorded_and_belongs_to_the_model(
         edit_video(*pair, model=editor, detail="magic")
     with pytest.raises(EditError, match="detail for copy"):
         edit_video(*pair, method="copy", detail="source")
+
+
+def test_a_warm_start_stays_nearer_to_the_warp_the_less_noise_it_begins_with(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    warp = edit_video(*pair, method="residual-warp").clip.frames.astype(int)
+    through = edit_video(*pair, model=editor, steps=2, warm=0.05).clip.frames
+    cold = edit_video(*pair, model=editor, steps=2).clip.frames
+    assert np.abs(through - warp).mean() < np.abs(cold - warp).mean()
+    assert np.array_equal(cold, edit_video(*pair, model=editor, steps=2, warm=1.0).clip.frames)
+    with pytest.raises(EditError, match=r"warm 1\.5"):
+        edit_video(*pair, model=editor, warm=1.5)
