@@ -12,7 +12,7 @@ from synclora_lite.editing.domain import (
     compressed,
     draw_limit,
     save_domain,
-    typical_error,
+    strangeness,
 )
 from synclora_lite.i2v import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
@@ -38,9 +38,9 @@ def calibrate(
     cases = held_out(seed, portraits, frames=2)
     drawn = [render_clip(who, c.motion, side)[1] for c in cases for who in (c.source, c.edited)]
     portrait = np.stack(drawn)
-    known = typical_error(vae, np.concatenate([portrait, compressed(portrait)]))
+    known = strangeness(vae, np.concatenate([portrait, compressed(portrait)]))
     motion = sample_motion(torch.Generator().manual_seed(seed), frames=8)
-    unknown = typical_error(vae, np.concatenate([puppet_clip(p, motion, side) for p in PHOTOS]))
+    unknown = strangeness(vae, np.concatenate([puppet_clip(p, motion, side) for p in PHOTOS]))
     return Domain(
         side,
         frames,

@@ -1,10 +1,12 @@
 """Does the model know this kind of picture? A measured answer, not a guess from the file's name.
 
 A small autoencoder has words only for what it was trained on: rendered portraits come back as
-they were, photographs as something smoother. The error that four of five pixels stay under tells
-the two apart (the worst pixels do not: both kinds have edges; nor do the best: both have smooth
-walls). Where to draw the line is measured once per
-model, on held-out portraits and on photo puppets, and stored beside the weights in `domain.json`.
+they were, photographs as something smoother. And photographs have texture everywhere, drawings
+on their edges only. What four of five pixels stay under, in error and in texture, tells the two
+kinds apart (the worst pixels do not: both have edges; nor do the best: both have smooth walls);
+one of the two alone is too near for drawings that were compressed. Where to draw the line is
+measured once per model, on held-out portraits and on photo puppets, and stored beside the weights
+in `domain.json`.
 """
 
 from dataclasses import asdict, dataclass
@@ -13,8 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
@@ -23,7 +27,7 @@ from synclora_lite.settings import build
 from synclora_lite.training.latents import to_model_range
 
 FILE = "domain.json"
-FOUR_OF_FIVE = 0.8
+LAPLACIAN = torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]])
 Pictures = UInt8[np.ndarray, "pictures side side 3"]
 _RANGES = {"side": (16.0, 4096.0), "frames": (1.0, 4096.0), "limit": (1e-6, 100.0)}
 
@@ -35,9 +39,9 @@ class Domain:
     Attributes:
         side: Side of its square frames in pixels.
         frames: Length of its clips.
-        limit: Largest `typical_error` of a picture it knows, in [-1, 1] units.
+        limit: Largest `strangeness` of a picture it knows, in [-1, 1] units.
         kind: What it knows, in words, for messages.
-        known: Quantiles of the error over pictures it must accept: 5, 50, 95, 100 %.
+        known: Quantiles of that over pictures it must accept: 5, 50, 95, 100 %.
         unknown: The same over pictures it must refuse: 0, 5, 50, 95 %.
 
     """
@@ -74,17 +78,25 @@ def save_domain(domain: Domain, folder: str | Path) -> Path:
 
 
 @torch.no_grad()
-def typical_error(vae: AutoencoderKLLTXVideo, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
-    """Return the reconstruction error (worst channel) that four of five pixels of each picture keep.
+def strangeness(vae: AutoencoderKLLTXVideo, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
+    """Return the geometric mean of error and texture of each picture, in [-1, 1] units.
 
-    In [-1, 1] units.
+    Error is what the autoencoder gets wrong, texture the Laplacian; of both, the worst channel,
+    and what four of five pixels stay under.
     """
     video = to_model_range(torch.from_numpy(pictures)[:, None]).to(vae.device)
-    errors = [
-        (decode(vae, encode(vae, part)) - part).abs().amax(1).flatten(1).quantile(FOUR_OF_FIVE, 1)
-        for part in video.split(8)
-    ]
-    return torch.cat(errors).double().cpu().numpy()
+    found = []
+    for part in video.split(8):
+        error = (decode(vae, encode(vae, part)) - part)[:, :, 0]
+        texture = F.conv2d(part[:, :, 0].flatten(0, 1)[:, None], LAPLACIAN.to(part))
+        texture = texture.unflatten(0, (len(part), 3))[:, :, 0]
+        found.append((_most(error) * _most(texture)).sqrt())
+    return torch.cat(found).double().cpu().numpy()
+
+
+def _most(change: Float[Tensor, "pictures 3 _ _"]) -> Float[Tensor, " pictures"]:
+    """Return what four of five pixels stay under."""
+    return change.abs().amax(1).flatten(1).quantile(0.8, 1)
 
 
 def check_domain(
@@ -106,17 +118,17 @@ def check_domain(
         slack: Factor on the limit.
 
     Returns:
-        The median error of the pictures over the limit: below `slack`.
+        The median strangeness of the pictures over the limit: below `slack`.
 
     Raises:
-        EditError: The error is above the limit.
+        EditError: It is above the limit.
 
     """
-    ratio = float(np.median(typical_error(vae, pictures))) / domain.limit
+    ratio = float(np.median(strangeness(vae, pictures))) / domain.limit
     if ratio > slack:
         raise EditError(
             f"the model knows {domain.kind} only, and the {what} looks like something else "
-            f"(reconstruction error {ratio:.1f} times the limit)",
+            f"({ratio:.2f} times as strange as it may be)",
             domain.kind,
             advice,
         )
@@ -133,7 +145,7 @@ def draw_limit(known: Float[np.ndarray, "a"], unknown: Float[np.ndarray, "b"]) -
     low, high = known.max(), unknown.min()
     if low >= high:
         raise ModelError(
-            f"the autoencoder's errors overlap (known up to {low:.4f}, others from {high:.4f})",
+            f"the two kinds overlap (known up to {low:.4f}, others from {high:.4f})",
             "a gap between them",
             "train the autoencoder for longer",
         )
