@@ -47,10 +47,7 @@ def exam(
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        options = _options(name, model, adapter, steps)
-        if name == "sync-lora":
-            options |= {} if detail == "none" else {"detail": detail}
-            options |= {} if warm == 1 else {"warm": warm}
+        options = _options(name, model, steps, {"adapter": adapter, "detail": detail, "warm": warm})
         settings = Exam(name, seed, size, frames, condition, options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
@@ -64,7 +61,7 @@ def exam(
         _show(results)
 
 
-def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any]:
+def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
     from synclora_lite.evaluation.exam import WITHOUT_MODEL
 
@@ -74,7 +71,8 @@ def _options(method: str, model: str, adapter: str, steps: int) -> dict[str, Any
         return {"model": model}
     options: dict[str, Any] = {"model": model, "steps": steps}
     if method == "sync-lora":
-        options["adapter"] = adapter
+        idle = {"detail": "none", "warm": 1}  # what changes nothing is not recorded
+        options |= {name: value for name, value in adapted.items() if idle.get(name) != value}
     return options
 
 
