@@ -32,8 +32,9 @@ def edit(
     steps: Annotated[int, typer.Option(min=1, max=1000, help="Sampling steps.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     reference_strength: Annotated[
-        float, typer.Option(min=0, max=1, help="How much the source counts.")
-    ] = 1.0,
+        float | None,
+        typer.Option(min=0, max=1, help="How much the source counts.", show_default="1"),
+    ] = None,
     sync_guidance: Annotated[
         float | None,
         typer.Option(
@@ -67,6 +68,24 @@ def edit(
             min=0.05,
             max=1,
             help="Noise level where sync-lora begins, from the residual warp; 1: from noise.",
+            show_default="as tuned",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Scale of the noise that sync-lora starts from.",
+            show_default="as tuned",
+        ),
+    ] = None,
+    edit_gain: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=10,
+            help="Most by which sync-lora enlarges an edit smaller than in the first frame.",
             show_default="as tuned",
         ),
     ] = None,
@@ -121,6 +140,8 @@ def edit(
         "start": start,
         "inject": inject,
         "warm": warm,
+        "temperature": temperature,
+        "edit_gain": edit_gain,
         "detail": detail or _default_detail(method, model),
         "align": align,
         "device": device,

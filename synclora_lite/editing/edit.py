@@ -16,7 +16,7 @@ from synclora_lite.editing.detail import DETAILS, Passed, restore_detail
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
-from synclora_lite.editing.methods import Method, find_method, without_model
+from synclora_lite.editing.methods import Method, check_options, find_method, without_model
 from synclora_lite.editing.precheck import align as align_frame
 from synclora_lite.editing.precheck import as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
@@ -64,11 +64,13 @@ def edit_video(
     adapter: str | Path = "lite-adapter",
     steps: int = 20,
     seed: int = 0,
-    reference_strength: float = 1.0,
+    reference_strength: float | None = None,
     sync_guidance: float | None = None,
     start: float | None = None,
     inject: float | None = None,
     warm: float | None = None,
+    temperature: float | None = None,
+    edit_gain: float | None = None,
     detail: str = "none",
     align: bool = False,
     measure: bool = False,
@@ -86,12 +88,15 @@ def edit_video(
             only for sync-lora.
         steps: Sampling steps.
         seed: Of the noise.
-        reference_strength: How much the source counts, 0 to 1.
+        reference_strength: How much the source counts, 0 to 1; 1 if None.
         sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
         start: Noise level at which sdedit and flowedit begin; as tuned if None.
         inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
         warm: Noise level at which sync-lora begins, from the residual warp; 1, unless tuned,
             begins with noise alone.
+        temperature: Scale of the noise that sync-lora starts from; as tuned if None.
+        edit_gain: Most by which sync-lora may enlarge an edit that comes out smaller than in the
+            first frame; 1 is never; as tuned if None.
         detail: "source" gives back what the autoencoder loses of the source, where the edit left
             it alone, "both" elsewhere what it loses of the first frame (see `restore_detail`);
             "none" shows what the model made; only for sync-lora.
@@ -106,12 +111,20 @@ def edit_video(
 
     """
     chosen = find_method(method)
-    wanted = _given(
-        {"sync_guidance": sync_guidance, "start": start, "inject": inject, "warm": warm}
-    )
-    how = Sampling(steps, seed, reference_strength, **wanted)
-    _check_options(source, how)
-    _check_detail(detail, chosen, model)
+    own: dict[str, float | None] = {
+        "reference_strength": reference_strength,
+        "sync_guidance": sync_guidance,
+        "start": start,
+        "inject": inject,
+        "warm": warm,
+        "temperature": temperature,
+        "edit_gain": edit_gain,
+    }
+    wanted = {name: value for name, value in own.items() if value is not None}
+    check_options(chosen, [*wanted, *([] if detail == "none" else ["detail"])])
+    how = Sampling(steps, seed, **wanted)
+    _check_values(source, how)
+    _check_detail(detail, model)
     frame, warnings = to_size(as_picture(first_frame), source.size)
     if align:
         frame = align_frame(source.frames[0], frame)
@@ -121,7 +134,7 @@ def edit_video(
     weights: dict[str, str] = {}
     if chosen.model and not isinstance(model, Editor) and is_ltx2(model):
         frames, facts, weights = _run_ltx2(model, adapter, chosen, source, frame, how, device)
-        settings |= {"steps": steps, "seed": seed, "reference_strength": reference_strength}
+        settings |= {"steps": steps, "seed": seed, "reference_strength": how.reference_strength}
         report |= facts
     elif chosen.model:
         editor = _editor(chosen, model, adapter, device)
@@ -146,12 +159,7 @@ def measured(edit: Edit) -> Edit:
     return replace(edit, report={**edit.report, "sync": score.to_dict()})
 
 
-def _given(options: dict[str, float | None]) -> dict[str, float]:
-    """Leave out what was not asked for."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _check_options(source: Clip, how: Sampling) -> None:
+def _check_values(source: Clip, how: Sampling) -> None:
     """Raise EditError for what no method can do."""
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
@@ -162,20 +170,20 @@ def _check_options(source: Clip, how: Sampling) -> None:
         ("start", 0.05, 1),
         ("inject", 0, 1),
         ("warm", 0.05, 1),
+        ("temperature", 0, 1),
+        ("edit_gain", 1, 10),
     ):
         value = getattr(how, name)
         if not low <= value <= high:
             raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
 
 
-def _check_detail(detail: str, method: Method, model: str | Path | Editor) -> None:
+def _check_detail(detail: str, model: str | Path | Editor) -> None:
     """Raise EditError where there is no such output step."""
     if detail not in DETAILS:
         raise EditError(f"no detail named {detail!r}", f"one of {', '.join(DETAILS)}")
-    full_size = not isinstance(model, Editor) and is_ltx2(model)
-    if detail != "none" and (full_size or not method.adapter):
-        what = "an LTX-2 model" if full_size else method.name
-        raise EditError(f"detail for {what}", "sync-lora with lite", "leave --detail out")
+    if detail != "none" and not isinstance(model, Editor) and is_ltx2(model):
+        raise EditError("--detail with an LTX-2 model", "the lite model", "leave --detail out")
 
 
 def _editor(method: Method, model: str | Path | Editor, adapter: str | Path, device: str) -> Editor:

@@ -122,8 +122,10 @@ def check_request(method: Method, how: Sampling) -> None:
             f"sync guidance {how.sync_guidance:g} with an LTX-2 model",
             "1: the released adapter was trained without dropping the reference",
         )
-    if how.warm != 1:
-        raise EditError(f"warm {how.warm:g} with an LTX-2 model", "1: it begins with noise")
+    for name in ("warm", "temperature", "edit_gain"):
+        if getattr(how, name) != 1:
+            option = f"--{name.replace('_', '-')}"
+            raise EditError(f"{option} with an LTX-2 model", "the lite model", "leave it out")
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:

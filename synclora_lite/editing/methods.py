@@ -1,5 +1,6 @@
 """The methods by name: what each needs and where it works."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from synclora_lite.errors import EditError
@@ -14,6 +15,7 @@ class Method:
         line: What it does, in a sentence.
         model: Whether it needs a model, which knows only the kind of clips it was trained on.
         adapter: Whether it needs the in-context adapter as well.
+        options: Settings of its own that it reads; it refuses all others.
 
     """
 
@@ -21,13 +23,24 @@ class Method:
     line: str
     model: bool = True
     adapter: bool = False
+    options: tuple[str, ...] = ()
 
 
 METHODS = {
     method.name: method
     for method in (
         Method(
-            "sync-lora", "the source as in-context reference, read by the adapter", adapter=True
+            "sync-lora",
+            "the source as in-context reference, read by the adapter",
+            adapter=True,
+            options=(
+                "reference_strength",
+                "sync_guidance",
+                "warm",
+                "temperature",
+                "edit_gain",
+                "detail",
+            ),
         ),
         Method("flow-warp", "the edited frame carried along optical flow", model=False),
         Method(
@@ -35,9 +48,21 @@ METHODS = {
         ),
         Method("i2v", "the edited frame continued by the plain model, which never sees the source"),
         Method("copy", "the source itself after frame 0", model=False),
-        Method("sdedit", "the source noised half-way and denoised from the edited frame"),
-        Method("flowedit", "the flow from source to edit, integrated without going to noise"),
-        Method("kv-inject", "the source's keys and values, inverted, injected into attention"),
+        Method(
+            "sdedit",
+            "the source noised half-way and denoised from the edited frame",
+            options=("start",),
+        ),
+        Method(
+            "flowedit",
+            "the flow from source to edit, integrated without going to noise",
+            options=("start",),
+        ),
+        Method(
+            "kv-inject",
+            "the source's keys and values, inverted, injected into attention",
+            options=("inject",),
+        ),
     )
 }
 
@@ -52,6 +77,20 @@ def find_method(name: str) -> Method:
     if name not in METHODS:
         raise EditError(f"no method named {name!r}", f"one of {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def check_options(method: Method, given: Iterable[str]) -> None:
+    """Refuse a setting that the method would pass over in silence.
+
+    Raises:
+        EditError: One of the settings belongs to other methods.
+
+    """
+    for name in given:
+        if name not in method.options:
+            having = ", ".join(m.name for m in METHODS.values() if name in m.options)
+            option = f"--{name.replace('_', '-')}"
+            raise EditError(f"{option} with method {method.name}", having, f"leave {option} out")
 
 
 def without_model() -> str:

@@ -39,6 +39,9 @@ class Sampling:
         start: Noise level at which sdedit and flowedit begin, 0 to 1.
         inject: Share of the steps in which kv-inject attends to the source.
         warm: Noise level at which sync-lora begins, from a first guess; at 1 there is none.
+        temperature: Scale of the noise that sync-lora starts from; below 1 it draws what is
+            likeliest rather than one of all that is likely.
+        edit_gain: Most by which sync-lora may enlarge the edit it predicts; at 1 never.
 
     """
 
@@ -49,6 +52,8 @@ class Sampling:
     start: float = 0.7
     inject: float = 0.5
     warm: float = 1.0
+    temperature: float = 1.0
+    edit_gain: float = 1.0
 
     def generator(self) -> torch.Generator:
         """Source of all randomness of one window."""
@@ -71,12 +76,11 @@ def sync_lora(
     than 1 costs a second pass per step.
     """
     assert editor.adapter is not None
-    generator = how.generator()
-    levels = noise = None
+    noise = how.temperature * torch.randn(source.shape, generator=how.generator()).to(source)
+    levels = None
     if guess is not None:
         levels = _levels(editor.model, source, how, how.warm)
-        fresh = torch.randn(guess.shape, generator=generator).to(guess)
-        noise = torch.lerp(guess, fresh, levels[0].to(guess))
+        noise = torch.lerp(guess, noise, levels[0].to(guess))
     return denoise(
         editor.model,
         first,
@@ -87,8 +91,31 @@ def sync_lora(
         steps=how.steps,
         sigmas=levels,
         noise=noise,
-        generator=generator,
+        adjust=None if how.edit_gain == 1 else enlarge_edit(source, first, how.edit_gain),
     )
+
+
+def enlarge_edit(source: Latents, first: FirstFrame, most: float) -> Callable[[Latents], Latents]:
+    """Return a correction of predicted clean latents: an edit as large as in the first frame.
+
+    A model that is not sure draws too little of an edit, thin glasses or a light beard above all.
+    How large it should be is known: in latents, the difference to the source has nearly the same
+    norm in every frame of a true edit (on rendered pairs, within 5 % for most kinds). So the
+    predicted difference is scaled to the norm that it has in frame 0, frame by frame, but never
+    made smaller and at most `most` times as large.
+    """
+    wanted = _norm(first - source[:, :, :1])
+
+    def adjust(clean: Latents) -> Latents:
+        edit = clean - source[:, :, 1:]
+        return clean + ((wanted / _norm(edit)).clamp(1, most) - 1) * edit
+
+    return adjust
+
+
+def _norm(latents: Latents) -> Float[Tensor, "1 1 frames 1 1"]:
+    """Root of the mean square of every frame."""
+    return latents.float().square().mean((1, 3, 4), keepdim=True).sqrt()
 
 
 def i2v(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:

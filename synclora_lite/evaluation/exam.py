@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
+from synclora_lite.editing.editor import TUNED
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
@@ -74,13 +75,13 @@ class Exam:
         return f"{self.method}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
     def weights(self) -> dict[str, str]:
-        """Return the hashes of the files that the method loads."""
+        """Return the hashes of the files that the method loads: weights, and tuned settings."""
         if self.method in WITHOUT_MODEL:
             return {}
         names = [self.options.get("model", "lite")]
         if self.method == "sync-lora":
             names.append(self.options.get("adapter", "lite-adapter"))
-        files = [path for name in names for path in _weight_files(str(name))]
+        files = [path for name in names for path in _files(str(name))]
         return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
 
 
@@ -178,7 +179,9 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
     return passed
 
 
-def _weight_files(name: str) -> list[Path]:
+def _files(name: str) -> list[Path]:
     shipped = data_dir() / "models" / name
     place = shipped if shipped.is_dir() else Path(name)
-    return [place] if place.is_file() else sorted(place.rglob("*.safetensors"))
+    if place.is_file():
+        return [place]
+    return sorted([*place.rglob("*.safetensors"), *place.glob(TUNED)])

@@ -1,12 +1,13 @@
-"""Settings that suit the baselines best: ``python -m synclora_lite.evaluation.tuning``.
+"""Settings that suit each method best: ``python -m synclora_lite.evaluation.tuning``.
 
-Every method with a setting of its own gets the value that does best on validation clips, judged
-by the mean of synchronization and edit kept. Those clips come from a seed that no exam uses. The
+Every method with settings of its own gets those that do best on validation clips, judged by the
+mean of synchronization and edit kept. Those clips come from a seed that no exam uses. The
 settings go into `tuned.json` beside the weights, the whole search into data/results.
 """
 
 import argparse
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,16 @@ from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.files import data_dir, write_json, write_result
 
 SEED = 77  # of the validation clips; exams use small seeds
-GRID: dict[str, tuple[str, tuple[float, ...]]] = {  # method: (field of `Sampling`, values to try)
-    "sdedit": ("start", (0.4, 0.55, 0.7, 0.85)),
-    "flowedit": ("start", (0.5, 0.65, 0.8, 0.95)),
-    "kv-inject": ("inject", (0.0, 0.25, 0.5, 1.0)),
-    "sync-lora": ("sync_guidance", (1.0, 1.5, 2.0)),
+Settings = dict[str, float]  # fields of `Sampling`
+GRID: dict[str, list[Settings]] = {
+    "sdedit": [{"start": level} for level in (0.4, 0.55, 0.7, 0.85)],
+    "flowedit": [{"start": level} for level in (0.5, 0.65, 0.8, 0.95)],
+    "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
+    "sync-lora": [
+        {"temperature": temperature, "edit_gain": gain}
+        for temperature, gain in product((1.0, 0.7, 0.4), (1.0, 2.0))
+    ]
+    + [{"sync_guidance": 1.5, "temperature": 0.7, "edit_gain": 2.0}],
 }
 
 
@@ -38,18 +44,17 @@ def score(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def tune(method: str, clips: int, exam: Exam, folder: Path) -> list[dict[str, Any]]:
     """Try every setting of a method; clips already judged are not edited again."""
-    name, values = GRID[method]
     found = []
-    for value in values:
-        trial = replace(exam, method=method, options={**exam.options, name: value})
+    for settings in GRID[method]:
+        trial = replace(exam, method=method, options={**exam.options, **settings})
         rows = run_exam(trial, clips, folder=folder, progress=True)
-        found.append({name: value, **score(rows)})
+        found.append({"settings": settings, **score(rows)})
     return found
 
 
-def best(found: list[dict[str, Any]], name: str) -> float:
-    """Return the setting with the highest mean."""
-    return float(max(found, key=lambda row: row["mean"])[name])
+def best(found: list[dict[str, Any]]) -> Settings:
+    """Return the settings with the highest mean."""
+    return dict(max(found, key=lambda row: row["mean"])["settings"])
 
 
 def main() -> None:
@@ -58,13 +63,17 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=18)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--folder", type=Path, default=Path("runs/tuning"))
+    parser.add_argument("--only", choices=GRID, help="try this method and keep nothing")
     wanted = parser.parse_args()
     exam = Exam("sync-lora", seed=SEED, options={"steps": wanted.steps})
+    if wanted.only:
+        tune(wanted.only, wanted.clips, exam, wanted.folder)
+        return
     search = {method: tune(method, wanted.clips, exam, wanted.folder) for method in GRID}
-    tuned = {m: {GRID[m][0]: best(rows, GRID[m][0])} for m, rows in search.items()}
+    tuned = {method: best(found) for method, found in search.items()}
     write_json(data_dir() / "models" / "lite" / TUNED, tuned)
     command = f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips}"
-    write_result("baseline_tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
+    write_result("tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
 
 
 if __name__ == "__main__":

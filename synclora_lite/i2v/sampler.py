@@ -1,5 +1,6 @@
 """Sampling: Euler steps along the flow, from noise to a clip that starts with a given frame."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -31,6 +32,7 @@ def denoise(
     sigmas: Float[Tensor, " levels"] | None = None,
     generator: torch.Generator | None = None,
     noise: Latents | None = None,
+    adjust: Callable[[Latents], Latents] | None = None,
     progress: bool = False,
 ) -> Latents:
     """Generate latents whose first frame is given, with or without a reference clip.
@@ -52,6 +54,7 @@ def denoise(
         sigmas: Noise levels from 1 to 0 to use instead of the scheduler's.
         generator: Source of the noise, if `noise` is not given.
         noise: Start from this instead.
+        adjust: Corrects, at every step, the clean latents that are predicted, frame 0 left out.
         progress: Show a progress bar.
 
     Returns:
@@ -69,8 +72,11 @@ def denoise(
         sigmas = inference_sigmas(model.scheduler, steps, x.shape[1])
     fixed = height * width  # tokens of the first frame
     for sigma, following in tqdm(list(pairwise(sigmas)), disable=not progress, desc="sampling"):
-        velocity = field.guided(x, sigma, reference_guidance)
-        x[:, fixed:] += (following - sigma) * velocity[:, fixed:]
+        velocity = field.guided(x, sigma, reference_guidance)[:, fixed:]
+        if adjust is not None:
+            clean = unpack(x[:, fixed:] - sigma * velocity, frames - 1, height, width)
+            velocity = (x[:, fixed:] - pack(adjust(clean))) / sigma
+        x[:, fixed:] += (following - sigma) * velocity
     return unpack(x, frames, height, width)
 
 

@@ -38,13 +38,14 @@ def _render_shard(path: Path, first: int, frames: int, size: int) -> None:
 
 
 def build_bank(
-    folder: Path, pairs: int, *, frames: int = 17, size: int = 128, jobs: int = 2
+    folder: Path, pairs: int, *, first: int = 0, frames: int = 17, size: int = 128, jobs: int = 2
 ) -> list[Path]:
-    """Render the first `pairs` training pairs into shards, skipping those already there."""
+    """Render training pairs `first` to `first + pairs` into shards, without those already there."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"pairs-{first:06d}.safetensors" for first in range(0, pairs, SHARD)]
-    todo = [(p, k * SHARD) for k, p in enumerate(paths) if not p.exists()]
-    work = (delayed(_render_shard)(path, first, frames, size) for path, first in todo)
+    starts = range(first, first + pairs, SHARD)
+    paths = [folder / f"pairs-{start:06d}.safetensors" for start in starts]
+    todo = [(path, start) for path, start in zip(paths, starts, strict=True) if not path.exists()]
+    work = (delayed(_render_shard)(path, start, frames, size) for path, start in todo)
     done = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     for _ in tqdm(done, total=len(todo), desc="rendering pairs", unit="shard"):
         pass

@@ -6,11 +6,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from jaxtyping import UInt8
 
 from synclora_lite.editing import METHODS, Editor, edit_video
 from synclora_lite.editing.detail import Passed, restore_detail
 from synclora_lite.editing.domain import Domain
+from synclora_lite.editing.sampling import Sampling, enlarge_edit, sync_lora
 from synclora_lite.errors import EditError
 from synclora_lite.i2v import tiny_model
 from synclora_lite.incontext import AdapterSettings
@@ -131,7 +135,7 @@ def test_a_source_without_face_or_motion_is_refused(pair: tuple[Clip, np.ndarray
     with pytest.raises(EditError, match="sync-lora, flow-warp"):
         edit_video(source, first, method="magic")
     with pytest.raises(EditError, match="0 to 1"):
-        edit_video(source, first, method="copy", reference_strength=2.0)
+        edit_video(source, first, reference_strength=2.0)
 
 
 def test_align_brings_a_shifted_edit_back(pair: tuple[Clip, np.ndarray]) -> None:
@@ -202,8 +206,61 @@ def test_detail_is_recorded_and_belongs_to_the_model(
         assert edit.report["provenance"]["detail"] == detail
     with pytest.raises(EditError, match="none, source, both"):
         edit_video(*pair, model=editor, detail="magic")
-    with pytest.raises(EditError, match="detail for copy"):
+    with pytest.raises(EditError, match="--detail with method copy"):
         edit_video(*pair, method="copy", detail="source")
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_method_refuses_the_settings_of_others(
+    pair: tuple[Clip, np.ndarray], method: str
+) -> None:
+    values = {"reference_strength": 0.5, "sync_guidance": 2.0, "start": 0.5, "inject": 0.5}
+    for name, value in (values | {"warm": 0.5, "detail": "both"}).items():
+        if name not in METHODS[method].options:
+            option = "--" + name.replace("_", "-")
+            with pytest.raises(EditError, match=f"{option} with method {method}; expected "):
+                edit_video(*pair, method=method, **{name: value})  # type: ignore[arg-type]
+
+
+def test_without_noise_every_seed_gives_the_same(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    one, other = (
+        edit_video(*pair, model=editor, steps=2, seed=seed, temperature=0.0) for seed in (0, 1)
+    )
+    assert np.array_equal(one.clip.frames, other.clip.frames)
+    with pytest.raises(EditError, match=r"temperature 1\.5"):
+        edit_video(*pair, model=editor, temperature=1.5)
+
+
+@given(st.integers(0, 999), st.floats(1.0, 4.0), st.floats(0.1, 3.0))
+def test_an_edit_becomes_as_large_as_in_the_first_frame_and_no_smaller(
+    seed: int, most: float, size: float
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    source, drawn = torch.randn(2, 1, 6, 4, 3, 3, generator=generator)
+    first = source[:, :, :1] + drawn[:, :, :1]
+    edit = size * drawn[:, :, 1:]
+    enlarged = enlarge_edit(source, first, most)(source[:, :, 1:] + edit) - source[:, :, 1:]
+    norms = [x.square().mean((1, 3, 4)).sqrt() for x in (drawn[:, :, :1], edit, enlarged)]
+    expected = torch.maximum(norms[1], torch.minimum(norms[0], most * norms[1]))
+    torch.testing.assert_close(norms[2], expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(  # and points where it did
+        enlarged / norms[2][:, None, :, None, None], edit / norms[1][:, None, :, None, None]
+    )
+
+
+def test_an_edit_gain_enlarges_what_comes_out_too_small(
+    pair: tuple[Clip, np.ndarray], editor: Editor
+) -> None:
+    source = editor.encode(pair[0].frames[:5, :32, :32])
+    first = source[:, :, :1] + 100  # more than a random model ever draws
+    edits = [
+        sync_lora(editor, source, first, Sampling(steps=2, edit_gain=gain)) - source
+        for gain in (1.0, 1.5)
+    ]
+    plain, enlarged = (edit[:, :, 1:].square().mean().sqrt() for edit in edits)
+    assert enlarged > 1.2 * plain
 
 
 def test_a_warm_start_stays_nearer_to_the_warp_the_less_noise_it_begins_with(

@@ -96,6 +96,7 @@ def test_what_ltx2_has_no_place_for_is_refused(folder, case):
     for options, message in (
         ({"method": "sdedit"}, "method sdedit with an LTX-2 model; expected sync-lora or i2v"),
         ({"sync_guidance": 2.0, "adapter": "x"}, "sync guidance 2 with an LTX-2"),
+        ({"warm": 0.5, "adapter": "x"}, "--warm with an LTX-2 model; expected the lite model"),
         ({}, "name it: --adapter SagiPolaczek/LTX-2.3-Sync-LoRA"),
     ):
         with pytest.raises(EditError, match=message):

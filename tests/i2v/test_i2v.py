@@ -323,6 +323,14 @@ def test_cached_sampling_equals_uncached(offset: int, guidance: float) -> None:
     assert torch.equal(cached[:, :, :1], first)
 
 
+def test_a_correction_of_the_prediction_is_where_sampling_ends() -> None:
+    model = tiny_model()
+    channels = model.transformer.config.in_channels
+    first, wanted = torch.randn(1, channels, 1, 2, 2), torch.randn(1, channels, 2, 2, 2)
+    made = denoise(model, first, 3, steps=3, adjust=lambda _: wanted)
+    torch.testing.assert_close(made, torch.cat([first, wanted], dim=2))
+
+
 def test_sampling_repeats_with_the_same_generator_and_at_any_width() -> None:
     model = tiny_model()
     first = noise(1, 8, 1, 2, 4)
