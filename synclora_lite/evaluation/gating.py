@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
+from synclora_lite import artifacts
 from synclora_lite.editing.gate import FILE, Gate, gate_of_risk, risk
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import Row
@@ -164,9 +165,10 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    write_json(model_folder("lite") / FILE, asdict(gate))
+    kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
     line += f" --level {wanted.level} --detail {wanted.detail}"
+    artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from synclora_lite import artifacts
 from synclora_lite.editing.editor import TUNED
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.files import data_dir, write_json, write_result
@@ -71,8 +72,9 @@ def main() -> None:
         return
     search = {method: tune(method, wanted.clips, exam, wanted.folder) for method in GRID}
     tuned = {method: best(found) for method, found in search.items()}
-    write_json(data_dir() / "models" / "lite" / TUNED, tuned)
+    kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
     command = f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips}"
+    artifacts.record([kept], command=command)
     write_result("tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
 
 
