@@ -1,0 +1,32 @@
+import sys
+
+import pytest
+import torch
+
+from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.pairs.bank import read_shard, training_case
+from synclora_lite.portraits import render_clip
+from synclora_lite.training import LatentBank
+from tools import bank
+
+
+@pytest.fixture
+def run(monkeypatch):
+    def called(*words):
+        monkeypatch.setattr(sys, "argv", ["bank", *map(str, words)])
+        bank.main()
+
+    return called
+
+
+def test_pairs_from_any_on_are_rendered_and_encoded(tmp_path, run):
+    frames, latents = tmp_path / "frames", tmp_path / "latents"
+    run("frames", frames, "--pairs", 64, "--first", 64, "--size", 32, "--jobs", 1)
+    shard = read_shard(frames / "pairs-000064.safetensors")
+    case = training_case(64)
+    assert torch.equal(shard[0, 0], torch.from_numpy(render_clip(case.source, case.motion, 32)))
+    save_model(tiny_model(), tmp_path / "model")
+    run("latents", frames, latents, "--vae", tmp_path / "model" / "vae")
+    pair = LatentBank(latents).read(torch.tensor([0]))
+    assert pair.shape[:2] == (1, 2)
+    assert not torch.equal(pair[:, 0], pair[:, 1])
