@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from synclora_lite.editing import Edit
 
 
+def _tuned(low: float, high: float, what: str) -> Any:
+    """An option whose default is what did best for the model."""
+    return typer.Option(min=low, max=high, help=what, show_default="as tuned")
+
+
 def edit(
     source: Annotated[Path, typer.Argument(help="The clip to edit: mp4, mov, webm or gif.")],
     first_frame: Annotated[
@@ -36,58 +41,26 @@ def edit(
         typer.Option(min=0, max=1, help="How much the source counts.", show_default="1"),
     ] = None,
     sync_guidance: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=20,
-            help="Above 1 pushes towards the source's motion.",
-            show_default="as tuned",
-        ),
+        float | None, _tuned(0, 20, "Above 1 pushes towards the source's motion.")
     ] = None,
     start: Annotated[
-        float | None,
-        typer.Option(
-            min=0.05,
-            max=1,
-            help="Noise level where sdedit and flowedit begin.",
-            show_default="as tuned",
-        ),
+        float | None, _tuned(0.05, 1, "Noise level where sdedit and flowedit begin.")
     ] = None,
     inject: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of the steps in which kv-inject attends to the source.",
-            show_default="as tuned",
-        ),
+        float | None, _tuned(0, 1, "Share of the steps in which kv-inject attends to the source.")
     ] = None,
     warm: Annotated[
         float | None,
-        typer.Option(
-            min=0.05,
-            max=1,
-            help="Noise level where sync-lora begins, from the residual warp; 1: from noise.",
-            show_default="as tuned",
+        _tuned(
+            0.05, 1, "Noise level where sync-lora begins, from the residual warp; 1: from noise."
         ),
     ] = None,
     temperature: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Scale of the noise that sync-lora starts from.",
-            show_default="as tuned",
-        ),
+        float | None, _tuned(0, 1, "Scale of the noise that sync-lora starts from.")
     ] = None,
     edit_gain: Annotated[
         float | None,
-        typer.Option(
-            min=1,
-            max=10,
-            help="Most by which sync-lora enlarges an edit smaller than in the first frame.",
-            show_default="as tuned",
-        ),
+        _tuned(1, 10, "Most by which sync-lora enlarges an edit smaller than in the first frame."),
     ] = None,
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from synclora_lite.editing.editor import adapter_place, check_device, weight_hashes
 from synclora_lite.editing.fitting import edit_in_windows
-from synclora_lite.editing.methods import Method
+from synclora_lite.editing.methods import Method, flag
 from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import model_folder
@@ -124,8 +124,7 @@ def check_request(method: Method, how: Sampling) -> None:
         )
     for name in ("warm", "temperature", "edit_gain"):
         if getattr(how, name) != 1:
-            option = f"--{name.replace('_', '-')}"
-            raise EditError(f"{option} with an LTX-2 model", "the lite model", "leave it out")
+            raise EditError(f"{flag(name)} with an LTX-2 model", "the lite model", "leave it out")
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:

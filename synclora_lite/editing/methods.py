@@ -89,8 +89,14 @@ def check_options(method: Method, given: Iterable[str]) -> None:
     for name in given:
         if name not in method.options:
             having = ", ".join(m.name for m in METHODS.values() if name in m.options)
-            option = f"--{name.replace('_', '-')}"
-            raise EditError(f"{option} with method {method.name}", having, f"leave {option} out")
+            raise EditError(
+                f"{flag(name)} with method {method.name}", having, f"leave {flag(name)} out"
+            )
+
+
+def flag(name: str) -> str:
+    """Return a setting as it is written on the command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def without_model() -> str:

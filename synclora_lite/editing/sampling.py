@@ -100,21 +100,22 @@ def enlarge_edit(source: Latents, first: FirstFrame, most: float) -> Callable[[L
 
     A model that is not sure draws too little of an edit, thin glasses or a light beard above all.
     How large it should be is known: in latents, the difference to the source has nearly the same
-    norm in every frame of a true edit (on rendered pairs, within 5 % for most kinds). So the
-    predicted difference is scaled to the norm that it has in frame 0, frame by frame, but never
-    made smaller and at most `most` times as large.
+    norm in every frame of a true edit (chapter 7 shows it). So the predicted difference is scaled
+    to the norm that it has in frame 0, frame by frame, but never made smaller and at most `most`
+    times as large.
     """
-    wanted = _norm(first - source[:, :, :1])
+    wanted = frame_norm(first - source[:, :, :1])
 
     def adjust(clean: Latents) -> Latents:
         edit = clean - source[:, :, 1:]
-        return clean + ((wanted / _norm(edit)).clamp(1, most) - 1) * edit
+        gain = (wanted / frame_norm(edit).clamp_min(1e-6)).clamp(1, most)
+        return clean + (gain - 1) * edit
 
     return adjust
 
 
-def _norm(latents: Latents) -> Float[Tensor, "1 1 frames 1 1"]:
-    """Root of the mean square of every frame."""
+def frame_norm(latents: Latents) -> Float[Tensor, "1 1 frames 1 1"]:
+    """Return the root of the mean square of every latent frame."""
     return latents.float().square().mean((1, 3, 4), keepdim=True).sqrt()
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from synclora_lite.editing import METHODS
-from synclora_lite.evaluation import tuning
+from synclora_lite.evaluation import Exam, tuning
 
 
 def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():
@@ -14,6 +14,18 @@ def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():
     ]
     assert [row["mean"] for row in found] == [0.5, 0.65, 0.25, 0.55]
     assert tuning.best(found) == {"start": 0.55}
+
+
+def test_every_setting_is_examined_once(monkeypatch, tmp_path):
+    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.3}, {"start": 0.9}])
+    exam = Exam("sync-lora", options={"steps": 1})
+    found = tuning.tune("sdedit", 1, exam, tmp_path)
+    assert [row["settings"] for row in found] == tuning.GRID["sdedit"]
+    assert found[0]["edit_kept"] < found[1]["edit_kept"]  # more noise, less of the source
+    judged = {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")}
+    assert len(judged) == 2
+    assert tuning.tune("sdedit", 1, exam, tmp_path) == found
+    assert {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")} == judged
 
 
 @pytest.mark.parametrize("method", tuning.GRID)

@@ -325,8 +325,7 @@ def test_cached_sampling_equals_uncached(offset: int, guidance: float) -> None:
 
 def test_a_correction_of_the_prediction_is_where_sampling_ends() -> None:
     model = tiny_model()
-    channels = model.transformer.config.in_channels
-    first, wanted = torch.randn(1, channels, 1, 2, 2), torch.randn(1, channels, 2, 2, 2)
+    first, wanted = noise(1, 8, 1, 2, 2), noise(1, 8, 2, 2, 2)
     made = denoise(model, first, 3, steps=3, adjust=lambda _: wanted)
     torch.testing.assert_close(made, torch.cat([first, wanted], dim=2))
 
