@@ -85,8 +85,13 @@ def load_editor(
         places.append(adapter_place(adapter))
         settings = load_adapter(loaded.transformer, places[-1], fuse=True)
     _check_numbers(loaded)
-    tuned = read_json(folder / TUNED) if (folder / TUNED).exists() else {}
+    tuned = tuned_settings(folder)
     return Editor(loaded, _domain(folder), settings, weight_hashes(places), tuned)
+
+
+def tuned_settings(folder: Path) -> dict[str, dict[str, float]]:
+    """Return per method what did best on validation clips, if a model folder says so."""
+    return read_json(folder / TUNED) if (folder / TUNED).exists() else {}
 
 
 def adapter_place(name: str | Path) -> Path:

@@ -15,12 +15,13 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing.editor import TUNED
+from synclora_lite.editing.editor import tuned_settings
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.files import append_jsonl, data_dir, read_jsonl, sha256, write_result
+from synclora_lite.i2v.folders import model_folder
 from synclora_lite.pairs.building import alone
 from synclora_lite.portraits import EditCase, held_out
 from synclora_lite.video import Clip
@@ -71,11 +72,20 @@ class Exam:
     def name(self) -> str:
         """Method, condition, seed, and a hash of all settings and weights."""
         settings = asdict(self) | {"weights": self.weights()}
+        settings |= {"tuned": self.tuned()} if self.tuned() else {}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
         return f"{self.method}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
+    def tuned(self) -> dict[str, float]:
+        """Return the settings that the method takes from its model because none were asked for."""
+        if self.method in (*WITHOUT_MODEL, "ceiling"):
+            return {}
+        settings = tuned_settings(model_folder(self.options.get("model", "lite")))
+        mine = settings.get(self.method, {})
+        return {name: value for name, value in mine.items() if name not in self.options}
+
     def weights(self) -> dict[str, str]:
-        """Return the hashes of the files that the method loads: weights, and tuned settings."""
+        """Return the hashes of the files that the method loads."""
         if self.method in WITHOUT_MODEL:
             return {}
         names = [self.options.get("model", "lite")]
@@ -138,7 +148,12 @@ def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = No
     words |= exam.options
     options = " ".join(f"--{word} {value}" for word, value in words.items())
     command = f"synclora exam {options} --record"
-    values = {"exam": asdict(exam), "weights": exam.weights(), **summarize(rows)}
+    values = {
+        "exam": asdict(exam),
+        "tuned": exam.tuned(),
+        "weights": exam.weights(),
+        **summarize(rows),
+    }
     return write_result(name or exam.result, values, command=command, seed=exam.seed)
 
 
@@ -182,6 +197,4 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
 def _files(name: str) -> list[Path]:
     shipped = data_dir() / "models" / name
     place = shipped if shipped.is_dir() else Path(name)
-    if place.is_file():
-        return [place]
-    return sorted([*place.rglob("*.safetensors"), *place.glob(TUNED)])
+    return [place] if place.is_file() else sorted(place.rglob("*.safetensors"))

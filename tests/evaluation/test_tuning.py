@@ -23,7 +23,7 @@ def test_every_setting_is_examined_once(monkeypatch, tmp_path):
     assert [row["settings"] for row in found] == tuning.GRID["sdedit"]
     assert found[0]["edit_kept"] < found[1]["edit_kept"]  # more noise, less of the source
     judged = {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")}
-    assert len(judged) == 2
+    assert len(judged) == 4  # each of the two under each of two conditions
     assert tuning.tune("sdedit", 1, exam, tmp_path) == found
     assert {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")} == judged
 
