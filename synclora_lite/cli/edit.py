@@ -41,26 +41,29 @@ def edit(
         typer.Option(min=0, max=1, help="How much the source counts.", show_default="1"),
     ] = None,
     sync_guidance: Annotated[
-        float | None, _tuned(0, 20, "Above 1 pushes towards the source's motion.")
+        float | None, _tuned(0.0, 20.0, "Above 1 pushes towards the source's motion.")
     ] = None,
     start: Annotated[
-        float | None, _tuned(0.05, 1, "Noise level where sdedit and flowedit begin.")
+        float | None, _tuned(0.05, 1.0, "Noise level where sdedit and flowedit begin.")
     ] = None,
     inject: Annotated[
-        float | None, _tuned(0, 1, "Share of the steps in which kv-inject attends to the source.")
+        float | None,
+        _tuned(0.0, 1.0, "Share of the steps in which kv-inject attends to the source."),
     ] = None,
     warm: Annotated[
         float | None,
         _tuned(
-            0.05, 1, "Noise level where sync-lora begins, from the residual warp; 1: from noise."
+            0.05, 1.0, "Noise level where sync-lora begins, from the residual warp; 1: from noise."
         ),
     ] = None,
     temperature: Annotated[
-        float | None, _tuned(0, 1, "Scale of the noise that sync-lora starts from.")
+        float | None, _tuned(0.0, 1.0, "Scale of the noise that sync-lora starts from.")
     ] = None,
     edit_gain: Annotated[
         float | None,
-        _tuned(1, 10, "Most by which sync-lora enlarges an edit smaller than in the first frame."),
+        _tuned(
+            1.0, 10.0, "Most by which sync-lora enlarges an edit smaller than in the first frame."
+        ),
     ] = None,
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
