@@ -23,3 +23,7 @@ def test_every_error_is_a_sync_lora_error_and_can_be_copied(kind):
     error = kind("what", "expected", "advice")
     assert isinstance(error, errors.SyncLoraError)
     assert str(copy.copy(error)) == str(error)
+
+
+def test_an_error_is_one_line_whatever_was_got() -> None:
+    assert str(errors.EditError("a\r\nb\u2028c", "d\n")) == "a\\nb\\nc; expected d"

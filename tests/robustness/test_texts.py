@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
@@ -77,6 +77,7 @@ def test_a_table_of_settings_is_a_configuration_or_refused(name: str, value: Any
 
 @FEW
 @given(ANYTHING)
+@example({"\n": 2**20 + 1})
 def test_a_configuration_of_a_network_passes_or_is_refused(value: Any) -> None:
     assert "\n" not in refusal(lambda: check_config(value, Path("folder")))
 
