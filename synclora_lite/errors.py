@@ -2,7 +2,7 @@
 
 
 class SyncLoraError(Exception):
-    """A failure the reader can act on, in one line: line breaks in what was got are written out.
+    """A failure the reader can act on, in one line: line breaks in what was got become spaces.
 
     Args:
         what: What was found, e.g. "clip.mp4 holds no video stream".
@@ -20,7 +20,7 @@ class SyncLoraError(Exception):
             parts.append(f"expected {expected}")
         if advice:
             parts.append(advice)
-        super().__init__("\\n".join("; ".join(parts).splitlines()))
+        super().__init__(" ".join("; ".join(parts).splitlines()))
 
     def __reduce__(self) -> tuple[type["SyncLoraError"], tuple[str, str, str]]:
         """Rebuild from the three parts, so that the error survives a trip between processes."""

@@ -26,4 +26,4 @@ def test_every_error_is_a_sync_lora_error_and_can_be_copied(kind):
 
 
 def test_an_error_is_one_line_whatever_was_got() -> None:
-    assert str(errors.EditError("a\r\nb\u2028c", "d\n")) == "a\\nb\\nc; expected d"
+    assert str(errors.EditError("a\r\nb\u2028c", "d\n")) == "a b c; expected d"

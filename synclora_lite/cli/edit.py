@@ -72,8 +72,9 @@ def edit(
         str | None,
         typer.Option(
             help="source: give back what the autoencoder loses where the edit left it alone; "
-            "both: elsewhere what it loses of the first frame, too; none.",
-            show_default="both for sync-lora with lite, else none",
+            "both: elsewhere what it loses of the first frame, too; carried: after that, what "
+            "optical flow carries where the model drew the same; none.",
+            show_default="carried for sync-lora with lite, else none",
         ),
     ] = None,
     align: Annotated[
@@ -135,8 +136,8 @@ def edit(
 
 
 def _default_detail(method: str, model: str) -> str:
-    """Return the output step that one who looks at clips would want; see `restore_detail`."""
-    return "both" if (method, model) == ("sync-lora", "lite") else "none"
+    """Return the output step that one who looks at clips would want; see `finish`."""
+    return "carried" if (method, model) == ("sync-lora", "lite") else "none"
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:

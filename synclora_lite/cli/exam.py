@@ -30,7 +30,7 @@ def exam(
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
     detail: Annotated[
-        str, typer.Option(help="none, source or both: sync-lora's output step, see synclora edit.")
+        str, typer.Option(help="none, source, both or carried: the output step, see synclora edit.")
     ] = "none",
     warm: Annotated[
         float, typer.Option(min=0.05, max=1, help="Where sync-lora begins, see synclora edit.")
@@ -63,17 +63,18 @@ def exam(
 
 def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
+    from synclora_lite.editing.methods import find_method
     from synclora_lite.evaluation.exam import WITHOUT_MODEL
 
     if method in WITHOUT_MODEL:
         return {}
     if method == "ceiling":
         return {"model": model}
-    options: dict[str, Any] = {"model": model, "steps": steps}
-    if method == "sync-lora":
-        idle = {"detail": "none", "warm": 1}  # what changes nothing is not recorded
-        options |= {name: value for name, value in adapted.items() if idle.get(name) != value}
-    return options
+    chosen = find_method(method)
+    own = (*chosen.options, *(["adapter"] if chosen.adapter else []))
+    idle = {"detail": "none", "warm": 1}  # what changes nothing is not recorded
+    asked = {n: value for n, value in adapted.items() if n in own and value != idle.get(n)}
+    return {"model": model, "steps": steps, **asked}
 
 
 def _describe(settings: "Exam") -> dict[str, Any]:

@@ -7,23 +7,34 @@ edited first frame's. Where the output looks, at low frequencies, like the sourc
 same way, the edit changed nothing, and the source's loss is added back. Elsewhere the first
 frame's loss is carried along the source's optical flow, and added where the output looks like the
 first frame carried so. Where neither agrees, the output stays as the model made it.
+
+One may go further. Optical flow can carry the whole edit, too, in two ways: as a difference that is
+added to the source, or as the edited frame itself. Both are sharper than what a small model draws,
+and wrong where flow is: behind what turns, opens or is covered. The model knows where that is, for
+it has seen the source and not the flow. So it is made the judge: a warp is believed where the model
+drew the same.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+from scipy.special import expit
 
+from synclora_lite.editing.baselines import flow_warp, residual_warp
 from synclora_lite.editing.flow import flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
 Losses = Float[np.ndarray, "frames height width 3"]
-Sureness = Float[np.ndarray, "frames height width 1"]
+PerPixel = Float[np.ndarray, "frames height width 1"]
 
-DETAILS = ("none", "source", "both")
+DETAILS = ("none", "source", "both", "carried")
 SAME, OTHER = 12.0, 30.0  # grey levels: below, two places look alike; above, they do not
 BLUR = 1.0  # pixels: what is compared are colours of places, not of single pixels
+HEAD_START, SOFT = 6.0, 4.0  # grey levels: the warp that keeps the source's motion is preferred
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +54,37 @@ class Passed:
     def lost(self) -> Losses:
         """What the autoencoder lost."""
         return self.clip.astype(np.float32) - self.coarse
+
+
+def finish(
+    detail: str,
+    source: Frames,
+    first: Image,
+    output: Frames,
+    pass_through: Callable[[Frames], Frames],
+) -> Frames:
+    """Apply an output step.
+
+    Args:
+        detail: One of DETAILS.
+        source: The source clip.
+        first: The edited first frame.
+        output: The edit as the model made it.
+        pass_through: The model's autoencoder, from frames to frames.
+
+    """
+
+    def passed(clip: Frames) -> Passed:
+        return Passed(clip, pass_through(clip))
+
+    if detail == "none":
+        return output
+    known_first = None if detail == "source" else passed(first[None])
+    restored = restore_detail(passed(source), output, known_first)
+    if detail != "carried":
+        return restored
+    warps = (passed(warp(source, first)) for warp in (residual_warp, flow_warp))
+    return trust_carried(restored, output, *warps)
 
 
 def restore_detail(source: Passed, output: Frames, first: Passed | None = None) -> Frames:
@@ -72,9 +114,38 @@ def carried_detail(source: Frames, output: Frames, first: Passed) -> Losses:
     return detail
 
 
-def alike(a: np.ndarray, b: np.ndarray) -> Sureness:
+def trust_carried(restored: Frames, output: Frames, difference: Passed, picture: Passed) -> Frames:
+    """Take what optical flow carries where the model, whose output is the judge, drew the same.
+
+    All three have gone through the autoencoder when they are compared, so that its blur counts
+    against none of them.
+
+    Args:
+        restored: What stays where neither warp is believed.
+        output: The edit as the model made it.
+        difference: `residual_warp` of the clip, at its best where the source shows.
+        picture: `flow_warp` of the clip, at its best where the edit covers the source.
+
+    """
+    far = distance(difference.coarse, output), distance(picture.coarse, output)
+    share = expit((far[1] - far[0] + HEAD_START) / SOFT)
+    carried = share * difference.clip + (1 - share) * picture.clip
+    sure = likeness(np.minimum(*far))
+    return np.clip(sure * carried + (1 - sure) * restored + 0.5, 0, 255).astype(np.uint8)
+
+
+def alike(a: np.ndarray, b: np.ndarray) -> PerPixel:
     """Say of every pixel how surely two clips show the same there, 0 to 1."""
+    return likeness(distance(a, b))
+
+
+def likeness(distance: PerPixel) -> PerPixel:
+    """Turn grey levels between two clips into how surely they show the same, 0 to 1."""
+    return np.clip((OTHER - distance) / (OTHER - SAME), 0, 1)
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> PerPixel:
+    """Return the grey levels between the colours of places of two clips."""
     change = a.astype(np.float32) - b
     smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), BLUR) for frame in change])
-    distance = np.abs(smooth).max(-1, keepdims=True)
-    return np.clip((OTHER - distance) / (OTHER - SAME), 0, 1)
+    return np.abs(smooth).max(-1, keepdims=True)

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing import baselines
-from synclora_lite.editing.detail import DETAILS, Passed, restore_detail
+from synclora_lite.editing.detail import DETAILS, finish
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
@@ -99,7 +99,9 @@ def edit_video(
             first frame; 1 is never; as tuned if None.
         detail: "source" gives back what the autoencoder loses of the source, where the edit left
             it alone, "both" elsewhere what it loses of the first frame (see `restore_detail`);
-            "none" shows what the model made; only for sync-lora.
+            "carried" then takes what optical flow carries where the model drew the same (see
+            `trust_carried`); "none" shows what the model made; only for methods with a model
+            that follow the source.
         align: Move the edited face onto the source's first.
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
@@ -242,10 +244,7 @@ def _run_model(
         if method.adapter and how.warm < 1:
             options["guess"] = editor.encode(baselines.residual_warp(window, anchor))
         made = editor.decode(sample(editor, given, begun, how, **options))
-        if detail == "none":
-            return made
-        begins = Passed(anchor[None], editor.decode(begun)) if detail == "both" else None
-        return restore_detail(Passed(window, editor.decode(given)), made, begins)
+        return finish(detail, window, anchor, made, editor.pass_through)
 
     made, seams = edit_in_windows(
         small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)

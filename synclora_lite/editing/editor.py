@@ -58,6 +58,12 @@ class Editor:
         """Decode to frames."""
         return to_frames(decode(self.model, latents))[0].cpu().numpy()
 
+    def pass_through(
+        self, frames: UInt8[np.ndarray, "frames side side 3"]
+    ) -> UInt8[np.ndarray, "_ side side 3"]:
+        """Encode and decode: the frames with all that the autoencoder loses."""
+        return self.decode(self.encode(frames))
+
 
 @lru_cache(maxsize=2)
 def load_editor(

@@ -51,17 +51,17 @@ METHODS = {
         Method(
             "sdedit",
             "the source noised half-way and denoised from the edited frame",
-            options=("start",),
+            options=("start", "detail"),
         ),
         Method(
             "flowedit",
             "the flow from source to edit, integrated without going to noise",
-            options=("start",),
+            options=("start", "detail"),
         ),
         Method(
             "kv-inject",
             "the source's keys and values, inverted, injected into attention",
-            options=("inject",),
+            options=("inject", "detail"),
         ),
     )
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jaxtyping import UInt8
 
 from synclora_lite.editing import METHODS, Editor, edit_video
-from synclora_lite.editing.detail import Passed, restore_detail
+from synclora_lite.editing.detail import Passed, restore_detail, trust_carried
 from synclora_lite.editing.domain import Domain
 from synclora_lite.editing.sampling import Sampling, enlarge_edit, sync_lora
 from synclora_lite.errors import EditError
@@ -198,13 +198,29 @@ def test_detail_of_the_first_frame_follows_the_source_to_where_it_was_edited() -
     assert np.array_equal(restore_detail(source, elsewhere, first), elsewhere)
 
 
+def test_a_warp_is_believed_where_the_model_drew_the_same() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(60, 200, (2, 24, 24, 3), np.uint8)
+    coarse = np.full_like(truth, 130)  # the autoencoder leaves nothing but the mean
+    wrong = Passed(np.full_like(truth, 250), np.full_like(truth, 250))
+    for difference, picture in ((Passed(truth, coarse), wrong), (wrong, Passed(truth, coarse))):
+        assert np.array_equal(trust_carried(coarse, coarse, difference, picture), truth)
+    assert np.array_equal(trust_carried(coarse, coarse, wrong, wrong), coarse)
+
+
+def test_of_two_warps_that_are_equally_likely_the_one_in_sync_is_preferred() -> None:
+    grey = np.full((1, 24, 24, 3), 100, np.uint8)
+    lighter, darker = (Passed(grey + change, grey) for change in (np.uint8(8), np.uint8(248)))
+    assert trust_carried(grey, grey, lighter, darker).mean() > 104
+
+
 def test_detail_is_recorded_and_belongs_to_the_model(
     pair: tuple[Clip, np.ndarray], editor: Editor
 ) -> None:
-    for detail in ("source", "both"):
+    for detail in ("source", "both", "carried"):
         edit = edit_video(*pair, model=editor, steps=1, detail=detail)
         assert edit.report["provenance"]["detail"] == detail
-    with pytest.raises(EditError, match="none, source, both"):
+    with pytest.raises(EditError, match="none, source, both, carried"):
         edit_video(*pair, model=editor, detail="magic")
     with pytest.raises(EditError, match="--detail with method copy"):
         edit_video(*pair, method="copy", detail="source")
