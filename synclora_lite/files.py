@@ -83,11 +83,11 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        ArtifactError: The file is missing or is not JSON.
+        ArtifactError: The file is missing or is not JSON in UTF-8.
 
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} does not exist", "a JSON file") from error
     except (ValueError, RecursionError) as error:
@@ -124,19 +124,19 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
         One dictionary per line; an empty list if the file does not exist.
 
     Raises:
-        ArtifactError: A line other than an unfinished last one is not JSON.
+        ArtifactError: A line other than an unfinished last one is not JSON in UTF-8.
 
     """
     path = Path(path)
     if not path.exists():
         return []
     rows = []
-    lines = path.read_text().splitlines(keepends=True)
-    for number, line in enumerate(lines, start=1):
+    *lines, last = path.read_bytes().split(b"\n")  # text may hold other line breaks, as U+2028
+    for number, line in enumerate([*lines, last] if last else lines, start=1):
         try:
-            rows.append(json.loads(line))
+            rows.append(json.loads(line.decode()))
         except (ValueError, RecursionError) as error:
-            if number == len(lines) and not line.endswith("\n"):
+            if number > len(lines):
                 break
             raise ArtifactError(f"{path}, line {number} is not JSON", "JSON lines") from error
     return rows

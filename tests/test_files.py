@@ -1,8 +1,11 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from synclora_lite import files
 from synclora_lite.errors import ArtifactError
@@ -92,4 +95,48 @@ def test_importing_the_package_loads_nothing_heavy():
         "sys.exit(', '.join(heavy) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+text = st.text(max_size=20)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.lists(st.dictionaries(text, text, max_size=2), max_size=3))
+@example([{"a": "x\u2028y\x85\x0c\r\n"}, {}])
+def test_rows_hold_any_text(tmp_path, rows):
+    path = tmp_path / "log.jsonl"
+    path.unlink(missing_ok=True)
+    for row in rows:
+        files.append_jsonl(path, row)
+    assert files.read_jsonl(path) == rows
+
+
+def test_text_that_is_not_utf_8_is_an_artifact_error(tmp_path):
+    path = files.write_atomic(tmp_path / "log.jsonl", b'{"a": "\xff"}\n{}\n')
+    with pytest.raises(ArtifactError, match="line 1"):
+        files.read_jsonl(path)
+    with pytest.raises(ArtifactError, match="not JSON"):
+        files.read_json(path)
+
+
+def test_a_last_letter_cut_in_half_is_forgotten(tmp_path):
+    path = files.write_atomic(tmp_path / "log.jsonl", '{"a": 1}\n{"b": "ü'.encode()[:-1])
+    assert files.read_jsonl(path) == [{"a": 1}]
+
+
+def test_files_are_utf_8_whatever_the_locale(tmp_path):
+    value = {"name": "Zoë"}
+    files.write_json(tmp_path / "a.json", value)
+    files.append_jsonl(tmp_path / "a.jsonl", value)
+    code = (
+        "from synclora_lite.files import read_json, read_jsonl;"
+        "assert [read_json('a.json')] == read_jsonl('a.jsonl') == [{'name': 'Zo\\xeb'}]"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    environment = {**os.environ, **locale, "PYTHONPATH": str(files.PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=subprocess.PIPE,
+        text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
