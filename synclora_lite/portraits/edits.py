@@ -142,6 +142,7 @@ class EditCase:
 
 HELD_OUT = 1 << 31  # seeds from here on are for evaluation; training draws below. A generator
 # on the CPU reads 32 bits of its seed, so no larger number would keep the two apart.
+_APART = 1_000_003  # first seeds of two exams are so far apart, and no exam has more clips
 
 
 def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
@@ -152,6 +153,9 @@ def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
 
 
 def held_out(seed: int, clips: int, frames: int = 17) -> list[EditCase]:
-    """Cases that training never draws, cycling through all edit kinds."""
-    first = HELD_OUT + seed * 1_000_003 % (HELD_OUT - clips)
+    """Cases that training never draws, cycling through all edit kinds.
+
+    Case k depends on the seed, k and the number of frames alone.
+    """
+    first = HELD_OUT + seed * _APART % (HELD_OUT - _APART)
     return [edit_case(first + k, EDIT_KINDS[k % len(EDIT_KINDS)], frames) for k in range(clips)]

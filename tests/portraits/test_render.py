@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from synclora_lite.landmarks import track
 from synclora_lite.portraits import (
@@ -15,6 +17,7 @@ from synclora_lite.portraits import (
     sample_identity,
     sample_motion,
 )
+from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.portraits.motion import CHANNELS, Motion
 from synclora_lite.sync import cue_traces
 
@@ -91,3 +94,18 @@ def test_motions_and_people_must_be_as_many():
 def test_held_out_cases_are_not_training_cases():
     training = [edit_case(k, EDIT_KINDS[k % len(EDIT_KINDS)]).source for k in range(50)]
     assert not any(case.source in training for case in held_out(seed=0, clips=20))
+
+
+@pytest.mark.parametrize("seed", [0, 80, 1999, 2147, 5000, 10**9, -1])
+def test_a_held_out_case_does_not_depend_on_how_many_there_are(seed):
+    few, many = held_out(seed, clips=1), held_out(seed, clips=3)
+    assert few[0].source == many[0].source
+    assert few[0].edited == many[0].edited
+
+
+@given(st.integers(0, 2000), st.integers(1, len(EDIT_KINDS)))
+@settings(max_examples=10, deadline=None)
+def test_a_case_of_an_exam_is_that_of_its_number(seed, k):
+    number = HELD_OUT + 1_000_003 * seed + k
+    case = held_out(seed, clips=k + 1)[k]
+    assert case.edited == edit_case(number, EDIT_KINDS[k % len(EDIT_KINDS)]).edited
