@@ -24,7 +24,7 @@ class BlinkScore:
     Attributes:
         precision: Share of the edit's blinks that the source has; NaN without any.
         recall: Share of the source's blinks that the edit has; NaN without any.
-        f1: Harmonic mean of both; 1 when neither clip blinks.
+        f1: Harmonic mean of both; the known one when only one clip blinks, 1 when neither does.
         source: Frames of the source's blinks.
         edited: Frames of the edit's blinks.
 
@@ -94,7 +94,7 @@ def _matched(closed: Closed, other: Closed) -> int:
 
 
 def _f1(precision: float, recall: float) -> float:
-    """Harmonic mean; a clip without blinks beside one with them has none right."""
+    """Harmonic mean; the known one alone if only one clip blinks, 1 if neither does."""
     known = [value for value in (precision, recall) if not np.isnan(value)]
     if not known:
         return 1.0

@@ -54,8 +54,8 @@ def pearson(first: Trace, second: Trace) -> float:
 def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     """Pearson of first[t] and second[t + lag] for every lag in -max_lag..max_lag.
 
-    A missing frame is left out of the sums. NaN where too few frames meet, 0 where one of the
-    traces is constant.
+    A missing frame is left out of the sums. NaN where too few frames meet (at a lag beyond the
+    length none do), 0 where one of the traces is constant.
     """
     if min(np.sum(~np.isnan(first)), np.sum(~np.isnan(second))) < MIN_FRAMES:
         return np.full(2 * max_lag + 1, np.nan)
@@ -65,8 +65,8 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     def meeting(later: Trace, earlier: Trace) -> Curve:
         """Sum later[t + lag] * earlier[t] over t, for every lag."""
         middle = len(earlier) - 1
-        sums = np.correlate(later, earlier, mode="full")
-        return sums[middle - max_lag : middle + max_lag + 1]
+        sums = np.pad(np.correlate(later, earlier, mode="full"), max_lag)
+        return sums[middle : middle + 2 * max_lag + 1]
 
     count = meeting(known[1], known[0])
     sum_a, sum_b = meeting(known[1], a), meeting(b, known[0])

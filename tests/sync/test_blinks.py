@@ -73,3 +73,8 @@ def test_blinks_that_the_other_clip_hides_do_not_count():
     hidden[25:40] = np.nan
     assert match_blinks(lids(10, 30), hidden).f1 == 1
     assert not match_blinks(lids(10, 30), np.full(60, np.nan)).judged
+
+
+def test_a_clip_that_blinks_alone_is_judged_by_its_share():
+    for score in (match_blinks(lids(10), lids()), match_blinks(lids(), lids(10))):
+        assert (score.judged, score.f1) == (True, 0)

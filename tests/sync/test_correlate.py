@@ -120,3 +120,19 @@ def test_more_noise_never_makes_the_evidence_for_the_true_lag_stronger():
     trace, noise = wander(2), np.random.default_rng(2).normal(size=60)
     peaks = [evidence_of(trace, trace + level * noise, 8)[8] for level in (0, 0.3, 1, 3)]
     assert peaks == sorted(peaks, reverse=True)
+
+
+@given(traces, traces, st.integers(30, 40))
+def test_lags_beyond_the_length_are_unknown_and_change_no_other(first, second, most):
+    curve, short = correlation_curve(first, second, most), correlation_curve(first, second, 29)
+    assert len(curve) == 2 * most + 1
+    assert np.isnan(curve[: most - 29]).all()
+    assert np.isnan(curve[most + 30 :]).all()
+    np.testing.assert_array_equal(curve[most - 29 : most + 30], short)
+
+
+def test_the_lag_of_a_short_clip_is_found_whatever_the_reach():
+    long = np.random.default_rng(3).normal(size=10)
+    first, second = long[2:], long[:8]  # six frames in common, two late
+    assert lag_between(first, second, 10) == lag_between(first, second, 7)
+    assert lag_between(first, second, 10).frames == 2
