@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from synclora_lite.video.ffmpeg import run_ffmpeg, source_arguments
 from synclora_lite.video.limits import LIMITS, Limits, label, regular_file
 
 _LONGEST = 60_000  # characters; one argument of a process may have 128 kB
+_LINE = re.compile(
+    r"^(?:\[|(?P<key>(?:[^=\\\n;#\[]|\\.)+)=(?P<value>(?:[^\\\n]|\\(?:.|\n))*)$)", re.MULTILINE
+)
 _EXPECTED = "an mp4, mov, webm or gif clip"
 
 
@@ -53,9 +57,12 @@ def read_metadata(path: str | Path, *, limits: Limits = LIMITS) -> dict[str, Any
 
 
 def _tags(text: str) -> dict[str, str]:
-    """Read the global part of ffmpeg's metadata format; a backslash escapes what follows it."""
-    pairs = re.findall(r"(?m)^((?:[^=\\\n;#\[]|\\.)+)=((?:[^\\\n]|\\(?:.|\n))*)$", text)
-    return {_unescape(key).lower(): _unescape(value) for key, value in pairs}
+    """Read the global part of ffmpeg's metadata format; a backslash escapes what follows it.
+
+    It ends at the first section, such as [STREAM]; a line of a value may begin with a bracket.
+    """
+    found = takewhile(lambda line: line["key"], _LINE.finditer(text))
+    return {_unescape(line["key"]).lower(): _unescape(line["value"]) for line in found}
 
 
 def _unescape(text: str) -> str:

@@ -66,3 +66,8 @@ def test_what_cannot_be_stored_is_refused(metadata: dict[str, Any]) -> None:
 @given(st.text(max_size=30))
 def test_a_comment_that_is_not_ours_is_no_record(comment: str) -> None:
     assert isinstance(_parse(comment), dict)
+
+
+def test_tags_of_a_stream_do_not_replace_those_of_the_file() -> None:
+    text = ";FFMETADATA1\ncomment=a\\\n[STREAM]\ntitle=x\n[STREAM]\ncomment=b\nlanguage=und\n"
+    assert _tags(text) == {"comment": "a\n[STREAM]", "title": "x"}
