@@ -144,7 +144,8 @@ def load_adapter(
     file = adapter_file(source)
     weights = one_rank(read_weights(file))
     beside = file.with_name(SETTINGS)
-    settings = _settings(beside if Path(source).is_dir() and beside.exists() else None, weights)
+    bare = Path(source).is_file() or not beside.exists()
+    settings = _settings(None if bare else beside, weights)
     add_adapter(transformer, settings)
     try:
         result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)

@@ -59,18 +59,20 @@ def from_any_format(weights: Weights) -> Weights:
     always has alpha = rank.
 
     Raises:
-        ModelError: A name is none of an adapter's.
+        ModelError: A name is none of an adapter's, or a layer lacks one of its two matrices.
 
     """
     plain = {_plain(name): value for name, value in weights.items()}
     alphas = {n.removesuffix(".alpha"): v for n, v in plain.items() if n.endswith(".alpha")}
     factors = {n: v for n, v in plain.items() if not n.endswith(".alpha")}
+    _check_pairs(factors)
     for module, alpha in alphas.items():
         name = f"{module}.lora_B.weight"
-        if f"{module}.lora_A.weight" not in factors or name not in factors:
+        if name not in factors:
             raise ModelError(f"a scale for {module} without its factors", "lora_A and lora_B")
-        rank = factors[f"{module}.lora_A.weight"].shape[0]
-        factors[name] = factors[name] * (alpha.item() / rank)
+        if alpha.numel() != 1:
+            raise ModelError(f"a scale for {module} of {alpha.numel()} numbers", "one number")
+        factors[name] = factors[name] * (alpha.item() / factors[name].shape[1])
     return factors
 
 
@@ -124,6 +126,21 @@ def one_rank(weights: Weights) -> Weights:
         missing = rank - value.shape[0 if ".lora_A." in name else 1]
         full[name] = F.pad(value, (0, 0, 0, missing) if ".lora_A." in name else (0, missing))
     return full
+
+
+def _check_pairs(factors: Weights) -> None:
+    """Raise ModelError unless every layer has two matrices of one rank."""
+    for module in dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in factors):
+        names = [f"{module}.lora_{factor}.weight" for factor in "AB"]
+        shapes = [tuple(factors[n].shape) if n in factors else "missing" for n in names]
+        match shapes:
+            case [(rank, _), (_, same)] if rank == same > 0:
+                continue
+        raise ModelError(
+            f"the factors of {module} have the shapes {shapes[0]} and {shapes[1]}",
+            "(rank, inputs) and (outputs, rank)",
+            "check that the file is a whole LoRA of linear layers",
+        )
 
 
 def _plain(name: str) -> str:

@@ -213,6 +213,42 @@ def test_layers_of_different_rank_are_read_as_one(tmp_path):
     assert torch.allclose(back[b] @ back[a], small[b] @ small[a], atol=1e-6)
 
 
+def test_a_downloaded_adapter_is_used_as_it_was_trained_and_a_bare_file_as_others_are(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--owner--adapter"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("0" * 40)
+    settings = AdapterSettings(rank=4, layout="reference-self", reference_offset=3, base="tiny")
+    snapshot = place / "snapshots" / ("0" * 40)
+    save_adapter(trained(tiny_model().transformer), settings, snapshot)
+    for whole in ("owner/adapter", snapshot):
+        assert load_adapter(tiny_model().transformer, whole) == settings
+    bare = load_adapter(tiny_model().transformer, snapshot / "adapter.safetensors")
+    assert (bare.layout, bare.reference_offset) == ("full", 0)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ({"lora_B.weight": (4, 2)}, r"shapes missing and \(4, 2\); expected \(rank, inputs\)"),
+        ({"lora_A.weight": (2, 4)}, r"shapes \(2, 4\) and missing"),
+        ({"lora_A.weight": (4,), "lora_B.weight": (4,)}, r"shapes \(4,\) and \(4,\)"),
+        ({"lora_A.weight": (2, 4), "lora_B.weight": (4, 3)}, r"shapes \(2, 4\) and \(4, 3\)"),
+        ({"lora_A.weight": (0, 4), "lora_B.weight": (4, 0)}, r"shapes \(0, 4\) and \(4, 0\)"),
+        ({"lora_A.weight": (2, 4), "lora_B.weight": (4, 2), "alpha": (2,)}, "a scale .* of 2 num"),
+        ({"alpha": ()}, "without its factors"),
+    ],
+)
+def test_factors_that_are_no_pair_of_matrices_are_refused(tmp_path, shapes, message):
+    layer = "transformer_blocks.0.attn1.to_q"
+    stored = {f"{layer}.{name}": torch.ones(shape) for name, shape in shapes.items()}
+    save_file(stored, tmp_path / "odd.safetensors")
+    with pytest.raises(ModelError, match=message):
+        load_adapter(tiny_model().transformer, tmp_path / "odd.safetensors")
+
+
 def test_wrong_files_and_targets_are_clear_errors(tmp_path):
     with pytest.raises(ModelError, match="does not exist; expected an adapter folder"):
         load_adapter(tiny_model().transformer, tmp_path)
@@ -221,7 +257,9 @@ def test_wrong_files_and_targets_are_clear_errors(tmp_path):
     with pytest.raises(ModelError, match="is not an adapter weight"):
         from_any_format({"decoder.weight": torch.zeros(1)})
     save_adapter(trained(tiny_model().transformer), SETTINGS, tmp_path)
-    weights = from_any_format({"transformer_blocks.9.attn1.to_q.lora_A.weight": torch.zeros(4, 32)})
+    layer = "transformer_blocks.9.attn1.to_q"
+    factors = {"A": torch.zeros(4, 32), "B": torch.zeros(32, 4)}
+    weights = {f"{layer}.lora_{name}.weight": value for name, value in factors.items()}
     save_file(weights, tmp_path / "adapter.safetensors")
     with pytest.raises(ModelError, match=r"does not fit: .* expected an adapter for tiny"):
         load_adapter(tiny_model().transformer, tmp_path)
