@@ -1,13 +1,14 @@
 """What editing costs nothing to compare with: copying, and warping the edit along optical flow.
 
-None of these needs a model, so they work on clips of any kind, size and length.
+None of these needs a model, so they work on clips of any kind, size and length. Who has the
+source's flow to its first frame already may pass it on; it is most of the work.
 """
 
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.flow import fill, flow_to_first, sample
+from synclora_lite.editing.flow import Flows, fill, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
@@ -20,20 +21,20 @@ def copy(source: Frames, edited: Image) -> Frames:
     return output
 
 
-def flow_warp(source: Frames, edited: Image) -> Frames:
+def flow_warp(source: Frames, edited: Image, flows: Flows | None = None) -> Frames:
     """Carry the edited first frame along the source's optical flow.
 
     Pixels that frame 0 does not show (teeth behind closed lips, an eye behind its lid) are filled
     from their surroundings, so what was closed in frame 0 never truly opens.
     """
     output = np.empty_like(source)
-    for t, (flow, hidden) in enumerate(flow_to_first(source)):
+    for t, (flow, hidden) in enumerate(flows or flow_to_first(source)):
         output[t] = fill(sample(edited, flow), hidden)
     output[0] = edited
     return output
 
 
-def residual_warp(source: Frames, edited: Image) -> Frames:
+def residual_warp(source: Frames, edited: Image, flows: Flows | None = None) -> Frames:
     """Carry only the *difference* that the edit made, and add it to each source frame.
 
     What the edit left alone stays as sharp and as synchronized as the source; what it covered
@@ -41,7 +42,7 @@ def residual_warp(source: Frames, edited: Image) -> Frames:
     """
     residual = edited.astype(np.float32) - source[0]
     output = np.empty_like(source)
-    for t, (flow, hidden) in enumerate(flow_to_first(source)):
+    for t, (flow, hidden) in enumerate(flows or flow_to_first(source)):
         carried = _spread(sample(residual, flow), hidden)
         output[t] = np.clip(source[t] + carried + 0.5, 0, 255).astype(np.uint8)
     output[0] = edited

@@ -24,7 +24,7 @@ from jaxtyping import Float, UInt8
 from scipy.special import expit
 
 from synclora_lite.editing.baselines import flow_warp, residual_warp
-from synclora_lite.editing.flow import flow_to_first, sample
+from synclora_lite.editing.flow import Flows, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
@@ -33,6 +33,7 @@ PerPixel = Float[np.ndarray, "frames height width 1"]
 
 DETAILS = ("none", "source", "both", "carried")
 SAME, OTHER = 12.0, 30.0  # grey levels: below, two places look alike; above, they do not
+DRAWN, NOT_DRAWN = 20.0, 50.0  # the same for a warp and what the model drew, often too faintly
 BLUR = 1.0  # pixels: what is compared are colours of places, not of single pixels
 HEAD_START, SOFT = 6.0, 4.0  # grey levels: the warp that keeps the source's motion is preferred
 
@@ -79,15 +80,19 @@ def finish(
 
     if detail == "none":
         return output
-    known_first = None if detail == "source" else passed(first[None])
-    restored = restore_detail(passed(source), output, known_first)
-    if detail != "carried":
+    if detail == "source":
+        return restore_detail(passed(source), output)
+    flows = list(flow_to_first(source))
+    restored = restore_detail(passed(source), output, passed(first[None]), flows)
+    if detail == "both":
         return restored
-    warps = (passed(warp(source, first)) for warp in (residual_warp, flow_warp))
-    return trust_carried(restored, output, *warps)
+    warps = (warp(source, first, flows) for warp in (residual_warp, flow_warp))
+    return trust_carried(restored, output, *map(passed, warps))
 
 
-def restore_detail(source: Passed, output: Frames, first: Passed | None = None) -> Frames:
+def restore_detail(
+    source: Passed, output: Frames, first: Passed | None = None, flows: Flows | None = None
+) -> Frames:
     """Add what the autoencoder lost to where the output agrees with what it was lost of.
 
     Args:
@@ -95,20 +100,21 @@ def restore_detail(source: Passed, output: Frames, first: Passed | None = None) 
         output: The edit as the model made it.
         first: The edited first frame, a clip of one frame, whose detail is carried to where the
             source has none to give; left out, only the source gives.
+        flows: Of the source to its first frame; computed if left out.
 
     """
     alone = alike(source.coarse, output)
     detail = alone * source.lost
     if first is not None:
-        detail += (1 - alone) * carried_detail(source.clip, output, first)
+        detail += (1 - alone) * carried_detail(output, first, flows or flow_to_first(source.clip))
     return np.clip(output + detail + 0.5, 0, 255).astype(np.uint8)
 
 
-def carried_detail(source: Frames, output: Frames, first: Passed) -> Losses:
+def carried_detail(output: Frames, first: Passed, flows: Flows) -> Losses:
     """Carry the first frame's loss along the source's flow, to where the output looks like it."""
     detail = np.empty(output.shape, np.float32)
     coarse = first.coarse[0].astype(np.float32)
-    for t, (flow, hidden) in enumerate(flow_to_first(source)):
+    for t, (flow, hidden) in enumerate(flows):
         sure = alike(sample(coarse, flow)[None], output[t][None])[0] * ~hidden[..., None]
         detail[t] = sure * sample(first.lost[0], flow)
     return detail
@@ -130,18 +136,18 @@ def trust_carried(restored: Frames, output: Frames, difference: Passed, picture:
     far = distance(difference.coarse, output), distance(picture.coarse, output)
     share = expit((far[1] - far[0] + HEAD_START) / SOFT)
     carried = share * difference.clip + (1 - share) * picture.clip
-    sure = likeness(np.minimum(*far))
+    sure = likeness(np.minimum(*far), DRAWN, NOT_DRAWN)
     return np.clip(sure * carried + (1 - sure) * restored + 0.5, 0, 255).astype(np.uint8)
 
 
 def alike(a: np.ndarray, b: np.ndarray) -> PerPixel:
     """Say of every pixel how surely two clips show the same there, 0 to 1."""
-    return likeness(distance(a, b))
+    return likeness(distance(a, b), SAME, OTHER)
 
 
-def likeness(distance: PerPixel) -> PerPixel:
+def likeness(distance: PerPixel, same: float, other: float) -> PerPixel:
     """Turn grey levels between two clips into how surely they show the same, 0 to 1."""
-    return np.clip((OTHER - distance) / (OTHER - SAME), 0, 1)
+    return np.clip((other - distance) / (other - same), 0, 1)
 
 
 def distance(a: np.ndarray, b: np.ndarray) -> PerPixel:

@@ -142,6 +142,7 @@ def edit_video(
         editor = _editor(chosen, model, adapter, device)
         tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
         how = replace(how, **tuned)
+        _check_values(source, how)
         settings |= {**asdict(how), "detail": detail, "model": editor.model.name}
         weights = dict(editor.hashes)
         frames, facts = _run_model(editor, chosen, source.frames, frame, how, detail)

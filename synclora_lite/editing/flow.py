@@ -6,7 +6,7 @@ Occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer 
 are filled by Telea's inpainting (2004). All as OpenCV ships them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 Gray = UInt8[np.ndarray, "_ _"]
 Flow = Float[np.ndarray, "height width 2"]
 Mask = Bool[np.ndarray, "height width"]
+Flows = Iterable[tuple[Flow, Mask]]  # per frame, as `flow_to_first` yields them
 
 _WORKING_SIDE = (
     256,

@@ -7,6 +7,7 @@ the weights in `gate.json`.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing.edit import Edit, edit_video, measured
+from synclora_lite.editing.editor import Editor
 from synclora_lite.editing.flow import flow_to_first, sample
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
@@ -37,6 +39,9 @@ class Gate:
         level: Share of bad edits among accepted ones that calibration clips promise not to
             exceed, for the first seed tried; None if that was not measured.
         confidence: Of that promise.
+        method: Of the edits that it was measured on; the promise is for such edits alone.
+        detail: Their output step.
+        steps: Their sampling steps.
 
     """
 
@@ -44,6 +49,15 @@ class Gate:
     kept: float = 0.5
     level: float | None = None
     confidence: float | None = None
+    method: str | None = None
+    detail: str | None = None
+    steps: int | None = None
+
+    def promised(self, settings: Mapping[str, Any]) -> float | None:
+        """Return the level if an edit with these settings is of the kind that was measured."""
+        measured_on = (self.method, self.detail, self.steps)
+        same = measured_on == tuple(settings.get(name) for name in ("method", "detail", "steps"))
+        return self.level if same else None
 
 
 def risk(misfit: float | None, kept: float) -> float:
@@ -61,14 +75,14 @@ def gate_of_risk(threshold: float, level: float | None, confidence: float | None
     return Gate(threshold, 1 - threshold / 2, level, confidence)
 
 
-def load_gate(model: object = "lite") -> Gate:
+def load_gate(model: str | Path | Editor = "lite") -> Gate:
     """Return the calibrated gate of a model folder, or the plain one where there is none.
 
     Raises:
         ConfigError: `gate.json` holds something else than a gate.
 
     """
-    name = str(model) if isinstance(model, str | Path) else "lite"
+    name = model.model.name if isinstance(model, Editor) else str(model)
     for folder in (data_dir() / "models" / name, Path(name)):
         if (folder / FILE).exists():
             gate: Gate = build(Gate, read_json(folder / FILE))
@@ -115,7 +129,7 @@ def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:
         "misfit": misfit,
         "kept": None if np.isnan(kept) else round(kept, 4),
         "limits": {"misfit": gate.misfit, "kept": gate.kept},
-        "level": gate.level,
+        "level": gate.promised(edit.report["provenance"]),
     }
     return replace(edit, report={**edit.report, "gate": figures}), reasons
 

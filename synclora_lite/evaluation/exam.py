@@ -64,8 +64,12 @@ class Exam:
 
     @property
     def result(self) -> str:
-        """Name of its file under data/results: exam_METHOD, with the condition if not exact."""
+        """Name of its file under data/results: exam_METHOD, and what is not as usual."""
+        usual = Exam(self.method)
         words = ["exam", self.label, *([] if self.condition == "exact" else [self.condition])]
+        words += [f"seed{self.seed}"] if self.seed != usual.seed else []
+        shape, as_usual = (self.size, self.frames), (usual.size, usual.frames)
+        words += [f"{self.size}px{self.frames}"] if shape != as_usual else []
         return "_".join(words)
 
     @property
@@ -143,8 +147,11 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
 
 def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
     """Write the summary to data/results/RESULT.json, from where the book quotes it."""
-    words = {"method": exam.method, "clips": len(rows), "seed": exam.seed}
-    words |= {} if exam.condition == "exact" else {"condition": exam.condition}
+    words: dict[str, Any] = {"method": exam.method, "clips": len(rows), "seed": exam.seed}
+    usual = Exam(exam.method)
+    for word in ("condition", "size", "frames"):
+        if getattr(exam, word) != getattr(usual, word):
+            words[word] = getattr(exam, word)
     words |= exam.options
     options = " ".join(f"--{word} {value}" for word, value in words.items())
     command = f"synclora exam {options} --record"
@@ -181,15 +188,14 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
     import torch
 
     from synclora_lite.i2v import decode, encode, load_model
+    from synclora_lite.training.latents import to_frames, to_model_range
 
     model = load_model(exam.options.get("model", "lite"))
 
     @torch.no_grad()
     def passed(_k: int, task: Challenge) -> Frames:
-        video = torch.from_numpy(task.truth).permute(3, 0, 1, 2)[None] / 127.5 - 1
-        pixels = decode(model, encode(model, video.to(model.device)))[0]
-        whole = ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        return whole.permute(1, 2, 3, 0).cpu().numpy()
+        video = to_model_range(torch.from_numpy(task.truth)[None]).to(model.device)
+        return to_frames(decode(model, encode(model, video)))[0].cpu().numpy()
 
     return passed
 

@@ -10,7 +10,7 @@ because portraits are rendered; the gate itself sees no truth.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +165,11 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
+    gate = replace(gate, method="sync-lora", detail=wanted.detail, steps=wanted.steps)
+    values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
-    line += f" --level {wanted.level} --detail {wanted.detail}"
+    line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
     artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 

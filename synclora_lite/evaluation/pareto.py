@@ -17,14 +17,17 @@ COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
 
 
 def read_exams(condition: str = "exact") -> dict[str, Summary]:
-    """Read the exams under data/results that were set under a condition: method to summary."""
-    paths = sorted((data_dir() / "results").glob("exam_*.json"))
-    values = [read_json(path)["values"] for path in paths]
-    return {Exam(**value["exam"]).label: value for value in values if _set_as(value, condition)}
+    """Read the exams under data/results that were set under a condition: method to summary.
 
-
-def _set_as(value: Summary, condition: str) -> bool:
-    return bool(value["exam"].get("condition", "exact") == condition)
+    Exams of other seeds, sizes or lengths than the usual ones are left out.
+    """
+    exams: dict[str, Summary] = {}
+    for path in sorted((data_dir() / "results").glob("exam_*.json")):
+        values = read_json(path)["values"]
+        exam = Exam(**values["exam"])
+        if exam == Exam(exam.method, condition=condition, options=exam.options):
+            exams[exam.label] = values
+    return exams
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

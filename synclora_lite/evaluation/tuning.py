@@ -83,7 +83,9 @@ def main() -> None:
     search = {method: tune(method, wanted.clips, exam, wanted.folder) for method in GRID}
     tuned = {method: best(found) for method, found in search.items()}
     kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
-    command = f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips}"
+    command = (
+        f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips} --steps {wanted.steps}"
+    )
     artifacts.record([kept], command=command)
     write_result("tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
 

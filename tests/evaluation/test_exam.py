@@ -117,6 +117,9 @@ def test_results_are_recorded_and_drawn(rows, tmp_path, monkeypatch):
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
     for exam in (TRUTH, COPY):
         record_exam(exam, rows[exam.method])
+    unusual = record_exam(Exam("copy", seed=1, frames=9), rows["copy"])
+    assert unusual.name == "exam_copy_seed1_96px9.json"
+    assert "--seed 1 --frames 9" in json.loads(unusual.read_text())["command"]
     exams = read_exams()
     assert set(exams) == {"truth", "copy"}
     result = json.loads((tmp_path / "results" / "exam_copy.json").read_text())

@@ -61,6 +61,14 @@ def test_the_worse_measure_counts():
     assert risk(None, 1.0) == math.inf
 
 
+def test_a_promise_is_for_the_kind_of_edit_that_was_measured():
+    gate = Gate(level=0.2, method="sync-lora", detail="both", steps=20)
+    settings = {"method": "sync-lora", "detail": "both", "steps": 20, "seed": 3}
+    assert gate.promised(settings) == 0.2
+    for other in ({"method": "copy"}, {"detail": "none"}, {"steps": 4}):
+        assert gate.promised({**settings, **other}) is None
+
+
 def test_a_model_folder_keeps_its_gate(tmp_path):
     gate = gate_of_risk(0.8, 0.1, 0.9)
     write_json(
