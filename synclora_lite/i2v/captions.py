@@ -12,6 +12,7 @@ from torch import Tensor
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path
 from synclora_lite.i2v.precision import LARGE, weight_bytes
+from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.tensors import read_tensors
 
 CAPTION = "caption.safetensors"
@@ -36,7 +37,7 @@ def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -
     beside, elsewhere = folder / CAPTION, _cached(folder)
     for file in (beside, elsewhere):
         if file.exists():
-            return read_tensors(file)
+            return read_tensors(file, names=("caption",))
     encoder = folder / "text_encoder"
     if not encoder.is_dir():
         raise ModelError(
@@ -54,7 +55,5 @@ def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -
 
 def _cached(folder: Path) -> Path:
     """Return where the embedding of a read-only folder is kept."""
-    base = os.environ.get("SYNCLORA_CACHE")
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "synclora-lite"
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-    return (Path(base) if base else default) / "captions" / f"{name}.safetensors"
+    return cache_dir().parent / "captions" / f"{name}.safetensors"

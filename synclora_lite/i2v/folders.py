@@ -69,9 +69,17 @@ def hub_folder(name: str | Path, expected: str) -> Path:
 
 
 def pipeline_class(folder: Path) -> str:
-    """Return the name of the pipeline that a folder was saved from."""
-    index = folder / "model_index.json"
-    return str(read_json(index).get("_class_name", "")) if index.exists() else ""
+    """Return the name of the pipeline that a folder was saved from.
+
+    Raises:
+        ModelError: Its model_index.json is no table.
+
+    """
+    file = folder / "model_index.json"
+    index = read_json(file) if file.exists() else {}
+    if not isinstance(index, dict):
+        raise ModelError(f"{file} is no table", "it as diffusers writes it", "restore the folder")
+    return str(index.get("_class_name", ""))
 
 
 def is_ltx2(name: str | Path) -> bool:

@@ -6,7 +6,7 @@ condition. No guidance: with one constant caption there is nothing to push away 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from synclora_lite.i2v.folders import model_folder, pipeline_class
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.model import SETTINGS
 from synclora_lite.i2v.precision import weight_bytes
+from synclora_lite.settings import build
 
 Offload = Literal["auto", "none", "parts", "layers"]
 Adapter = Mapping[str, Float[Tensor, "..."]]
@@ -38,6 +39,14 @@ UNGUIDED: dict[str, Any] = {
 }
 LOCAL = {"local_files_only": True}  # no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
+_RANGES = {"frame_rate": (1.0, 1000.0), "side": (32, 4096), "frames": (2, 4096)}  # windows share
+
+
+@dataclass(frozen=True)
+class _Settings:
+    frame_rate: float = 25.0
+    side: int = 512
+    frames: int = 81
 
 
 @dataclass(frozen=True)
@@ -58,10 +67,10 @@ class LTX2Model:
     pipe: LTX2InContextPipeline
     caption: Float[Tensor, "1 caption_tokens dim"]
     mask: Int[Tensor, "1 caption_tokens"]
-    name: str = "LTX-2"
-    frame_rate: float = 25.0
-    side: int = 512
-    frames: int = 81
+    name: str
+    frame_rate: float
+    side: int
+    frames: int
 
 
 def load_ltx2(
@@ -86,11 +95,14 @@ def load_ltx2(
 
     Raises:
         ModelError: The model is missing, of another family, or the adapter does not fit it.
+        ConfigError: `synclora.json` is damaged.
 
     """
     folder = model_folder(name)
     if not pipeline_class(folder).startswith("LTX2"):
         raise ModelError(f"{name} is no LTX-2 model", "a folder of an LTX-2 pipeline")
+    stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
+    settings = build(_Settings, stored, f"{folder / SETTINGS}: ", _RANGES)
     diffusers.utils.logging.disable_progress_bar()
     caption, mask = padded_caption(kept_caption(folder, _embed))
     pipe = LTX2InContextPipeline.from_pretrained(
@@ -99,9 +111,8 @@ def load_ltx2(
     if adapter is not None:
         _add_adapter(pipe, adapter)
     _place(pipe, folder, device, offload)
-    settings = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     return LTX2Model(
-        pipe, caption.to(device, dtype), mask.to(device), **{"name": Path(name).name, **settings}
+        pipe, caption.to(device, dtype), mask.to(device), Path(name).name, **asdict(settings)
     )
 
 

@@ -1,6 +1,7 @@
 """Full-size families, with tiny random weights of their own classes saved and loaded from disk."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from diffusers import LTXImageToVideoPipeline
 from safetensors.torch import save_file
 
 from synclora_lite.editing import edit_video
-from synclora_lite.errors import EditError, ModelError
+from synclora_lite.errors import ArtifactError, ConfigError, EditError, ModelError
 from synclora_lite.i2v import latent_frame_starts, load_model, save_model, tiny_model
 from synclora_lite.i2v.captions import kept_caption
 from synclora_lite.i2v.folders import is_ltx2, model_folder, stock_positions, stored_sha256
@@ -90,6 +91,32 @@ def test_the_same_call_edits_with_ltx2_and_keeps_rate_length_and_sound(
     assert "transformer/diffusion_pytorch_model.safetensors" in origin["weights"]
     plain = edit_video(source, first, method="i2v", model=folder, steps=1)
     assert not np.array_equal(plain.clip.frames, edit.clip.frames)
+
+
+def test_a_clip_that_is_one_frame_at_the_rate_of_ltx2_is_edited(folder, case):
+    source, first = case
+    short = Clip(source.frames[:2], 60.0)
+    edit = edit_video(short, first, method="i2v", model=folder, steps=1, measure=False)
+    assert edit.report["model_input"]["frames"] == 1
+    assert edit.clip.frames.shape == short.frames.shape
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"positions": "causal"}, "unknown setting .*positions; expected frame_rate, side, frames"),
+        ({"pipe": 1}, "unknown setting .*pipe"),
+        ({"frames": -3}, "frames = -3; expected 2 to 4096"),
+        ({"frames": 1}, "frames = 1; expected 2 to 4096"),
+        ({"side": "x"}, "side = 'x'; expected int"),
+        ([], "expected a table of settings"),
+    ],
+)
+def test_settings_of_ltx2_are_checked(folder, tmp_path, settings, message):
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "synclora.json").write_text(json.dumps(settings))
+    with pytest.raises(ConfigError, match=message):
+        load_ltx2(tmp_path / "copy")
 
 
 def test_what_ltx2_has_no_place_for_is_refused(folder, case):
@@ -241,6 +268,16 @@ def test_a_folder_says_where_its_latent_frames_start(tmp_path):
     ):
         (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
         assert stock_positions(tmp_path) == positions
+
+
+def test_a_spoiled_index_or_caption_is_refused_in_one_line(tmp_path):
+    model = save_model(tiny_model(), tmp_path / "model")
+    save_file({"mask": torch.ones(1)}, model / "caption.safetensors")
+    with pytest.raises(ArtifactError, match=r"caption\.safetensors holds no caption"):
+        load_model(model)
+    (model / "model_index.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"model_index\.json is no table"):
+        load_model(model)
 
 
 # --- captions and memory
