@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from synclora_lite.errors import ModelError
 from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -67,7 +68,16 @@ def edit_in_windows(
         The edited clip, and per seam the mean difference of the two windows in the frames they
         share, in grey levels.
 
+    Raises:
+        ModelError: The clip needs several windows, and they are too short to share a frame.
+
     """
+    if len(source) > window and not 1 <= overlap < window:
+        raise ModelError(
+            f"windows of {window} frames that share {overlap}, for a clip of {len(source)}",
+            "windows of at least 2 frames that share at least 1",
+            "use a model of longer clips",
+        )
     output = np.empty_like(source)
     anchor, seams, known = first_frame, [], 0
     for start in window_starts(len(source), window, overlap):
@@ -81,7 +91,8 @@ def edit_in_windows(
             made[:shared] = crossfade(output[start:known], made[:shared])
         output[start : start + len(piece)] = made
         known = start + len(piece)
-        anchor = output[max(0, known - overlap)]
+        if known < len(source):
+            anchor = output[known - overlap]
     return output, seams
 
 

@@ -103,7 +103,7 @@ def edit_full_size(
         resize_picture(first_frame, *size),
         edit,
         window=window,
-        overlap=min(OVERLAP, window // 2),
+        overlap=min(OVERLAP, max(1, window // 2)),
     )
     moments = np.arange(len(source)) * (model.frame_rate / source.fps)
     shown = made[np.clip(np.floor(moments + 0.5).astype(int), 0, len(made) - 1)]
