@@ -80,9 +80,10 @@ def export_pairs(
         target, reference = COLUMNS[layout]
         columns = {"prompts": "caption", "videos": target, "reference_videos": reference}
         for name, column in columns.items():
-            write_atomic(out / f"{name}.txt", "".join(f"{row[column]}\n" for row in rows))
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return write_atomic(out / "metadata.jsonl", "".join(lines))
+            lines = (" ".join(row[column].splitlines()) for row in rows)
+            write_atomic(out / f"{name}.txt", "".join(f"{line}\n" for line in lines))
+    table = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return write_atomic(out / "metadata.jsonl", "".join(table))
 
 
 def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
@@ -96,7 +97,8 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
         The pairs of the data set.
 
     Raises:
-        PairError: There are no metadata, a row is broken, or a path leads out of the data set.
+        PairError: There are no metadata, a row is broken, a path leads out of the data set, or an
+            id stands for other clips already.
         VideoError: A clip cannot be read.
 
     """
@@ -107,10 +109,18 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
         known = {pair.id: pair for pair in existing}
         imported = []
         for number, row in enumerate(rows):
-            pair = _import(folder, data, row, number)
+            pair, clips = _described(data, row, number)
             if pair.id not in known:
+                for media, path in zip((pair.source, pair.edited), clips, strict=True):
+                    _copy(path, folder / media.path)
                 append_pair(folder, pair)
                 known[pair.id] = pair
+            elif _content(pair) != _content(known[pair.id]):
+                raise PairError(
+                    f"row {number + 1}: {folder} has a pair {pair.id} with other clips",
+                    "an id for each pair",
+                    "give the row an id of its own, or import into another folder",
+                )
             imported.append(known[pair.id])
     return imported
 
@@ -177,12 +187,13 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-def _import(folder: Path, data: Path, row: dict[str, Any], number: int) -> Pair:
+def _described(data: Path, row: dict[str, Any], number: int) -> tuple[Pair, tuple[Path, Path]]:
+    """Return the pair that a row will be, and where its source and its edited clip lie."""
     target = locate(data / "metadata.jsonl", _column(row, TARGET_NAMES, number))
     reference = locate(data / "metadata.jsonl", _column(row, REFERENCE_NAMES, number))
     pair_id = str(row.get("id") or target.stem)
     clips = {"source": reference, "edited": target}
-    info = probe(reference)
+    info, _ = probe(reference), probe(target)
     media = {name: Media(f"{name}/{pair_id}.mp4", sha256(path)) for name, path in clips.items()}
     pair = Pair.from_row(
         {
@@ -200,9 +211,11 @@ def _import(folder: Path, data: Path, row: dict[str, Any], number: int) -> Pair:
             "score": None,
         }
     )
-    for name, path in clips.items():
-        _copy(path, folder / media[name].path)
-    return pair
+    return pair, (reference, target)
+
+
+def _content(pair: Pair) -> tuple[str, str]:
+    return pair.source.sha256, pair.edited.sha256
 
 
 def _seed(value: Any) -> int | None:

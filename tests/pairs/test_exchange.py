@@ -2,12 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from synclora_lite.errors import PairError, VideoError
 from synclora_lite.pairs import add_files, export_pairs, import_pairs, locate, read_manifest
+from synclora_lite.pairs.manifest import intact
 from synclora_lite.video import read_clip, write_clip
 
 
@@ -118,3 +120,66 @@ def test_files_that_do_not_fit_are_refused(built, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(VideoError):
         add_files(tmp_path / "real", tmp_path / "text.mp4")
+
+
+def data_set(data, rows):
+    """Write a data set of rows and of the clips that they name."""
+    for path, content in rows.items():
+        target = data / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    names = [path for path in rows if not path.startswith("reference")]
+    lines = [{"media_path": n, "reference_path": "reference.mp4", "caption": "x"} for n in names]
+    (data / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return data
+
+
+def test_another_data_set_with_the_same_names_is_refused_and_harms_no_pair(built, tmp_path):
+    folder, pairs = built
+    clips = [locate(folder, pair.edited.path).read_bytes() for pair in pairs]
+    first = data_set(tmp_path / "a", {"media/1.mp4": clips[0], "reference.mp4": clips[0]})
+    other = data_set(tmp_path / "b", {"media/1.mp4": clips[1], "reference.mp4": clips[0]})
+    (pair,) = import_pairs(tmp_path / "pairs", first)
+    with pytest.raises(PairError, match=r"row 1: .* has a pair 1 with other clips"):
+        import_pairs(tmp_path / "pairs", other)
+    assert intact(tmp_path / "pairs", pair)
+    assert import_pairs(tmp_path / "pairs", first) == [pair]
+
+
+def test_two_clips_of_one_name_in_a_data_set_are_refused_unless_they_are_the_same(built, tmp_path):
+    folder, pairs = built
+    clips = [locate(folder, pair.edited.path).read_bytes() for pair in pairs]
+    rows = {"a/1.mp4": clips[0], "b/1.mp4": clips[0], "reference.mp4": clips[0]}
+    pair, again = import_pairs(tmp_path / "pairs", data_set(tmp_path / "same", rows))
+    assert pair == again
+    with pytest.raises(PairError, match=r"row 2: .* other clips"):
+        import_pairs(tmp_path / "other", data_set(tmp_path / "data", {**rows, "b/1.mp4": clips[1]}))
+    assert intact(tmp_path / "other", *read_manifest(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("broken", ["media/1.mp4", "reference.mp4"])
+def test_a_clip_of_a_data_set_that_cannot_be_read_is_not_imported(built, tmp_path, broken):
+    clip = locate(built[0], built[1][0].edited.path).read_bytes()
+    rows = {"media/1.mp4": clip, "reference.mp4": clip, broken: b"no video"}
+    with pytest.raises(VideoError):
+        import_pairs(tmp_path / "pairs", data_set(tmp_path / "data", rows))
+    assert not list((tmp_path / "pairs").rglob("*.mp4"))
+
+
+@pytest.mark.parametrize("caption", ["two\nlines", "a\r\nb\u2028c", "\n", ""])
+def test_a_caption_of_several_lines_is_one_line_in_the_list_of_prompts(built, tmp_path, caption):
+    folder, pairs = built
+    export_pairs(folder, [replace(pair, caption=caption) for pair in pairs], tmp_path, "diffusers")
+    prompts = (tmp_path / "prompts.txt").read_bytes().decode()
+    assert len(prompts.splitlines()) == len(pairs)
+    row = json.loads((tmp_path / "metadata.jsonl").read_bytes().split(b"\n")[0])
+    assert row["caption"] == caption
+
+
+def test_half_a_character_in_a_caption_is_refused(built, tmp_path):
+    clip = locate(built[0], built[1][0].edited.path).read_bytes()
+    data = data_set(tmp_path / "data", {"media/1.mp4": clip, "reference.mp4": clip})
+    table = data / "metadata.jsonl"
+    table.write_text(table.read_text().replace('"x"', '"\\ud800"'))
+    with pytest.raises(PairError, match="UTF-8"):
+        import_pairs(tmp_path / "pairs", data)
