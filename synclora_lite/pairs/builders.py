@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from synclora_lite.errors import PairError
 from synclora_lite.pairs.building import Drawn
-from synclora_lite.pairs.planting import FAULTS, SPARE, Case
+from synclora_lite.pairs.planting import FAULTS, LEAST_FRAMES, SPARE, Case
 from synclora_lite.portraits import edit_case, render_batch
 
 
@@ -33,7 +33,11 @@ class Corrupted:
     """An exact pair with one known fault, to test scores and filters.
 
     Attributes:
+        frames: At least `LEAST_FRAMES`.
         faults: Which faults take turns; all if empty.
+
+    Raises:
+        PairError: It would have too few frames to plant a fault in.
 
     """
 
@@ -41,6 +45,11 @@ class Corrupted:
     frames: int = 17
     size: int = 96
     faults: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the length."""
+        if self.frames < LEAST_FRAMES:
+            raise PairError(f"corrupted pairs of {self.frames} frames", f"{LEAST_FRAMES} or more")
 
     def settings(self) -> dict[str, Any]:
         """Return the settings."""

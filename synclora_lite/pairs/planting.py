@@ -14,6 +14,7 @@ from synclora_lite.portraits import EditCase, Identity, Motion, render_clip, sam
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Strength = dict[str, Any]
 Planted = tuple[Frames, Frames, Strength]
+LEAST_FRAMES = 4  # frames are dropped or repeated from frame 2 to the middle of the clip
 SPARE = 8  # frames rendered before and after the clip, for faults in time
 
 

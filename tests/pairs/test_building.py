@@ -12,6 +12,7 @@ import pytest
 from synclora_lite.errors import PairError
 from synclora_lite.pairs import FAULTS, Corrupted, Exact, build, locate, read_manifest
 from synclora_lite.pairs.building import MAX_SEED, STRIDE, alone
+from synclora_lite.pairs.planting import LEAST_FRAMES
 from synclora_lite.portraits import EDIT_KINDS
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.video import read_clip
@@ -114,3 +115,12 @@ def test_a_stopped_build_leaves_the_lock_free(tmp_path):
     process.join()
     with alone(tmp_path):
         assert read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_shortest_clip_can_have_every_fault_and_a_shorter_one_is_refused(fault):
+    for seed in range(8):
+        drawn = Corrupted(LEAST_FRAMES, 16, (fault,)).draw(seed, "hair")
+        assert len(drawn.edited) == len(drawn.source) == LEAST_FRAMES
+    with pytest.raises(PairError, match="corrupted pairs of 3 frames; expected 4 or more"):
+        Corrupted(LEAST_FRAMES - 1, 16, (fault,))
