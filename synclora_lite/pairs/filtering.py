@@ -9,6 +9,7 @@ from typing import Any
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import write_result
+from synclora_lite.pairs.building import STRIDE
 from synclora_lite.pairs.manifest import Pair
 
 # The checks of a score by the word they begin with, in the order in which the funnel applies them.
@@ -120,7 +121,7 @@ def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
         "failing": {stage: failures.count(stage) for stage in STAGES},
     }
     builder = pairs[0].builder if pairs else "exact"
-    seed = int(pairs[0].id.split("-")[1]) if pairs and pairs[0].seed is not None else 0
+    seed = (pairs[0].seed or 0) // STRIDE if pairs else 0
     command = (
         f"synclora pairs build FOLDER --builder {builder} --pairs {len(pairs)} --seed {seed} && "
         "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
@@ -139,7 +140,9 @@ def _checks(pair: Pair) -> dict[str, float]:
 
 
 def _is_measure(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    if isinstance(value, float):
+        return not math.isnan(value)
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _check_stages(names: Collection[str]) -> None:

@@ -228,13 +228,17 @@ def _media(entry: dict[str, Any]) -> Media:
 
 def _check(pair: Pair) -> None:
     if not _ID.fullmatch(pair.id):
-        raise PairError(f"id is {_short(pair.id)}", "letters, digits, dots, dashes and underscores")
+        raise PairError(f"id is {_short(pair.id)}", "1 to 200 letters, digits, . - or _")
     if not 1 <= pair.frames <= 10**6 or not 0 < pair.fps <= 1000:
         raise PairError(f"{pair.frames} frames at {pair.fps} a second", "a clip of positive length")
     if pair.verdict not in (None, *VERDICTS):
         raise PairError(f"verdict is {_short(pair.verdict)}", "accept or reject")
     if pair.weight is not None and not 0 <= pair.weight <= 1:
         raise PairError(f"weight is {pair.weight}", "a number in 0..1")
+    try:
+        json.dumps(pair.to_row(), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:  # half a character, as JSON can name it
+        raise PairError(f"text with {error.object[error.start]!r}", "UTF-8 text") from error
 
 
 def _short(value: Any) -> str:

@@ -53,7 +53,8 @@ def realign_pairs(
         One entry for each rejected pair.
 
     Raises:
-        PairError: A pair has no score.
+        PairError: A pair has no score, its parameters about an earlier realignment make no sense,
+            or what it would become has no legal name, or one that is taken.
 
     """
     folder = manifest_path(folder).parent
@@ -61,11 +62,11 @@ def realign_pairs(
     with alone(folder):
         pairs = read_manifest(folder)
         rejected = [pair for pair in pairs if _rejected(pair)]
-        known = {pair.parameters.get("realigned_from"): pair for pair in pairs}
-        todo = [pair for pair in rejected if pair.id not in known]
+        found = {e.id: e for e in map(_as_before, pairs) if e is not None}
+        todo = [pair for pair in rejected if pair.id not in found]
+        _check_names(todo, {pair.id for pair in pairs})
         work = (delayed(_realign)(folder, pair, step, backend, scorer) for pair in todo)
         fresh = Parallel(n_jobs=jobs, return_as="generator")(work)
-        found = {pair_id: _as_before(pair) for pair_id, pair in known.items() if pair_id}
         for entry in tqdm(fresh, total=len(todo), desc="realigning", disable=not progress):
             found[entry.id] = entry
             if entry.saved is not None:
@@ -81,7 +82,7 @@ def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> 
         return Realignment(pair.id, 0, None)
     if not result.saved:
         return Realignment(pair.id, result.shift, None)
-    new_id = f"{pair.id}-realigned"
+    new_id = _new_id(pair)
     media = store(folder, new_id, (result.source, result.edited), pair.fps)
     saved = Pair(
         new_id,
@@ -98,8 +99,31 @@ def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> 
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
 
-def _as_before(pair: Pair) -> Realignment:
-    return Realignment(pair.parameters["realigned_from"], int(pair.parameters["shift"]), pair)
+def _as_before(pair: Pair) -> Realignment | None:
+    """Return how a pair was saved earlier, or None if it is no realigned one."""
+    if "realigned_from" not in pair.parameters:
+        return None
+    origin, shift = pair.parameters["realigned_from"], pair.parameters.get("shift")
+    if not isinstance(origin, str) or type(shift) is not int:
+        raise PairError(
+            f"the parameters of {pair.id} are broken", "an id as realigned_from, a number as shift"
+        )
+    return Realignment(origin, shift, pair)
+
+
+def _new_id(pair: Pair) -> str:
+    return f"{pair.id}-realigned"
+
+
+def _check_names(pairs: list[Pair], taken: set[str]) -> None:
+    for pair in pairs:
+        Pair.from_row(pair.to_row() | {"id": _new_id(pair)})
+        if _new_id(pair) in taken:
+            raise PairError(
+                f"there is a pair {_new_id(pair)} already, not known to come from {pair.id}",
+                "a name that is free",
+                "rename or remove one of the two in the manifest",
+            )
 
 
 def _rejected(pair: Pair) -> bool:

@@ -59,6 +59,8 @@ BROKEN = [
     {"files": {}},
     {"files": {"source": {"path": "a", "sha256": "zz"}, "edited": {}}},
     {"parameters": []},
+    {"parameters": {"half a character": ["\ud800"]}},
+    {"id": "a" * 201},
 ]
 
 

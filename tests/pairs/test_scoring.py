@@ -24,8 +24,10 @@ from synclora_lite.pairs import (
     scoring,
     write_manifest,
 )
+from synclora_lite.pairs.building import STRIDE
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.sync import thresholds
+from tests.robustness.kills import contents
 
 
 def test_good_pairs_are_accepted_and_late_ones_rejected_with_the_reason(scored):
@@ -154,6 +156,45 @@ def test_late_pairs_are_saved_once_by_shifting_them_back(scored, tmp_path):
     assert filter_pairs(read_manifest(tmp_path)) == [pairs[0], *saved]
     assert realign_pairs(tmp_path) == entries
     assert len(read_manifest(tmp_path)) == 3 + len(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"parameters": {"realigned_from": []}}, "parameters of x are broken"),
+        ({"parameters": {"realigned_from": "a"}}, "parameters of x are broken"),
+        ({"parameters": {"realigned_from": "a", "shift": True}}, "parameters of x are broken"),
+        ({"id": "x" * 195}, "1 to 200 letters"),
+        ({"id": "corrupted-0-000000-realigned"}, "already"),
+    ],
+)
+def test_manifests_that_realigning_would_break_or_cannot_understand_are_refused(
+    scored, tmp_path, change, message
+):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    write_manifest(tmp_path, [*pairs, replace(pairs[1], **{"id": "x", **change})])
+    before = contents(tmp_path)
+    with pytest.raises(PairError, match=message):
+        realign_pairs(tmp_path)
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), "1", True, []])
+def test_a_measure_that_is_no_number_passes_no_filter(scored, value):
+    pair = scored[1][0]
+    with pytest.raises(PairError, match=r"score of .* is broken"):
+        filter_pairs([replace(pair, score={"checks": {**pair.score["checks"], "yaw": value}})])
+
+
+@pytest.mark.parametrize("name", ["noname", "a-b-c", "exact-x"])
+def test_a_funnel_is_recorded_with_the_seed_of_the_build_whatever_the_names(
+    scored, tmp_path, monkeypatch, name
+):
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    pair = replace(scored[1][0], id=name, seed=3 * STRIDE + 7)
+    assert read_json(record_funnel([pair]))["seed"] == 3
+    assert read_json(record_funnel([replace(pair, seed=None)]))["seed"] == 0
 
 
 def test_a_dask_cluster_gives_the_same_scores(scored, tmp_path, monkeypatch):
