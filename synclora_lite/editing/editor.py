@@ -1,7 +1,7 @@
 """A model that is ready to edit: weights, adapter, and what kind of clips it knows."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
+from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import ModelError
 from synclora_lite.files import data_dir, read_json
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
@@ -20,9 +21,11 @@ from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
 from synclora_lite.i2v.model import SETTINGS
 from synclora_lite.i2v.precision import natural_dtype
 from synclora_lite.incontext import AdapterSettings, load_adapter
+from synclora_lite.settings import HUGE
 from synclora_lite.training.latents import to_frames, to_model_range
 
 TUNED = "tuned.json"
+REMOVE = "tune the model again, or remove the file"
 FULL_SIZE = Domain(512, 81, math.inf, "portraits of any kind")  # of a stock LTX-Video folder
 Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
@@ -96,8 +99,26 @@ def load_editor(
 
 
 def tuned_settings(folder: Path) -> dict[str, dict[str, float]]:
-    """Return per method what did best on validation clips, if a model folder says so."""
-    return read_json(folder / TUNED) if (folder / TUNED).exists() else {}
+    """Return per method what did best on validation clips, if a model folder says so.
+
+    Raises:
+        ModelError: `tuned.json` is no table of methods, each with numbers for its own settings.
+        ArtifactError: It is not JSON.
+
+    """
+    file = folder / TUNED
+    stored = read_json(file) if file.exists() else {}
+    _check_table(file, stored, METHODS)
+    tuned: dict[str, dict[str, float]] = {}
+    for method, settings in stored.items():
+        where, own = f"{method} in {file}", {*METHODS[method].options} - {"detail"}
+        _check_table(where, settings, own)
+        for name, value in settings.items():
+            plain = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (plain and abs(value) <= HUGE):
+                raise ModelError(f"{name} of {where} is {str(value)[:60]}", "a number", REMOVE)
+        tuned[method] = {name: float(value) for name, value in settings.items()}
+    return tuned
 
 
 def adapter_place(name: str | Path) -> Path:
@@ -122,6 +143,16 @@ def weight_hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:
         for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
     ]
     return tuple((f"{file.parent.name}/{file.name}", stored_sha256(file)) for file in files)
+
+
+def _check_table(where: str | Path, table: object, names: Collection[str]) -> None:
+    """Raise ModelError unless it is a table with no other names than these."""
+    if not isinstance(table, dict):
+        raise ModelError(f"{where} holds {str(table)[:60]}", "a table", REMOVE)
+    for name in table:
+        if name not in names:
+            expected = ", ".join(sorted(names)) or "nothing"
+            raise ModelError(f"{where} holds {name[:60]!r}", expected, REMOVE)
 
 
 def _domain(folder: Path) -> Domain:
