@@ -26,15 +26,36 @@ def record(paths: Iterable[Path], *, command: str) -> Path:
         ArtifactError: A file is larger than 16 MB, which is the most that is shipped as one file.
 
     """
-    lock = models_dir() / LOCK
-    entries = read_lock() if lock.exists() else {}
+    entries = _entries()
     for path in paths:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ArtifactError(f"{path.name} has {size} bytes", f"at most {MAX_BYTES}", "split it")
+        size = checked_size(path)
         name = path.resolve().relative_to(models_dir().resolve()).as_posix()
         entries[name] = {"sha256": sha256(path), "bytes": size, "command": command}
-    return write_json(lock, {"files": dict(sorted(entries.items()))})
+    return _write_lock(entries)
+
+
+def checked_size(path: Path) -> int:
+    """Return a file's bytes.
+
+    Raises:
+        ArtifactError: It is larger than 16 MB, which is the most that is shipped as one file.
+
+    """
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ArtifactError(f"{path.name} has {size} bytes", f"at most {MAX_BYTES}", "split it")
+    return size
+
+
+def drop_missing(model: str) -> Path:
+    """Take out of the lock what it says of files of one model that are no longer there."""
+    return _write_lock(
+        {
+            name: entry
+            for name, entry in _entries().items()
+            if not name.startswith(f"{model}/") or (models_dir() / name).exists()
+        }
+    )
 
 
 def read_lock() -> dict[str, dict[str, str | int]]:
@@ -48,6 +69,14 @@ def read_lock() -> dict[str, dict[str, str | int]]:
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise ArtifactError(f"{LOCK} is not a lock", 'an object with "files"', "run git checkout")
     return dict(content["files"])
+
+
+def _entries() -> dict[str, dict[str, str | int]]:
+    return read_lock() if (models_dir() / LOCK).exists() else {}
+
+
+def _write_lock(entries: dict[str, dict[str, str | int]]) -> Path:
+    return write_json(models_dir() / LOCK, {"files": dict(sorted(entries.items()))})
 
 
 def verify() -> list[str]:

@@ -1,13 +1,18 @@
 """Put trained weights and example clips where the package finds them, and enter them in the lock.
 
-``python -m tools.ship base runs/base/final``
-``python -m tools.ship adapter runs/adapter/final``
+``python -m tools.ship base runs/base/final --command "synclora pretrain configs/base.toml"``
+``python -m tools.ship adapter runs/adapter/final --command "synclora train configs/adapter.toml"``
 ``python -m tools.ship clips``
+
+What was shipped is replaced by a whole model or not at all. The gate and the tuned settings of a
+base model go with it: measure them again.
 """
 
 import argparse
-import shutil
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +21,7 @@ from PIL import Image
 from synclora_lite import artifacts
 from synclora_lite.editing.calibrate import calibrate
 from synclora_lite.editing.domain import save_domain
-from synclora_lite.files import atomic_path, data_dir, read_json, write_json
+from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.i2v import load_model, save_model
 from synclora_lite.incontext import load_adapter, save_adapter
 from synclora_lite.portraits import held_out, render_clip
@@ -46,23 +51,18 @@ EXAMPLES = (
 
 def ship_base(run: Path, command: str) -> None:
     """Copy a base model in half precision, in small files, and measure what clips it knows."""
-    folder = artifacts.models_dir() / "lite"
-    shutil.rmtree(folder, ignore_errors=True)
     model = load_model(run)
-    save_model(model, folder, torch.float16, max_shard_size=SHARD)
-    save_domain(calibrate(model.vae, side=SIDE, frames=FRAMES), folder)
-    _record(folder, command)
+    with _replaced("lite", command) as folder:
+        save_model(model, folder, torch.float16, max_shard_size=SHARD)
+        save_domain(calibrate(model.vae, side=SIDE, frames=FRAMES), folder)
 
 
 def ship_adapter(run: Path, command: str) -> None:
     """Copy an adapter in half precision."""
-    folder = artifacts.models_dir() / "lite-adapter"
-    shutil.rmtree(folder, ignore_errors=True)
     model = load_model("lite")
-    settings = load_adapter(model.transformer, run)
-    save_adapter(model.transformer, settings, folder, dtype=torch.float16)
-    write_json(folder / "adapter.json", {**read_json(folder / "adapter.json"), "base": "lite"})
-    _record(folder, command)
+    settings = replace(load_adapter(model.transformer, run), base="lite")
+    with _replaced("lite-adapter", command) as folder:
+        save_adapter(model.transformer, settings, folder, dtype=torch.float16)
 
 
 def ship_clips() -> None:
@@ -81,8 +81,24 @@ def ship_clips() -> None:
             Image.fromarray(edited[0]).save(partial, format="png")
 
 
-def _record(folder: Path, command: str) -> None:
-    artifacts.record((p for p in folder.rglob("*") if p.is_file()), command=command)
+@contextmanager
+def _replaced(model: str, command: str) -> Iterator[Path]:
+    """Give a folder to write to; on success it takes the model's place, in the lock too."""
+    folder = artifacts.models_dir() / model
+    with tempfile.TemporaryDirectory(prefix=f".{model}.", dir=folder.parent) as scratch:
+        new, old = Path(scratch) / "new", Path(scratch) / "old"
+        yield new
+        for file in _files(new):
+            artifacts.checked_size(file)
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    artifacts.drop_missing(model)
+    artifacts.record(_files(folder), command=command)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def main() -> None:
@@ -90,13 +106,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("base", "adapter", "clips"))
     parser.add_argument("run", type=Path, nargs="?")
-    parser.add_argument("--command", default="", help="the command that makes the weights again")
+    parser.add_argument("--command", help="the command that makes the weights again")
     arguments = parser.parse_args()
     if arguments.what == "clips":
         ship_clips()
-    else:
-        ship = {"base": ship_base, "adapter": ship_adapter}[arguments.what]
-        ship(arguments.run, arguments.command or f"synclora pretrain {arguments.run}")
+        return
+    if not (arguments.run and arguments.command):
+        parser.error(f"{arguments.what} needs a run and --command")
+    ship = {"base": ship_base, "adapter": ship_adapter}[arguments.what]
+    ship(arguments.run, arguments.command)
 
 
 if __name__ == "__main__":
