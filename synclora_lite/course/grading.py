@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.course.masters import read_notebook, tagged
-from synclora_lite.course.review import Progress, no_exercises, progress
+from synclora_lite.course.masters import read_notebook
+from synclora_lite.course.review import Progress, progress, solved_cells
 from synclora_lite.errors import CourseError, SyncLoraError
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA")
@@ -55,12 +55,10 @@ def grade(path: Path, limits: Limits = LIMITS) -> list[Progress]:
 
     Raises:
         ArtifactError: The file is missing or not JSON.
-        CourseError: It is no notebook of this book, or its imports fail or break a limit.
+        CourseError: It is no notebook of this book, or its imports fail.
 
     """
-    solved = tagged(read_notebook(path), "solution")
-    if not solved:
-        raise no_exercises(path)
+    solved = solved_cells(read_notebook(path), path)
     rows: list[Progress] = []
     while len(rows) < len(solved):
         fresh, trouble = _work(path, len(rows), len(solved) - len(rows), limits)

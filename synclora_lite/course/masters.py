@@ -77,13 +77,33 @@ def read_notebook(path: Path) -> Notebook:
 
     Raises:
         ArtifactError: The file is missing or not JSON.
-        CourseError: It is JSON, but no notebook.
+        CourseError: It is JSON, but no notebook, or one of its cells is none.
 
     """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
         raise CourseError(f"{path} is not a notebook", "a Jupyter notebook of format 4")
+    for number, cell in enumerate(content["cells"], start=1):
+        if not _is_cell(cell):
+            raise CourseError(
+                f"cell {number} of {path} is broken", "a Jupyter notebook of format 4"
+            )
     return content
+
+
+def _is_cell(cell: Any) -> bool:
+    """Whether a cell has a type, a text, and tags and settings of the right kind, if any."""
+    if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
+        return False
+    text, about = cell.get("source"), cell.get("metadata", {})
+    lines = [text] if isinstance(text, str) else text
+    return (
+        isinstance(lines, list)
+        and all(isinstance(line, str) for line in lines)
+        and isinstance(about, dict)
+        and isinstance(about.get("tags", []), list)
+        and isinstance(about.get("exercise", {}), dict)
+    )
 
 
 def tags(cell: Cell) -> list[str]:

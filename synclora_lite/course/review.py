@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synclora_lite.course.masters import (
+    Cell,
     Notebook,
     exercises,
     imports_of,
@@ -78,28 +79,45 @@ def progress(path: Path, first: int = 0) -> Iterator[Progress]:
 
     """
     notebook = read_notebook(path)
-    solved = tagged(notebook, "solution")
-    if not solved:
-        raise no_exercises(path)
+    solved = solved_cells(notebook, path)
     names: dict[str, Any] = {}
     try:
         exec(imports_of(notebook), names)
-    except ImportError as error:
+    except Exception as error:  # whatever a student's cell raises is told
         raise CourseError(
-            f"the imports of {path} fail ({error})", "the installed package"
+            f"the imports of {path} fail ({type(error).__name__}: {error})",
+            "those that the chapter came with, and the installed package",
         ) from error
     for cell in solved[first:]:
         yield _progress(cell["metadata"]["exercise"], source(cell), names)
 
 
-def no_exercises(path: Path) -> CourseError:
-    """Say that a notebook is not one to be graded."""
-    return CourseError(f"{path} holds no exercises", "a notebook of `synclora course student`")
+def solved_cells(notebook: Notebook, path: Path) -> list[Cell]:
+    """Return the cells with a student's solutions, each of which says what it solves.
+
+    Raises:
+        CourseError: There are none, or one does not say so: it is no notebook to be graded.
+
+    """
+    cells, expected = tagged(notebook, "solution"), "a notebook of `synclora course student`"
+    if not cells:
+        raise CourseError(f"{path} holds no exercises", expected)
+    for number, cell in enumerate(cells, start=1):
+        about = cell["metadata"].get("exercise", {})
+        told = all(
+            isinstance(about.get(name), str) for name in ("id", "title", "function", "check")
+        )
+        if not told or _chapter(about) not in CHAPTERS:
+            raise CourseError(f"solution {number} in {path} names no exercise", expected)
+    return cells
+
+
+def _chapter(about: dict[str, Any]) -> str:
+    return str(about["id"].split(".")[0].zfill(2))
 
 
 def _progress(about: dict[str, Any], text: str, names: dict[str, Any]) -> Progress:
-    chapter = about["id"].split(".")[0].zfill(2)
-    module = importlib.import_module(f"synclora_lite.checks.{CHAPTERS[chapter]}")
+    module = importlib.import_module(f"synclora_lite.checks.{CHAPTERS[_chapter(about)]}")
     here = dict(names)
     try:
         exec(text, here)
@@ -146,7 +164,7 @@ def check_names(chapter: str) -> list[str]:
     path = Path(__file__).parents[1] / "checks" / f"{CHAPTERS[chapter]}.py"
     if not path.exists():
         return []
-    body = ast.parse(path.read_text()).body
+    body = ast.parse(path.read_text("utf-8")).body
     return [node.name for node in body if isinstance(node, ast.FunctionDef)]
 
 

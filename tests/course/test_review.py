@@ -1,6 +1,7 @@
 """Masters keep the book's form, and a student learns how far a notebook has come."""
 
 import json
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -66,3 +67,21 @@ def test_the_command_makes_notebooks_and_bundles(tmp_path):
     assert (tmp_path / "bundle" / "README.md").exists()
     again = runner.invoke(app, arguments)
     assert isinstance(again.exception, CourseError)
+
+
+GOOD = {"cell_type": "code", "metadata": {"tags": ["imports"]}, "source": ["import os\n"]}
+BROKEN: list[Any] = [
+    *(1, None, [], {}, {**GOOD, "source": None}, {**GOOD, "source": [1]}, {**GOOD, "metadata": []}),
+    *({**GOOD, "metadata": {"tags": None}}, {**GOOD, "metadata": {"exercise": 1}}),
+    {"source": "x"},
+]
+
+
+@pytest.mark.parametrize("cell", BROKEN)
+def test_a_broken_cell_is_refused_with_its_number(tmp_path, cell):
+    path = tmp_path / "mine.ipynb"
+    path.write_text(json.dumps({"cells": [GOOD]}))
+    assert read_notebook(path)["cells"] == [GOOD]
+    path.write_text(json.dumps({"cells": [GOOD, cell]}))
+    with pytest.raises(CourseError, match=r"cell 2 of .* is broken"):
+        read_notebook(path)

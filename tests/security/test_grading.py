@@ -58,10 +58,24 @@ def test_hostile_code_costs_its_own_exercise_only(
     assert not any(mark.encode() in line and b"time.sleep" in line for line in lines)
 
 
-def test_imports_that_fail_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["import nothing_", "import os\nnothing_", "import (", "1 / 0"])
+def test_imports_that_fail_are_told(tmp_path: Path, code: str) -> None:
     path = notebook(tmp_path / "mine.ipynb", "raise NotImplementedError")
     content = json.loads(path.read_text())
-    imports = {"cell_type": "code", "metadata": {"tags": ["imports"]}, "source": "import nothing_"}
+    imports = {"cell_type": "code", "metadata": {"tags": ["imports"]}, "source": code}
     path.write_text(json.dumps({**content, "cells": [imports, *content["cells"]]}))
     with pytest.raises(CourseError, match=r"the imports of .* fail"):
+        grade(path)
+
+
+@pytest.mark.parametrize(
+    "about", [None, [], {}, {"id": 1}, {"id": "0.1", "title": "x"}, {"id": "77.1"}]
+)
+def test_a_solution_that_names_no_exercise_is_refused(tmp_path: Path, about: Any) -> None:
+    path = notebook(tmp_path / "mine.ipynb", "raise NotImplementedError")
+    content = json.loads(path.read_text())
+    settings = content["cells"][0]["metadata"]
+    settings["exercise"] = {**settings["exercise"], **about} if about and len(about) == 1 else about
+    path.write_text(json.dumps(content))
+    with pytest.raises(CourseError, match=r"names no exercise|is broken"):
         grade(path)
