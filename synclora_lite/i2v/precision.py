@@ -1,4 +1,4 @@
-"""Which number format a device computes in fast, and which one a folder of weights should get."""
+"""Which devices there are, the number format each computes in fast, and the one to load in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,22 @@ from pathlib import Path
 
 import torch
 
+from synclora_lite.errors import ConfigError
+
 LARGE = 1e9  # bytes of weights from which half precision matters
+
+
+def check_device(name: str) -> None:
+    """Raise ConfigError unless this machine has the device, as "cuda" or "cuda:0" names it."""
+    kind, _, number = name.partition(":")
+    found = {
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if not (number.isdecimal() or ":" not in name) or int(number or 0) >= found.get(kind, 0):
+        here = ", ".join(kind for kind, count in found.items() if count)
+        raise ConfigError(f"the device {name!r}", f"one that this machine has: {here}")
 
 
 def fast_dtype(device: str | torch.device) -> torch.dtype:

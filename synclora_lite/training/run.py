@@ -16,7 +16,12 @@ from synclora_lite.training.team import join
 
 
 def recipe_for(config: Config) -> Recipe:
-    """Return the recipe that a configuration describes, on this process's own GPU."""
+    """Return the recipe that a configuration describes, on this process's own GPU.
+
+    Raises:
+        ConfigError: This machine has no such device, or the settings do not fit the bank.
+
+    """
     join(config.loop.device)
     if isinstance(config, AutoencoderConfig):
         return autoencoder_recipe(config)

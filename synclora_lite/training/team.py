@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 
 from synclora_lite.errors import ConfigError
+from synclora_lite.i2v.precision import check_device
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def join(device: str) -> Team:
     """Return the team that this process was started in; alone if it was started by itself.
 
     On GPUs every process takes the one of its local rank, which "cuda" then means.
+
+    Raises:
+        ConfigError: This machine has no such device.
+
     """
+    check_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team()
