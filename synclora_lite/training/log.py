@@ -35,12 +35,13 @@ class CsvLog:
 
 
 def read_log(path: str | Path) -> list[dict[str, float]]:
-    """Read a log; empty cells are left out, and so is a row cut short by a crash."""
+    """Read a log; empty cells are left out, and so is a last line cut short by a crash."""
     path = Path(path)
     if not path.exists():
         return []
     with path.open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
+        lines = [line for line in stream if line.endswith("\n")]
+    rows = csv.DictReader(lines)
     return [
         {name: float(text) for name, text in row.items() if text} for row in rows if row.get("step")
     ]
@@ -66,4 +67,6 @@ def plot_log(path: str | Path, picture: str | Path, columns: tuple[str, ...] = (
 
 
 def _rounded(row: Mapping[str, int | float]) -> dict[str, str]:
-    return {name: f"{value:.6g}" for name, value in row.items()}
+    return {
+        name: str(int(value)) if name == "step" else f"{value:.6g}" for name, value in row.items()
+    }

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 import typer
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from synclora_lite.cli import train as commands
@@ -32,6 +34,7 @@ from synclora_lite.training import (
 from synclora_lite.training.adapter import identical_share
 from synclora_lite.training.autoencoder import crop_at_face
 from synclora_lite.training.checkpoint import checkpoints
+from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
 from synclora_lite.training.pretrain import base_model, two_panels
 
@@ -275,6 +278,21 @@ def test_averaged_weights_are_exported_and_only_the_newest_checkpoints_kept(tmp_
     assert 0 < exported[0] < parameter.item()
     assert [p.name for p in checkpoints(tmp_path / "checkpoints")] == ["step-00000006"]
     assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+@given(cut=st.integers(0, 60))
+def test_a_log_cut_short_anywhere_keeps_its_whole_rows_and_goes_on(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("log") / "train.csv"
+    written = CsvLog(path, 0)
+    for step, loss in ((20, 0.5), (1_234_567, 1e-7), (1_234_568, 1e-8)):
+        written.write(step, {"loss": loss})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:cut])
+    rows = max(whole[:cut].count(b"\n") - 1, 0)
+    assert [row["step"] for row in read_log(path)] == [20, 1_234_567, 1_234_568][:rows]
+    CsvLog(path, 10**7).write(2_000_001, {"loss": 2.0})
+    assert len(read_log(path)) == rows + 1
+    assert read_log(path)[-1] == {"step": 2_000_001, "loss": 2.0}
 
 
 # --- recipes
