@@ -16,6 +16,7 @@ from diffusers import (
 )
 from safetensors import safe_open
 
+from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.i2v import (
     I2VModel,
@@ -24,8 +25,9 @@ from synclora_lite.i2v import (
     predict_velocity,
     reference_cache,
 )
-from synclora_lite.i2v.folders import CAPTION, model_folder
+from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
 from synclora_lite.i2v.latents import legal_size
+from synclora_lite.i2v.loading import check_config
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
 from synclora_lite.training.adam8 import BLOCK
 from synclora_lite.training.metering import count_operations, peak_memory
@@ -206,20 +208,46 @@ def model_configs(name: str) -> Configs:
     """Return a model's configurations; nothing else of it is loaded.
 
     Raises:
-        ModelError: The model is not known.
+        ModelError: The model is not known, of another family, or its configuration is broken.
 
     """
     if name in KNOWN:
-        with torch.device("meta"):
-            stock = dict(LTXVideoTransformer3DModel(num_layers=1).config)
-        stock.pop("_use_default_values", None)  # else `from_config` would drop what KNOWN sets
-        return Configs({}, {**stock, "num_layers": 28, **KNOWN[name]})
+        return Configs({}, {**_whole({"num_layers": 1}), "num_layers": 28, **KNOWN[name]})
     folder = model_folder(name)
+    if is_ltx2(name):
+        advice = "say --model ltx-2.3 --edit for the size of an LTX-2.3"
+        raise ModelError(f"{name} is an LTX-2 model", "one of the LTX-Video family", advice)
     vae, transformer = (read_json(folder / part / "config.json") for part in ("vae", "transformer"))
+    for config in (vae, transformer):
+        check_config(config, folder)
+    try:
+        transformer = _whole(transformer)
+        with torch.device("meta"):
+            AutoencoderKLLTXVideo.from_config(vae)
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        RuntimeError,
+        ArithmeticError,
+    ) as error:
+        raise ModelError(
+            f"{folder} describes no model ({str(error)[:100]})",
+            "config.json as diffusers writes it",
+        ) from error
     if not (folder / CAPTION).exists():
         return Configs(vae, transformer)
     with safe_open(folder / CAPTION, framework="pt") as file:
         return Configs(vae, transformer, file.get_slice("caption").get_shape()[1])
+
+
+def _whole(transformer: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration of a transformer with what it leaves to diffusers' defaults."""
+    with torch.device("meta"):
+        whole = dict(LTXVideoTransformer3DModel.from_config(transformer).config)
+    whole.pop("_use_default_values", None)  # else `from_config` would drop what is set later
+    return whole
 
 
 def meta_model(configs: Configs, dtype: torch.dtype, layers: int | None = None) -> I2VModel:

@@ -11,7 +11,8 @@ from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from synclora_lite.cli.estimate import estimate as command
-from synclora_lite.errors import ConfigError
+from synclora_lite.errors import ConfigError, ModelError
+from synclora_lite.files import write_json
 from synclora_lite.i2v import create_model, save_model
 from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
@@ -215,3 +216,21 @@ def test_advice_ends_with_what_fits(job):
     ]
     assert lines[-1].endswith("fits")
     assert not lines[0].endswith("fits")
+
+
+def test_a_folder_without_sizes_has_those_of_diffusers_and_a_broken_one_is_named(tmp_path):
+    folder = save_model(create_model(TINY_VAE, TINY_TRANSFORMER), tmp_path / "model")
+    write_json(folder / "transformer" / "config.json", {})
+    assert model_configs(str(folder)).transformer["num_layers"] == 28
+    for broken in (
+        [],
+        {"num_layers": 10**9},
+        {"num_layers": "many"},
+        {"num_layers": 1, "num_attention_heads": -1},
+    ):
+        write_json(folder / "transformer" / "config.json", broken)
+        with pytest.raises(ModelError, match="model"):
+            estimate(Job(str(folder)))
+    write_json(folder / "model_index.json", {"_class_name": "LTX2ImageToVideoPipeline"})
+    with pytest.raises(ModelError, match=r"is an LTX-2 model; .*say --model ltx-2\.3 --edit"):
+        estimate(Job(str(folder)))
