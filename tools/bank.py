@@ -23,7 +23,7 @@ def main() -> None:
     parts = parser.add_subparsers(dest="what", required=True)
     frames = parts.add_parser("frames", help="render pairs; goes on where it was stopped")
     frames.add_argument("folder", type=Path)
-    frames.add_argument("--pairs", type=int, required=True)
+    frames.add_argument("--pairs", type=int, required=True, help="rounded up to a multiple of 64")
     frames.add_argument("--first", type=int, default=0, help="the first pair, a multiple of 64")
     frames.add_argument("--size", type=int, default=SIDE)
     frames.add_argument("--jobs", type=int, default=2)

@@ -1,6 +1,5 @@
 """The pairs that ablations are trained on: small banks of latents, with the scores of a filter."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -13,21 +12,17 @@ from synclora_lite.editing.editor import Editor
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
 from synclora_lite.pairs.builders import Corrupted, Exact
+from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
-from synclora_lite.training.bank import SCORES, write_shard
+from synclora_lite.training.bank import SCORES, check_made, write_shard
+from synclora_lite.training.latents import encoder_digest
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 BANKS = ("edited", "strangers", "faulty")
 ROWS = 16  # pairs a shard
 CHECKS = "checks.jsonl"
-GROUPS = {  # first words of the checks' names
-    "pose": ("yaw", "pitch", "roll", "x", "y", "head"),
-    "mouth": ("mouth",),
-    "gaze": ("gaze",),
-    "blink": ("blink", "blinks"),
-}
 
 
 def draw_pair(bank: str, k: int, size: int, frames: int) -> tuple[Frames, Frames]:
@@ -50,12 +45,15 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: Editor) -> None:
 
     Raises:
         ConfigError: There is no such bank.
+        TrainingError: The folder holds latents of another autoencoder, size or length.
 
     """
     if bank not in BANKS:
         raise ConfigError(f"no bank named {bank!r}", ", ".join(BANKS))
     folder.mkdir(parents=True, exist_ok=True)
     side, frames = editor.domain.side, editor.domain.frames
+    clips = f"{frames}x{side}x{side}"
+    check_made(folder, {"autoencoder": encoder_digest(editor.model.vae), "clips": clips})
     for first in range(0, pairs, ROWS):
         path = folder / f"pairs-{first:06d}.safetensors"
         if path.exists():
@@ -80,8 +78,13 @@ def _score(path: Path, drawn: list[tuple[Frames, Frames]], first: int) -> None:
 
 
 def take(bank: Path, folder: Path, pairs: int, without: str = "") -> Path:
-    """Copy the first pairs of a bank, with the verdicts of a filter that lacks some checks."""
+    """Copy the first pairs of a bank, with the verdicts of a filter that lacks some checks.
+
+    Whatever was taken into the folder before is removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.safetensors"):
+        old.unlink()
     shards = sorted(bank.glob("pairs-*.safetensors"))[: -(-pairs // ROWS)]
     for shard in shards:
         shutil.copy(shard, folder / shard.name)
@@ -93,16 +96,14 @@ def take(bank: Path, folder: Path, pairs: int, without: str = "") -> Path:
 
 
 def passes(checks: dict[str, float], without: str = "") -> bool:
-    """Say whether a pair passes the filter when a group of checks, or all of it, is left out.
+    """Say whether a pair passes the filter when one of `STAGES`, or all of it, is left out.
 
     Raises:
-        ConfigError: There is no such group.
+        ConfigError: There is no such stage.
 
     """
     if without == "all":
         return True
-    if without and without not in GROUPS:
-        raise ConfigError(f"no group of checks named {without!r}", f"{', '.join(GROUPS)}, all")
-    ignored = GROUPS.get(without, ())
-    counted = [r for name, r in checks.items() if re.split("[ _]", name)[0] not in ignored]
-    return max(counted, default=0.0) <= 1
+    if without and without not in STAGES:
+        raise ConfigError(f"no stage named {without!r}", f"{', '.join(STAGES)}, all")
+    return all(ratio <= 1 for name, ratio in checks.items() if stage_of(name) != without)

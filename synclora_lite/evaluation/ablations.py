@@ -95,11 +95,13 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     variant, place = VARIANTS[name], study.folder / name.replace(" ", "-")
     whole = study.folder / "banks" / variant.bank
     editor = load_editor("lite")
-    build_bank(variant.bank, whole, study.pairs, editor)
-    bank = take(whole, place / "bank", variant.pairs or study.pairs, variant.without)
+    pairs = min(variant.pairs or study.pairs, study.pairs)
+    build_bank(variant.bank, whole, pairs, editor)
+    bank = take(whole, place / "bank", pairs, variant.without)
     config = recipe(variant, study, bank)
     # loading a model anew: `load_editor` keeps the one that it has in memory
-    adapter = train(recipe_for(config), config.loop, place / f"train-{study.steps}")
+    out = place / f"train-{pairs}-pairs-{study.steps}x{study.batch}"
+    adapter = train(recipe_for(config), config.loop, out)
     options = {"model": "lite", "adapter": str(adapter), "steps": 20}
     rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
     settings = {"steps": study.steps, "batch": study.batch, "bank": study.pairs}

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from synclora_lite.errors import PairError
 from synclora_lite.files import atomic_path
 from synclora_lite.portraits import EDIT_KINDS, EditCase, edit_case, render_batch
 
@@ -40,8 +41,16 @@ def _render_shard(path: Path, first: int, frames: int, size: int) -> None:
 def build_bank(
     folder: Path, pairs: int, *, first: int = 0, frames: int = 17, size: int = 128, jobs: int = 2
 ) -> list[Path]:
-    """Render training pairs `first` to `first + pairs` into shards, without those already there."""
+    """Render training pairs from `first` on into shards, without those already there.
+
+    Shards are whole: `pairs` is rounded up to a multiple of 64.
+
+    Raises:
+        PairError: Shards in the folder hold clips of another size or length.
+
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    _check_shards(folder, (frames, size, size))
     starts = range(first, first + pairs, SHARD)
     paths = [folder / f"pairs-{start:06d}.safetensors" for start in starts]
     todo = [(path, start) for path, start in zip(paths, starts, strict=True) if not path.exists()]
@@ -50,6 +59,19 @@ def build_bank(
     for _ in tqdm(done, total=len(todo), desc="rendering pairs", unit="shard"):
         pass
     return paths
+
+
+def _check_shards(folder: Path, clips: tuple[int, int, int]) -> None:
+    """Raise PairError if a shard in a folder holds clips of another length, height or width."""
+    for path in sorted(folder.glob("pairs-*.safetensors")):
+        with safe_open(path, framework="pt") as shard:
+            found = tuple(shard.get_slice("frames").get_shape()[2:5])
+        if found != clips:
+            raise PairError(
+                f"{path} holds clips of {'x'.join(map(str, found))}",
+                "x".join(map(str, clips)),
+                "name another folder, or delete this one",
+            )
 
 
 def read_shard(path: Path) -> UInt8[Tensor, "pairs 2 frames height width 3"]:

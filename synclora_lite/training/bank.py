@@ -6,7 +6,10 @@ height, width) as float16. A file `scores.safetensors` beside them holds `weight
 `accepted` (bool) of every pair, in the order of the shards.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -14,11 +17,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from synclora_lite.errors import TrainingError
-from synclora_lite.files import atomic_path
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.tensors import read_tensors
 
-SCORES = "scores.safetensors"
+SCORES, MADE = "scores.safetensors", "made.json"
 
 
 class LatentBank:
@@ -83,10 +86,22 @@ class LatentBank:
 
     def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
         """Return where pairs lie: shard and row in it."""
+        return [f"pair {place} of {file.name}" for file, place in self._places(rows)]
+
+    def cases(self, rows: Int[Tensor, " batch"]) -> list[int]:
+        """Return the numbers of rendered pairs: a shard is named after its first.
+
+        Raises:
+            TrainingError: A shard has another name.
+
+        """
+        return [_first_case(file) + place for file, place in self._places(rows)]
+
+    def _places(self, rows: Int[Tensor, " batch"]) -> list[tuple[Path, int]]:
         shards = torch.searchsorted(self.ends, rows, right=True).tolist()
         starts = [0, *self.ends.tolist()]
         return [
-            f"pair {row - starts[shard]} of {self.files[shard].name}"
+            (self.files[shard], row - starts[shard])
             for row, shard in zip(rows.tolist(), shards, strict=True)
         ]
 
@@ -95,6 +110,45 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
     """Write one shard; every tensor has the same number of rows."""
     with atomic_path(path) as partial:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
+
+
+def check_made(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Record what the shards of a bank are made with, or compare it with the record.
+
+    Shards from before there were records have none; they are taken for what is asked for.
+
+    Raises:
+        TrainingError: The bank was made with something else; says what differs.
+
+    """
+    record = folder / MADE
+    known = read_json(record) if record.exists() else None
+    if known is None and not any(folder.glob("*.safetensors")):
+        write_json(record, facts)
+    elif known not in (None, facts):
+        differing = [name for name in facts if known.get(name) != facts[name]]
+        got, wanted = (
+            ", ".join(f"{name} {of.get(name)}" for name in differing) for of in (known, facts)
+        )
+        advice = "name another folder, or delete this one"
+        raise TrainingError(f"{folder} was made with {got}", wanted, advice)
+
+
+def split_rows(
+    rows: Int[Tensor, " rows"], held: int
+) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+    """Hold the last rows back for validation.
+
+    Raises:
+        ConfigError: None would be left to train on.
+
+    """
+    if held >= len(rows):
+        raise ConfigError(
+            f"validation_clips = {held} of a bank of {len(rows)} pairs",
+            "fewer, so that pairs are left to train on",
+        )
+    return rows[: len(rows) - held], rows[len(rows) - held :]
 
 
 def shuffled_rows(
@@ -119,6 +173,17 @@ def seeded(*numbers: int) -> torch.Generator:
     for number in numbers:
         seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
     return torch.Generator().manual_seed(seed)
+
+
+def _first_case(file: Path) -> int:
+    number = re.fullmatch(r"pairs-(\d+)", file.stem)
+    if number is None:
+        raise TrainingError(
+            f"{file} does not say which rendered pairs it holds",
+            "a name such as pairs-000064.safetensors, after the first of them",
+            "render the bank with tools.bank, or set feature_weight = 0",
+        )
+    return int(number[1])
 
 
 def _mapped(file: Path, key: str) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from synclora_lite.editing import Editor
 from synclora_lite.editing.domain import Domain
-from synclora_lite.errors import ConfigError
+from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.evaluation import ablation_banks as banks
 from synclora_lite.evaluation.ablations import VARIANTS, Study, recipe
 from synclora_lite.files import append_jsonl
@@ -34,7 +34,7 @@ def test_a_filter_without_a_cue_lets_faults_of_that_cue_pass():
     assert banks.passes(checks, "mouth")
     assert banks.passes(checks, "all")
     assert not banks.passes(checks, "gaze")
-    with pytest.raises(ConfigError, match="pose, mouth, gaze, blink, all"):
+    with pytest.raises(ConfigError, match="pose, mouth, gaze, blink, gesture, all"):
         banks.passes(checks, "ears")
 
 
@@ -48,6 +48,7 @@ def test_a_bank_is_taken_in_part_with_its_verdicts(tmp_path):
     assert len(part) == 16
     assert part.accepted.tolist() == [True, False] * 8
     assert LatentBank(banks.take(tmp_path / "whole", tmp_path / "all", 32, "gaze")).accepted.all()
+    assert len(LatentBank(banks.take(tmp_path / "whole", tmp_path / "all", 16))) == 16
 
 
 def test_strangers_move_alike_and_faults_are_planted_in_every_second_pair():
@@ -71,5 +72,8 @@ def test_a_bank_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(banks, "draw_pair", None)  # nothing is drawn again
     banks.build_bank("strangers", tmp_path, 2, editor)
     assert len(LatentBank(tmp_path)) == 2
+    other = Editor(tiny_model(seed=1), editor.domain)
+    with pytest.raises(TrainingError, match="was made with autoencoder"):
+        banks.build_bank("strangers", tmp_path, 2, other)
     with pytest.raises(ConfigError, match="edited, strangers, faulty"):
         banks.build_bank("none", tmp_path, 2, editor)

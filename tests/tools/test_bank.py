@@ -3,6 +3,7 @@ import sys
 import pytest
 import torch
 
+from synclora_lite.errors import PairError, TrainingError
 from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.pairs.bank import read_shard, training_case
 from synclora_lite.portraits import render_clip
@@ -30,3 +31,8 @@ def test_pairs_from_any_on_are_rendered_and_encoded(tmp_path, run):
     pair = LatentBank(latents).read(torch.tensor([0]))
     assert pair.shape[:2] == (1, 2)
     assert not torch.equal(pair[:, 0], pair[:, 1])
+    with pytest.raises(PairError, match="holds clips of 17x32x32; expected 17x16x16; name another"):
+        run("frames", frames, "--pairs", 64, "--size", 16, "--jobs", 1)
+    save_model(tiny_model(seed=1), tmp_path / "other")
+    with pytest.raises(TrainingError, match=r"was made with autoencoder .*; name another folder"):
+        run("latents", frames, latents, "--vae", tmp_path / "other" / "vae")
