@@ -164,7 +164,7 @@ def variants(
 
 def whole(editor: Editor, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    return edit_video(clip, first, model=editor, steps=plan.steps, seed=SEED, detail="both")
+    return edit_video(clip, first, model=editor, steps=plan.steps, seed=SEED, detail="carried")
 
 
 @torch.no_grad()

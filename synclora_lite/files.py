@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def sha256(path: str | Path) -> str:
     """Return the hexadecimal SHA-256 of a file, read in pieces."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def code_sha256(*rooms: str) -> str:
+    """Return one hash of the code of some of the package's folders."""
+    digest = hashlib.sha256()
+    for room in rooms:
+        for path in sorted((Path(__file__).parent / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def read_json(path: str | Path) -> Any:

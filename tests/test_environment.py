@@ -95,7 +95,7 @@ def test_the_readmes_table_of_methods_is_the_exams():
     rows = re.findall(
         r"^\| `([a-z0-9+-]+)` \|.*?\| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) dB \|$", readme, re.M
     )
-    assert {"sync-lora+both", "ceiling", "residual-warp", "i2v"} <= {row[0] for row in rows}
+    assert {"sync-lora+carried", "ceiling", "residual-warp", "i2v"} <= {row[0] for row in rows}
     clips = set()
     for name, *told in rows:
         exam = read_result(f"exam_{name}")["values"]

@@ -29,7 +29,7 @@ from synclora_lite.training.latents import to_model_range
 FILE = "domain.json"
 LAPLACIAN = torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]])
 Pictures = UInt8[np.ndarray, "pictures side side 3"]
-_RANGES = {"side": (16.0, 4096.0), "frames": (1.0, 4096.0), "limit": (1e-6, 100.0)}
+_RANGES = {"side": (16.0, 4096.0), "frames": (2.0, 4096.0), "limit": (1e-6, 100.0)}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,14 @@ from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.judging import judge
-from synclora_lite.files import append_jsonl, data_dir, read_jsonl, sha256, write_result
+from synclora_lite.files import (
+    append_jsonl,
+    code_sha256,
+    data_dir,
+    read_jsonl,
+    sha256,
+    write_result,
+)
 from synclora_lite.i2v.folders import model_folder
 from synclora_lite.pairs.building import alone
 from synclora_lite.portraits import EditCase, held_out
@@ -31,12 +38,13 @@ Image = UInt8[np.ndarray, "height width 3"]
 Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
+CODE = ("editing", "evaluation", "i2v", "incontext", "landmarks", "portraits", "sync", "video")
 WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp")
 
 
 @dataclass(frozen=True)
 class Exam:
-    """What an exam consists of; two exams with equal settings have equal rows.
+    """What an exam consists of; with the same code, equal settings have equal rows.
 
     Attributes:
         method: A method of `edit_video`, or one of REFERENCES.
@@ -74,8 +82,8 @@ class Exam:
 
     @property
     def name(self) -> str:
-        """Method, condition, seed, and a hash of all settings and weights."""
-        settings = asdict(self) | {"weights": self.weights()}
+        """Method, condition, seed, and a hash of all settings, weights and code."""
+        settings = asdict(self) | {"weights": self.weights(), "code": code_sha256(*CODE)}
         settings |= {"tuned": self.tuned()} if self.tuned() else {}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
         return f"{self.method}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"

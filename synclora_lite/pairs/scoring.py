@@ -7,16 +7,14 @@ score: pairs that were scored before, in this folder or another, take no time.
 import hashlib
 import time
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-import synclora_lite.sync
 from synclora_lite.errors import ArtifactError, PairError, VideoError
-from synclora_lite.files import read_json, write_json
+from synclora_lite.files import code_sha256, read_json, write_json
 from synclora_lite.landmarks.backend import choose_backend
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.building import alone
@@ -116,18 +114,9 @@ _KEPT = ("verdict", "weight", "score")
 
 def _kept_at(pair: Pair, scorer: str) -> Path:
     """Return where the score of a pair is kept: by its clips, and by all that decides a score."""
-    text = f"{scorer} {_code()} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
+    text = f"{scorer} {code_sha256('sync')} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
     name = hashlib.sha256(text.encode()).hexdigest()
     return cache_dir().parent / "scores" / name[:2] / f"{name}.json"
-
-
-@cache
-def _code() -> str:
-    """Return a hash of the code that scores."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(synclora_lite.sync.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _with_kept(pair: Pair, kept: Path) -> Pair | None:
