@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from synclora_lite.errors import TrainingError
+from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.i2v import I2VModel, load_model
 from synclora_lite.i2v.folders import model_folder
 from synclora_lite.i2v.precision import awake, natural_dtype
@@ -18,12 +18,12 @@ from synclora_lite.incontext import (
     load_adapter,
     save_adapter,
 )
-from synclora_lite.training.bank import LatentBank, shuffled_rows
+from synclora_lite.training.bank import LatentBank, shuffled_rows, split_rows
 from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.pair_latents import is_pairs, pair_latents
 from synclora_lite.training.precision import base_dtype
-from synclora_lite.training.pretrain import draw_noise, split_rows
+from synclora_lite.training.pretrain import draw_noise
 from synclora_lite.training.team import join
 from synclora_lite.training.validation import loss_by_level, sample_clips
 
@@ -32,6 +32,8 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
     """Return the recipe that trains the adapter to take motion from the reference.
 
     Raises:
+        ConfigError: The adapter to start from is of another kind, or every pair is held back for
+            validation.
         TrainingError: No pair is left after filtering.
 
     """
@@ -117,7 +119,7 @@ def _adapt(model: I2VModel, config: AdapterConfig) -> AdapterSettings:
         config.rank, config.targets, config.layout, config.reference_offset, model.name
     )
     if config.start:
-        load_adapter(model.transformer, config.start)
+        _check_start(load_adapter(model.transformer, config.start), settings, model, config.start)
     else:
         add_adapter(model.transformer, settings, config.loop.seed)
     for parameter in model.transformer.parameters():
@@ -126,6 +128,30 @@ def _adapt(model: I2VModel, config: AdapterConfig) -> AdapterSettings:
     if config.loop.checkpointing:
         model.transformer.enable_gradient_checkpointing()
     return settings
+
+
+def _check_start(
+    found: AdapterSettings, wanted: AdapterSettings, model: I2VModel, start: Path
+) -> None:
+    """Raise ConfigError unless an adapter is of the kind to be trained, as it will be saved."""
+    layers = [f".{name}" for name, _ in model.transformer.named_modules()]
+
+    def differs(name: str) -> bool:
+        ours, theirs = getattr(wanted, name), getattr(found, name)
+        if name == "targets":  # endings or whole names, in any order: what counts is the layers
+            ours, theirs = (
+                [layer for layer in layers if layer.endswith(tuple(f".{t}" for t in targets))]
+                for targets in (ours, theirs)
+            )
+        return bool(ours != theirs)
+
+    names = [n for n in ("rank", "targets", "layout", "reference_offset") if differs(n)]
+    if names:
+        got, kept = (
+            ", ".join(f"{name} = {str(getattr(settings, name))[:100]}" for name in names)
+            for settings in (wanted, found)
+        )
+        raise ConfigError(f"{got} with start = {start}", kept, "set these, or leave out start")
 
 
 def _bank(config: AdapterConfig, model: I2VModel) -> LatentBank:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKLLTXVideo
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.i2v import load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
-from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
+from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import AutoencoderConfig
 from synclora_lite.training.latent_axes import order_latents
 from synclora_lite.training.latents import to_frames, to_model_range
@@ -73,11 +73,10 @@ def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderK
 def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
     """Return the recipe that trains the autoencoder to give frames back."""
     bank = LatentBank(config.bank, "frames")
+    train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
     vae = new_autoencoder(config, bank).to(config.loop.device).train()
     vae.encoder.requires_grad_(not config.decoder_only)
     vae.to(memory_format=torch.channels_last_3d)  # twice as fast on CPUs with bfloat16
-    train_rows = torch.arange(len(bank) - config.validation_clips)
-    held_rows = torch.arange(len(bank) - config.validation_clips, len(bank))
 
     def read(rows: Tensor, generator: torch.Generator) -> Video:
         pairs = bank.read(rows)  # (B, 2, F, H, W, 3)
@@ -92,7 +91,8 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
         video = read(rows, generator)
         first = int(torch.randint(video.shape[2] - config.frames + 1, (), generator=generator))
         window = slice(first, first + config.frames)
-        weight = feature_weight(rows, video, config.feature_weight)[:, :, window]
+        cases = bank.cases(rows) if config.feature_weight else []
+        weight = feature_weight(cases, video, config.feature_weight)[:, :, window]
         video = video[:, :, window]
         if config.crop:
             video, weight = crop_at_face(video, weight, config.crop, generator)
@@ -135,10 +135,19 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
 
 
 def feature_weight(
-    rows: Int[Tensor, " batch"], video: Video, strength: float
+    cases: list[int], video: Video, strength: float
 ) -> Float[Tensor, "batch 1 frames height width"]:
-    """Return how much each pixel counts: eyes and mouth, which carry the synchronization, most."""
-    motions = [training_case(int(row), video.shape[2]).motion for row in rows]
+    """Return how much each pixel counts: eyes and mouth, which carry the synchronization, most.
+
+    Args:
+        cases: The numbers of the training pairs that are shown; not needed without `strength`.
+        video: The clips.
+        strength: How much more the features count than the rest.
+
+    """
+    if not strength:
+        return torch.ones_like(video[:, :1])
+    motions = [training_case(case, video.shape[2]).motion for case in cases]
     weight = 1 + strength * feature_mask(motions, video.shape[-1])[:, None].to(video.device)
     return weight / weight.mean()
 

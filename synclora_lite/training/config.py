@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from synclora_lite.errors import ConfigError
-from synclora_lite.i2v import Layout, Positions
-from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
-from synclora_lite.settings import build
+from diffusers import FlowMatchEulerDiscreteScheduler
 
-RANGES: dict[str, tuple[int, int]] = {
+from synclora_lite.errors import ConfigError
+from synclora_lite.i2v import Layout, Positions, scheduler_shift
+from synclora_lite.i2v.loading import check_config
+from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
+from synclora_lite.settings import Span, build
+
+RANGES: dict[str, Span] = {
     **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
     **dict.fromkeys(("batch", "accumulate", "threads", "keep"), (1, 65_536)),
     **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
@@ -22,6 +25,7 @@ RANGES: dict[str, tuple[int, int]] = {
     ),
     **dict.fromkeys(("uniform", "final_lr", "ema"), (0, 1)),
     **dict.fromkeys(("lr", "clip", "std", "weight_decay", "frame_rate"), (0, 10**6)),
+    "betas": (0, 0.99999),
     "frames": (1, 65_536),
     "seed": (0, 2**31),
 }
@@ -176,7 +180,9 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
         The recipe's configuration, and the folder the run writes to.
 
     Raises:
-        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong.
+        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong, or
+            does not fit another.
+        ModelError: A setting of the scheduler is beyond that of any model.
 
     """
     try:
@@ -189,4 +195,22 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
     if not isinstance(out, str):
         raise ConfigError(f"out = {out!r}", "the folder to write to")
     config: Config = build(RECIPES[recipe], table, ranges=RANGES)
+    if isinstance(config, PretrainConfig):
+        _check_base(config)
     return config, Path(out)
+
+
+def _check_base(config: PretrainConfig) -> None:
+    """Raise unless a transformer and a scheduler can be made as a configuration says."""
+    if config.width % 2 or config.width % config.heads:
+        raise ConfigError(
+            f"width = {config.width} with heads = {config.heads}", "an even multiple of heads"
+        )
+    check_config(config.scheduler, Path("scheduler"))
+    try:
+        scheduler_shift(1, FlowMatchEulerDiscreteScheduler(**config.scheduler))
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ConfigError(
+            f"scheduler = {config.scheduler} ({error})",
+            "settings of FlowMatchEulerDiscreteScheduler, such as shift = 1.65",
+        ) from error

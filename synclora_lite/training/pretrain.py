@@ -9,7 +9,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     LTXVideoTransformer3DModel,
 )
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.i2v import (
@@ -22,7 +22,7 @@ from synclora_lite.i2v import (
     transformer_config,
 )
 from synclora_lite.incontext import assemble, flow_loss
-from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows
+from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import FlowConfig, PretrainConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.validation import loss_by_level, sample_clips
@@ -52,7 +52,7 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
 
     def rows_of(index: int, generator: torch.Generator) -> tuple[Tensor, bool]:
         two_panel = torch.rand((), generator=generator).item() < config.two_panel
-        batch = config.loop.batch // 2 if two_panel else config.loop.batch
+        batch = max(1, config.loop.batch // 2) if two_panel else config.loop.batch
         return shuffled_rows(train_rows, batch, index, seed), two_panel
 
     def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
@@ -157,10 +157,3 @@ def draw_noise(
     sigmas = sample_sigmas(len(latents), generator, mu=mu, std=flow.std, uniform=flow.uniform)
     noise = torch.randn(latents.shape, generator=generator)
     return sigmas.to(latents.device), noise.to(latents.device)
-
-
-def split_rows(
-    rows: Int[Tensor, " rows"], held: int
-) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
-    """Hold the last rows back for validation."""
-    return rows[: len(rows) - held], rows[len(rows) - held :]

@@ -47,9 +47,11 @@ def sample_clips(
 
     Returns:
         PSNR in dB of the frames after the first against the decoded truth, and how much they
-        move in comparison with it (1 is right).
+        move in comparison with it (1 is right); nothing for no clips.
 
     """
+    if not len(truth):
+        return {}
     made = denoise(
         model,
         truth[:, :, :1],

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from synclora_lite.cli import train as commands
-from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.errors import ConfigError, SyncLoraError, TrainingError
 from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
-from synclora_lite.incontext import load_adapter
+from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.pairs.bank import training_case
+from synclora_lite.portraits import render_batch
 from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,
@@ -33,6 +35,7 @@ from synclora_lite.training import (
 )
 from synclora_lite.training.adapter import identical_share
 from synclora_lite.training.autoencoder import crop_at_face
+from synclora_lite.training.bank import split_rows
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
@@ -115,6 +118,31 @@ def test_a_broken_file_or_recipe_is_a_clear_error(tmp_path):
         load_config(tmp_path / "c.toml")
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("heads = 3", "width = 256 with heads = 3; expected an even multiple of heads"),
+        ("[scheduler]\nshfit = 2.0", r"scheduler = .*'shfit'.*; expected .*shift = 1\.65"),
+        ("[scheduler]\nshift = 0.0", r"scheduler = \{'shift': 0\.0\}"),
+        ("[scheduler]\nnum_train_timesteps = 1000000000", "num_train_timesteps"),
+        ("[loop]\nsteps = 1\nbetas = [0.9, 1.0]", r"loop\.betas = .* expected 0 to 0\.99999"),
+    ],
+)
+def test_settings_that_would_stop_a_run_later_are_refused_when_read(tmp_path, lines, message):
+    loop = "" if "loop" in lines else "[loop]\nsteps = 1\n"
+    path = tmp_path / "c.toml"
+    path.write_text(f'recipe = "pretrain"\nout = "x"\nbank = "b"\nvae = "v"\n{lines}\n{loop}')
+    with pytest.raises(SyncLoraError, match=message):
+        load_config(path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(tmp_path, device):
+    config = pretrain_config(tmp_path / "none", tmp_path, loop=loop(device=device))
+    with pytest.raises(ConfigError, match=f"the device '{device}'; expected one that this machine"):
+        recipe_for(config)
+
+
 def test_the_rate_warms_up_and_falls_along_a_cosine():
     config = LoopConfig(steps=100, lr=1.0, warmup=10, final_lr=0.1)
     assert learning_rate(0, config) == 0.1
@@ -150,6 +178,42 @@ def test_an_empty_or_broken_bank_is_a_clear_error(tmp_path, bank):
     (bank / "pairs-0.safetensors").write_bytes(b"not a shard")
     with pytest.raises(TrainingError, match=r"pairs-0.safetensors cannot be read"):
         LatentBank(bank)
+
+
+@given(st.integers(0, 9), st.integers(0, 12))
+def test_held_rows_are_the_last_and_some_are_left_to_train_on(count, held):
+    if held >= count:
+        with pytest.raises(ConfigError, match=f"validation_clips = {held} of a bank of {count}"):
+            split_rows(torch.arange(count), held)
+        return
+    training, validation = split_rows(torch.arange(count), held)
+    assert len(validation) == held
+    assert torch.cat([training, validation]).tolist() == list(range(count))
+
+
+def test_pairs_of_a_bank_are_numbered_from_where_it_begins(tmp_path):
+    for first in (64, 66):
+        frames = torch.zeros(2, 2, 5, 8, 8, 3, dtype=torch.uint8)
+        write_shard(tmp_path / f"pairs-{first:06d}.safetensors", frames=frames)
+    assert LatentBank(tmp_path, "frames").cases(torch.tensor([0, 3, 1])) == [64, 67, 65]
+    write_shard(tmp_path / "mine.safetensors", frames=frames)
+    with pytest.raises(TrainingError, match=r"mine\.safetensors does not say which .*pairs-000064"):
+        LatentBank(tmp_path, "frames").cases(torch.tensor([0]))
+
+
+def test_the_autoencoder_looks_at_the_faces_of_the_pairs_it_is_shown(tmp_path):
+    """The same clips weigh otherwise under another name, from which their motion is known."""
+    cases = [training_case(k, 5) for k in (64, 65)]
+    people = [person for case in cases for person in (case.source, case.edited)]
+    motions = [case.motion for case in cases for _ in range(2)]
+    frames = render_batch(people, motions, 32).unflatten(0, (2, 2)).contiguous()
+    losses = []
+    for name in ("pairs-000064", "pairs-000000"):
+        write_shard(tmp_path / name / f"{name}.safetensors", frames=frames)
+        sizes = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0}
+        config = AutoencoderConfig(loop(1, batch=2), tmp_path / name, **sizes)
+        losses.append(recipe_for(config).loss(0, torch.Generator().manual_seed(0))[0].item())
+    assert losses[0] != losses[1]
 
 
 def test_frames_are_encoded_once(tmp_path):
@@ -325,6 +389,43 @@ def test_the_adapter_trains_on_chosen_pairs(tmp_path, bank, folder, layout, data
     settings = load_adapter(load_model(folder).transformer, final)
     assert (settings.layout, settings.rank, settings.base) == (layout, 4, "tiny")
     assert "psnr" in read_log(tmp_path / "run" / "validation.csv")[0]
+
+
+def test_validation_without_sample_clips_gives_losses_alone(tmp_path, bank, folder):
+    for make in (adapter_config, pretrain_config):
+        numbers = recipe_for(make(bank, folder, samples=0)).validate(1, tmp_path)
+        assert math.isfinite(numbers["loss"])
+        assert "psnr" not in numbers
+
+
+def test_a_batch_of_one_may_have_two_panels(bank, folder):
+    config = pretrain_config(bank, folder, two_panel=1.0, loop=loop(batch=1))
+    loss, _ = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
+    assert math.isfinite(loss.item())
+
+
+@pytest.mark.parametrize("make", [pretrain_config, adapter_config])
+def test_a_bank_that_is_all_held_back_is_a_clear_error(bank, folder, make):
+    with pytest.raises(ConfigError, match="validation_clips = 12 of a bank of 12 pairs"):
+        recipe_for(make(bank, folder, validation_clips=12))
+
+
+def test_an_adapter_to_start_from_must_be_of_the_kind_that_is_saved(tmp_path, bank, folder):
+    transformer, targets = load_model(folder).transformer, ("attn1.to_q", "attn1.to_k")
+    add_adapter(transformer, AdapterSettings(4, targets, "full", 2))
+    start = save_adapter(transformer, AdapterSettings(4, targets, "full", 2), tmp_path / "start")
+    kind = {"rank": 4, "targets": targets, "layout": "full", "reference_offset": 2, "start": start}
+    config = adapter_config(bank, folder, **{**kind, "targets": targets[::-1]}, loop=loop(1))
+    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
+    load_adapter(load_model(folder).transformer, final)
+    for name, other in (
+        ("rank", 8),
+        ("targets", ("attn1.to_v",)),
+        ("layout", "reference-self"),
+        ("reference_offset", 0),
+    ):
+        with pytest.raises(ConfigError, match=rf"^{name} = .* with start = .*; expected {name} = "):
+            recipe_for(adapter_config(bank, folder, **{**kind, name: other}))
 
 
 def test_only_rejected_pairs_are_a_clear_error(bank, folder):
