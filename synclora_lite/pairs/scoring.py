@@ -33,7 +33,7 @@ def score_pairs(
     again: bool = False,
     progress: bool = False,
 ) -> list[Pair]:
-    """Score every pair that has no score by the present scorer.
+    """Score every pair that has no whole score by the present scorer.
 
     Work is handed out by joblib: inside `joblib.parallel_config(backend="dask")` or "ray" the
     same call runs on a cluster that sees the folder.
@@ -56,7 +56,7 @@ def score_pairs(
     with alone(_root(folder)):
         pairs = read_manifest(folder)
         _check_files(folder, pairs)
-        todo = [n for n, p in enumerate(pairs) if again or (p.score or {}).get("scorer") != scorer]
+        todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
         written = time.monotonic()
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
@@ -128,6 +128,14 @@ def _with_kept(pair: Pair, kept: Path) -> Pair | None:
         return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
     except (ArtifactError, PairError, KeyError, TypeError):
         return None  # damaged: it is scored again
+
+
+def _is_scored(pair: Pair, scorer: str) -> bool:
+    """Whether a pair has verdict, weight and reasons by this scorer, all of the right kind."""
+    score = pair.score or {}
+    reasons = score.get("reasons")
+    told = isinstance(reasons, list) and all(isinstance(words, str) for words in reasons)
+    return told and score.get("scorer") == scorer and None not in (pair.verdict, pair.weight)
 
 
 def _unreadable(error: VideoError, scorer: str) -> dict[str, Any]:

@@ -67,6 +67,16 @@ def test_a_damaged_score_in_the_cache_is_made_again(scored, tmp_path):
         assert score_pairs(tmp_path, again=True) == pairs
 
 
+@pytest.mark.parametrize("change", [{"weight": None}, {"verdict": None}, {"reasons": [1]}])
+def test_a_score_that_lacks_a_part_is_made_again(scored, tmp_path, change):
+    folder, pairs = scored
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    score = pairs[0].score | change
+    broken = replace(pairs[0], **(change if "reasons" not in change else {"score": score}))
+    write_manifest(tmp_path, [broken, *pairs[1:]])
+    assert score_pairs(tmp_path) == pairs
+
+
 def test_other_thresholds_mean_another_score(monkeypatch):
     before = scoring.scorer_version()
     monkeypatch.setattr(thresholds, "BLINK_F1", 0.61)

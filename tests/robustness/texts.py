@@ -10,6 +10,7 @@ process, which a crash of the interpreter or a want of memory would end.
 import argparse
 import contextlib
 import io
+import os
 import resource
 import shutil
 import sys
@@ -22,6 +23,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -79,8 +81,12 @@ def good_files(folder: Path) -> None:
 
 def _pairs(folder: Path) -> int:
     place = str(folder / "pairs")
-    commands = [["score", place], ["filter", place], ["export", place, str(folder / "out")]]
-    return max(run(["pairs", *words]) for words in commands)
+    commands = [
+        *(["score", place], ["filter", place, "--record"], ["realign", place]),
+        ["export", place, str(folder / "out")],
+    ]
+    with patch.dict(os.environ, SYNCLORA_DATA=str(folder)):  # the record goes there
+        return max(run(["pairs", *words]) for words in commands)
 
 
 def _import(name: str) -> Reader:
