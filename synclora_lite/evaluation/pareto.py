@@ -61,11 +61,12 @@ def plot_pareto(
     y: str = "sync",
     *,
     labels: tuple[str, str] = ("edit kept", "synchronization (mean Pearson of the cues)"),
+    window: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Picture:
     """Draw each method at its means, with its intervals, and the front of those never beaten.
 
     The references (the truth, and the truth through the autoencoder) are hollow and take no part
-    in the front.
+    in the front. Where points crowd, a window shows a range of x and of y only.
     """
     points = {
         method: (Interval(**exam["all"][x]), Interval(**exam["all"][y]))
@@ -82,6 +83,8 @@ def plot_pareto(
             _draw(panel, method, a, b, number)
         panel.set_xlabel(labels[0])
         panel.set_ylabel(labels[1])
+        if window is not None:
+            panel.set(xlim=window[0], ylim=window[1])
         panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
         return Picture.from_figure(canvas, _words(means, front, labels))
 
