@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.core
 
-from synclora_lite.cli._errors import guarded, quiet_libraries, stop_on_terminate
+from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
 
 # Command: (module of this package, line of help). The module holds a function of the command's
 # name, or a Typer `app` for a group of commands.
@@ -97,4 +97,4 @@ def main() -> NoReturn:
     """Run the command line of this process; the entry point of the `synclora` script."""
     quiet_libraries()
     stop_on_terminate()
-    sys.exit(run(sys.argv[1:]))
+    end(run(sys.argv[1:]))

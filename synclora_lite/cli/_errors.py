@@ -1,11 +1,13 @@
 """The border of the program: whatever goes wrong inside leaves as one line and a status."""
 
+import errno
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -60,7 +62,9 @@ def describe(error: Exception) -> str:
     """Say in words what an exception means for the reader."""
     if isinstance(error, SyncLoraError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    code = error.errno if isinstance(error, OSError) else None
+    kinds = (isinstance(error, MemoryError), type(error).__name__ == "OutOfMemoryError")
+    if any(kinds) or code == errno.ENOMEM:
         return "out of memory; use a shorter or smaller clip, or a smaller batch"
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
@@ -73,6 +77,16 @@ def describe(error: Exception) -> str:
         f"unexpected {type(error).__name__}: {error}; this is a fault of the program, please "
         f"report it with what {TRACEBACK}=1 prints"
     )
+
+
+def end(status: int) -> NoReturn:
+    """End the process; after a failure no library's exit handler adds to our one line.
+
+    Handlers run, but out of memory they fail themselves, each with a traceback.
+    """
+    if status == FAILED and not os.environ.get(TRACEBACK):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.exit(status)
 
 
 def quiet_libraries() -> None:

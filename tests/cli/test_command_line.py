@@ -85,6 +85,7 @@ FAILURES: dict[str, tuple[BaseException, str]] = {
     "no file": (FileNotFoundError(2, "No such file or directory", "a.toml"), "directory: a.toml"),
     "a full disk": (OSError(28, "No space left on device"), "No space left on device"),
     "no memory": (MemoryError(), "out of memory"),
+    "no memory for a folder": (OSError(12, "Cannot allocate memory", "x"), "out of memory"),
     "Ctrl-C": (KeyboardInterrupt(), "interrupted"),
     "SIGTERM": (Stopped(), "interrupted"),
     "no package": (ModuleNotFoundError("No module named 'x'"), "a package is missing"),
@@ -113,6 +114,19 @@ def test_any_failure_is_one_line_and_status_1(
     assert told.err.startswith("Error: ")
     assert told.err.count("\n") == 1
     assert words in told.err
+
+
+def test_what_fails_while_a_failed_command_ends_adds_no_line() -> None:
+    code = (
+        "import atexit, sys; from synclora_lite.cli import main\n"
+        "atexit.register(lambda: 1 / 0); sys.argv[1:] = ['doctor', 'nothing.mp4']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_traceback_of_a_fault_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
