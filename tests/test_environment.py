@@ -1,6 +1,7 @@
 """The files that describe the environment and the project agree with each other."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def test_the_readmes_commands_are_targets_and_ci_runs_the_readmes_test_command()
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="the pins are for Python 3.11 and 3.12")
 def test_everything_needed_here_is_installed_as_it_is_pinned():
     assert set(tools.pins.pins()) <= set(pins())
 
