@@ -106,3 +106,14 @@ def test_the_readmes_table_of_methods_is_the_exams():
         assert told == [f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.1f}"], name
     assert len(clips) == 1
     assert f"{clips.pop()} held-out clips" in readme
+
+
+def test_the_readmes_sentence_of_the_moved_first_frame_is_the_exams():
+    readme = (ROOT / "README.md").read_text()
+    clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. Chapter 8", readme).groups()
+    figures = []
+    for name in ("sync-lora+carried", "residual-warp", "flowedit+carried"):
+        exam = read_result(f"exam_{name}_moved")["values"]
+        assert exam["clips"] == int(clips)
+        figures.append(tuple(f"{exam['all'][m]['mean']:.2f}" for m in ("sync", "edit_kept")))
+    assert re.findall(r"([0-9.]+) and ([0-9.]+)", told) == figures

@@ -62,9 +62,8 @@ def describe(error: Exception) -> str:
     """Say in words what an exception means for the reader."""
     if isinstance(error, SyncLoraError):
         return str(error)
-    code = error.errno if isinstance(error, OSError) else None
-    kinds = (isinstance(error, MemoryError), type(error).__name__ == "OutOfMemoryError")
-    if any(kinds) or code == errno.ENOMEM:
+    refused = getattr(error, "errno", None) == errno.ENOMEM
+    if refused or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; use a shorter or smaller clip, or a smaller batch"
     if isinstance(error, OSError):
         where = f": {error.filename}" if error.filename else ""
