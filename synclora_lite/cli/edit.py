@@ -25,7 +25,8 @@ def edit(
     method: Annotated[
         str,
         typer.Option(
-            help="sync-lora, flow-warp, residual-warp, i2v, copy, sdedit, flowedit or kv-inject."
+            help="sync-lora, flow-warp, residual-warp, bend-warp, i2v, copy, sdedit, flowedit or "
+            "kv-inject."
         ),
     ] = "sync-lora",
     model: Annotated[
@@ -52,9 +53,7 @@ def edit(
     ] = None,
     warm: Annotated[
         float | None,
-        _tuned(
-            0.05, 1.0, "Noise level where sync-lora begins, from the residual warp; 1: from noise."
-        ),
+        _tuned(0.05, 1.0, "Noise level where sync-lora begins, from the bend warp; 1: from noise."),
     ] = None,
     temperature: Annotated[
         float | None, _tuned(0.0, 1.0, "Scale of the noise that sync-lora starts from.")
@@ -80,6 +79,14 @@ def edit(
     align: Annotated[
         bool, typer.Option("--align", help="Move the edited face onto the source's first.")
     ] = False,
+    register: Annotated[
+        bool | None,
+        typer.Option(
+            "--register/--no-register",
+            help="Move what came back a pixel or two elsewhere onto the source's first, by flow.",
+            show_default="for sync-lora with lite",
+        ),
+    ] = None,
     crop: Annotated[
         str | None, typer.Option(help="x0,y0,x1,y1: the part of SOURCE to edit.")
     ] = None,
@@ -106,6 +113,7 @@ def edit(
     clip = video.read_clip(source)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
+    shipped = (method, model) == ("sync-lora", "lite")
     options: dict[str, Any] = {
         "method": method,
         "model": model,
@@ -119,8 +127,9 @@ def edit(
         "warm": warm,
         "temperature": temperature,
         "edit_gain": edit_gain,
-        "detail": detail or _default_detail(method, model),
+        "detail": detail or ("carried" if shipped else "none"),  # what one who looks would want
         "align": align,
+        "register": shipped if register is None else register,
         "device": device,
     }
     picture = video.read_image(first_frame, convert=convert)
@@ -133,11 +142,6 @@ def edit(
     origin["first_frame"]["file_sha256"] = sha256(first_frame)
     _write(result, out, report, f"{source.name} edited from {first_frame.name}")
     _tell(result, out, report, as_json)
-
-
-def _default_detail(method: str, model: str) -> str:
-    """Return the output step that one who looks at clips would want; see `finish`."""
-    return "carried" if (method, model) == ("sync-lora", "lite") else "none"
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:

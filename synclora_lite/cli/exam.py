@@ -35,6 +35,9 @@ def exam(
     warm: Annotated[
         float, typer.Option(min=0.05, max=1, help="Where sync-lora begins, see synclora edit.")
     ] = 1.0,
+    register: Annotated[
+        bool, typer.Option("--register", help="Register first frames, see synclora edit.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
@@ -44,10 +47,13 @@ def exam(
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
     from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
+    from synclora_lite.evaluation.exam import REFERENCES
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
         options = _options(name, model, steps, {"adapter": adapter, "detail": detail, "warm": warm})
+        if register and name not in REFERENCES:
+            options["register"] = True
         settings = Exam(name, seed, size, frames, condition, options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:

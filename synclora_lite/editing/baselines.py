@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.flow import Flows, fill, flow_to_first, sample
+from synclora_lite.editing.flow import Flow, Flows, fill, flow_between, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
+
+_AROUND = 2.0  # pixels: whether a bend explains an edit is asked of places, not of single pixels
 
 
 def copy(source: Frames, edited: Image) -> Frames:
@@ -47,6 +49,36 @@ def residual_warp(source: Frames, edited: Image, flows: Flows | None = None) -> 
         output[t] = np.clip(source[t] + carried + 0.5, 0, 255).astype(np.uint8)
     output[0] = edited
     return output
+
+
+def bend_warp(source: Frames, edited: Image, flows: Flows | None = None) -> Frames:
+    """Bend every source frame as the edit bent the first, and add the difference that remains.
+
+    A smile moves what is there: as a difference of colours it fits only the mouth of frame 0, as a
+    displacement it fits every mouth. (Geometric warping with what it leaves over, as Liu, Shan and
+    Zhang, "Expressive expression mapping with ratio images", SIGGRAPH 2001, have it with a ratio.)
+    Where the edit bent nothing this is `residual_warp`.
+    """
+    bend = bend_of(source[0], edited)
+    left_over = edited.astype(np.float32) - sample(source[0], bend)
+    output = np.empty_like(source)
+    for t, (flow, hidden) in enumerate(flows or flow_to_first(source)):
+        bent = sample(source[t], sample(bend, flow))
+        carried = _spread(sample(left_over, flow), hidden)
+        output[t] = np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8)
+    output[0] = edited
+    return output
+
+
+def bend_of(original: Image, edited: Image) -> Flow:
+    """Find where the edit took its pixels from, as far as moving pixels explains the edit."""
+    bend = flow_between(edited, original)
+    without, within = (
+        cv2.GaussianBlur(np.abs(edited.astype(np.float32) - picture).max(-1), (0, 0), _AROUND)
+        for picture in (original, sample(original, bend))
+    )
+    explained = np.clip(2 * (without - within) / np.maximum(without, 1e-3), 0, 1)
+    return bend * cv2.GaussianBlur(explained, (0, 0), _AROUND)[..., None]
 
 
 def _spread(residual: np.ndarray, hidden: np.ndarray, radius: float = 4.0) -> np.ndarray:

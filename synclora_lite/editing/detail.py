@@ -8,11 +8,11 @@ same way, the edit changed nothing, and the source's loss is added back. Elsewhe
 frame's loss is carried along the source's optical flow, and added where the output looks like the
 first frame carried so. Where neither agrees, the output stays as the model made it.
 
-One may go further. Optical flow can carry the whole edit, too, in two ways: as a difference that is
-added to the source, or as the edited frame itself. Both are sharper than what a small model draws,
-and wrong where flow is: behind what turns, opens or is covered. The model knows where that is, for
-it has seen the source and not the flow. So it is made the judge: a warp is believed where the model
-drew the same.
+One may go further. Optical flow can carry the whole edit, too, in two ways: as what it does to the
+source, a bend and a difference, or as the edited frame itself. Both are sharper than what a small
+model draws, and wrong where flow is: behind what turns, opens or is covered. The model knows where
+that is, for it has seen the source and not the flow. So it is made the judge: a warp is believed
+where the model drew the same.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.special import expit
 
-from synclora_lite.editing.baselines import flow_warp, residual_warp
+from synclora_lite.editing.baselines import bend_warp, flow_warp
 from synclora_lite.editing.flow import Flows, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -86,7 +86,7 @@ def finish(
     restored = restore_detail(passed(source), output, passed(first[None]), flows)
     if detail == "both":
         return restored
-    warps = (warp(source, first, flows) for warp in (residual_warp, flow_warp))
+    warps = (warp(source, first, flows) for warp in (bend_warp, flow_warp))
     return trust_carried(restored, output, *map(passed, warps))
 
 
@@ -129,7 +129,7 @@ def trust_carried(restored: Frames, output: Frames, difference: Passed, picture:
     Args:
         restored: What stays where neither warp is believed.
         output: The edit as the model made it.
-        difference: `residual_warp` of the clip, at its best where the source shows.
+        difference: `bend_warp` of the clip, at its best where the source shows.
         picture: `flow_warp` of the clip, at its best where the edit covers the source.
 
     """

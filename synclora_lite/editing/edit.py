@@ -1,7 +1,7 @@
 """`edit_video`: a source clip and an edited first frame in, the edited clip out.
 
-Data flows: checks of the first frame -> (align) -> fit into the model's frame -> domain check ->
-windows -> back to the source's size, length, rate and sound -> report.
+Data flows: checks of the first frame -> (align) -> (register) -> fit into the model's frame ->
+domain check -> windows -> back to the source's size, length, rate and sound -> report.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +20,7 @@ from synclora_lite.editing.methods import Method, check_options, find_method, wi
 from synclora_lite.editing.precheck import align as align_frame
 from synclora_lite.editing.precheck import as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
+from synclora_lite.editing.registration import register as register_frame
 from synclora_lite.editing.sampling import SAMPLERS, Sampling
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import is_ltx2
@@ -34,6 +35,7 @@ _WARPS = {
     "copy": baselines.copy,
     "flow-warp": baselines.flow_warp,
     "residual-warp": baselines.residual_warp,
+    "bend-warp": baselines.bend_warp,
 }
 
 
@@ -73,6 +75,7 @@ def edit_video(
     edit_gain: float | None = None,
     detail: str = "none",
     align: bool = False,
+    register: bool = False,
     measure: bool = False,
     device: str = "cpu",
 ) -> Edit:
@@ -92,7 +95,7 @@ def edit_video(
         sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
         start: Noise level at which sdedit and flowedit begin; as tuned if None.
         inject: Share of the steps in which kv-inject attends to the source; as tuned if None.
-        warm: Noise level at which sync-lora begins, from the residual warp; 1, unless tuned,
+        warm: Noise level at which sync-lora begins, from the bend warp; 1, unless tuned,
             begins with noise alone.
         temperature: Scale of the noise that sync-lora starts from; as tuned if None.
         edit_gain: Most by which sync-lora may enlarge an edit that comes out smaller than in the
@@ -102,7 +105,9 @@ def edit_video(
             "carried" then takes what optical flow carries where the model drew the same (see
             `trust_carried`); "none" shows what the model made; only for methods with a model
             that follow the source.
-        align: Move the edited face onto the source's first.
+        align: Move the edited face onto the source's first, by landmarks.
+        register: Then move all that is a little off onto the source's first frame, by flow (see
+            `registration`).
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
 
@@ -131,7 +136,9 @@ def edit_video(
     if align:
         frame = align_frame(source.frames[0], frame)
     framing, more = check_framing(source.frames[0], frame)
-    settings: dict[str, Any] = {"method": method, "align": align}
+    if register:
+        frame = register_frame(source.frames[0], frame)
+    settings: dict[str, Any] = {"method": method, "align": align, "register": register}
     report: dict[str, Any] = {"warnings": warnings + more, "framing": asdict(framing)}
     weights: dict[str, str] = {}
     if chosen.model and not isinstance(model, Editor) and is_ltx2(model):
@@ -243,7 +250,7 @@ def _run_model(
         given, begun = editor.encode(window), editor.encode(anchor[None])
         options = {}
         if method.adapter and how.warm < 1:
-            options["guess"] = editor.encode(baselines.residual_warp(window, anchor))
+            options["guess"] = editor.encode(baselines.bend_warp(window, anchor))
         made = editor.decode(sample(editor, given, begun, how, **options))
         return finish(detail, window, anchor, made, editor.pass_through)
 

@@ -19,10 +19,8 @@ Flow = Float[np.ndarray, "height width 2"]
 Mask = Bool[np.ndarray, "height width"]
 Flows = Iterable[tuple[Flow, Mask]]  # per frame, as `flow_to_first` yields them
 
-_WORKING_SIDE = (
-    256,
-    384,
-)  # small clips are enlarged: flow of eyelids needs pixels
+_WORKING_SIDE = (256, 384)  # small clips are enlarged: flow of eyelids needs pixels
+_FINE_SIDE = 576  # for two pictures only there is time for more: it finds tenths of a pixel
 _SMALLEST_SIDE = 32  # DIS has no pyramid below this
 _VISIBLE = 12.0  # grey levels: a wrong match that looks right to within this is no hole
 
@@ -40,8 +38,7 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
 
     """
     height, width = frames.shape[1:3]
-    scale = np.clip(max(height, width), *_WORKING_SIDE) / max(height, width)
-    scale = max(scale, _SMALLEST_SIDE / min(height, width))
+    scale = _enlargement(height, width, _WORKING_SIDE)
     grays = [_gray(frame, scale) for frame in frames]
     refine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     there = back = np.zeros((*grays[0].shape, 2), np.float32)
@@ -54,6 +51,21 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
         hidden = outside(there) | (occluded(there, back) & differs)
         small = cv2.resize(there, (width, height), interpolation=cv2.INTER_AREA) / scale
         yield small, cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+
+
+def flow_between(start: Image, end: Image) -> Flow:
+    """Estimate where each pixel of one picture is in another, much the same one, in pixels."""
+    height, width = start.shape[:2]
+    scale = _enlargement(height, width, (_FINE_SIDE, _FINE_SIDE))
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = dis.calc(_gray(start, scale), _gray(end, scale), None)
+    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / scale
+
+
+def _enlargement(height: int, width: int, sides: tuple[int, int]) -> float:
+    """Return by how much pictures are enlarged, or made smaller, for a larger side within these."""
+    scale = np.clip(max(height, width), *sides) / max(height, width)
+    return float(max(scale, _SMALLEST_SIDE / min(height, width)))
 
 
 def _step(start: Gray, end: Gray) -> Flow:

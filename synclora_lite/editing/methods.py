@@ -46,6 +46,7 @@ METHODS = {
         Method(
             "residual-warp", "the edit minus the source carried along optical flow", model=False
         ),
+        Method("bend-warp", "the source bent as the edit bent frame 0, plus the rest", model=False),
         Method("i2v", "the edited frame continued by the plain model, which never sees the source"),
         Method("copy", "the source itself after frame 0", model=False),
         Method(

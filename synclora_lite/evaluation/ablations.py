@@ -1,7 +1,8 @@
 """What each part of the method is good for: ``python -m synclora_lite.evaluation.ablations``.
 
 Every variant trains an adapter of its own with one thing changed, from the same start, for the
-same number of steps, and takes the exam. Banks, trainings and exams go on where they were stopped;
+same number of steps, and takes the exam; it is compared, clip by clip, with the variant that lacks
+the change. Banks, trainings and exams go on where they were stopped;
 results of all variants run so far are in data/results/ablations.json. The variants on data and
 filter are the paper's (arXiv 2512.03013, ablations); its compositions are read here as: pairs whose
 target is the source's own look (identity-only), edited people only (edit-only), strangers who move
@@ -9,7 +10,7 @@ alike (random), and copies that give way to edits (full).
 """
 
 import argparse
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from synclora_lite.editing import load_editor
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.ablation_banks import build_bank, take
 from synclora_lite.evaluation.exam import Exam, run_exam
-from synclora_lite.evaluation.intervals import summarize
+from synclora_lite.evaluation.intervals import difference, summarize
 from synclora_lite.files import read_json, write_json, write_result
 from synclora_lite.training import AdapterConfig, load_config, recipe_for, train
+
+FOUND = "found.json"
+COMPARED = ("sync", "edit_kept", "psnr")  # with the control, clip by clip
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,19 @@ class Variant:
     pairs: int | None = None
     changes: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def control(self) -> str:
+        """The variant that this one is compared with."""
+        return "filtered" if self.bank == "faulty" else "edit-only"
+
 
 VARIANTS: dict[str, Variant] = {
-    "full": Variant("copies first, then edits", changes={"identical": (1.0, 0.0)}),
-    "identity-only": Variant("the target looks like the source", changes={"identical": (1.0, 1.0)}),
-    "edit-only": Variant("as shipped: edits from the first step"),
-    "random": Variant("two strangers who move alike", bank="strangers"),
+    "edit-only": Variant("as shipped: edits from the first step, rank 64, all pairs"),
     "filtered": Variant("half of the pairs faulty, then filtered", bank="faulty"),
     "no filter": Variant("half of the pairs faulty", bank="faulty", without="all"),
+    "identity-only": Variant("the target looks like the source", changes={"identical": (1.0, 1.0)}),
+    "full": Variant("copies first, then edits", changes={"identical": (1.0, 0.0)}),
+    "random": Variant("two strangers who move alike", bank="strangers"),
     **{
         f"without {cue}": Variant(f"the filter does not look at {cue}", "faulty", cue)
         for cue in ("pose", "mouth", "gaze", "blink")
@@ -56,8 +65,8 @@ VARIANTS: dict[str, Variant] = {
     "beside": Variant("reference beside the target", changes={"reference_offset": -6}),
     "never dropped": Variant("the reference is never dropped", changes={"reference_dropout": 0.0}),
     "often dropped": Variant("dropped in a fifth of the steps", changes={"reference_dropout": 0.2}),
-    **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16, 64)},
-    **{f"{n} pairs": Variant(f"only {n} pairs", pairs=n) for n in (16, 64, 256, 512)},
+    **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16)},
+    **{f"{n} pairs": Variant(f"only {n} pairs", pairs=n) for n in (16, 64, 256)},
 }
 
 
@@ -77,14 +86,23 @@ class Study:
 
     config: Path = Path("configs/adapter.toml")
     pairs: int = 512
-    steps: int = 300
+    steps: int = 100
     batch: int = 8
     clips: int = 18
     folder: Path = Path("runs/ablations")
 
+    def place(self, name: str) -> Path:
+        """Return the folder of a variant."""
+        return self.folder / name.replace(" ", "-")
+
 
 def run_variant(name: str, study: Study) -> dict[str, Any]:
     """Train and examine one variant.
+
+    What was found with the same settings and base before is returned as it is.
+
+    Returns:
+        line, steps, batch, bank (pairs in it), clips, base (hashes), and the rows of its exam.
 
     Raises:
         ConfigError: There is no such variant.
@@ -92,7 +110,18 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     """
     if name not in VARIANTS:
         raise ConfigError(f"no variant named {name!r}", ", ".join(VARIANTS))
-    variant, place = VARIANTS[name], study.folder / name.replace(" ", "-")
+    variant, place = VARIANTS[name], study.place(name)
+    settings = {
+        "line": variant.line,
+        "steps": study.steps,
+        "batch": study.batch,
+        "bank": study.pairs,
+        "clips": study.clips,
+        "base": Exam("i2v").weights(),
+    }
+    known = read_json(place / FOUND) if (place / FOUND).exists() else {}
+    if settings.items() <= known.items():
+        return known
     whole = study.folder / "banks" / variant.bank
     editor = load_editor("lite")
     pairs = min(variant.pairs or study.pairs, study.pairs)
@@ -104,8 +133,19 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     adapter = train(recipe_for(config), config.loop, out)
     options = {"model": "lite", "adapter": str(adapter), "steps": 20}
     rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
-    settings = {"steps": study.steps, "batch": study.batch, "bank": study.pairs}
-    return {"line": variant.line, **settings, **summarize(rows)}
+    write_json(place / FOUND, {**settings, "rows": rows})
+    return {**settings, "rows": rows}
+
+
+def figures(name: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Summarize what was found of a variant; `against` is its mean minus its control's, paired."""
+    mine = dict(found[name])
+    rows, control = mine.pop("rows"), VARIANTS[name].control
+    against = {}
+    if control in found and control != name:
+        others = found[control]["rows"]
+        against = {metric: asdict(difference(rows, others, metric)) for metric in COMPARED}
+    return {**mine, **summarize(rows), "control": control, "against": against}
 
 
 def recipe(variant: Variant, study: Study, bank: Path) -> AdapterConfig:
@@ -143,13 +183,14 @@ def main() -> None:
     only = wanted.pop("only")
     names = [name.strip() for name in only.split(",")] if only else list(VARIANTS)
     study = Study(**wanted)
-    kept = study.folder / "results.json"
     for name in names:
-        found = read_json(kept) if kept.exists() else {}
-        write_json(kept, {**found, name: run_variant(name, study)})
+        run_variant(name, study)
+    found = {
+        name: read_json(path) for name in VARIANTS if (path := study.place(name) / FOUND).exists()
+    }
     line = "python -m synclora_lite.evaluation.ablations"
     line += "".join(f" --{name} {value}" for name, value in wanted.items() if name != "folder")
-    write_result("ablations", read_json(kept), command=line, seed=0)
+    write_result("ablations", {name: figures(name, found) for name in found}, command=line, seed=0)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
 CODE = ("editing", "evaluation", "i2v", "incontext", "landmarks", "portraits", "sync", "video")
-WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp")
+WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp", "bend-warp")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Exam:
     def label(self) -> str:
         """How tables and pictures call the method: with the steps that were asked for."""
         detail = self.options.get("detail", "none")
-        more = ["warm"] if self.options.get("warm", 1) < 1 else []
+        more = ["register"] if self.options.get("register") else []
+        more += ["warm"] if self.options.get("warm", 1) < 1 else []
         return "+".join([self.method, *more, *([] if detail == "none" else [detail])])
 
     @property
@@ -161,7 +162,8 @@ def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = No
         if getattr(exam, word) != getattr(usual, word):
             words[word] = getattr(exam, word)
     words |= exam.options
-    options = " ".join(f"--{word} {value}" for word, value in words.items())
+    flags = ["--register"] if words.pop("register", False) else []
+    options = " ".join([*(f"--{word} {value}" for word, value in words.items()), *flags])
     command = f"synclora exam {options} --record"
     values = {
         "exam": asdict(exam),

@@ -153,11 +153,14 @@ def main() -> None:
     parser.add_argument("--level", type=float, default=0.2, help="share of bad among accepted")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--detail", default="none")
+    parser.add_argument("--register", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("runs/exam"))
     wanted = parser.parse_args()
-    options = {"model": "lite", "steps": wanted.steps, "adapter": "lite-adapter"}
+    options: dict[str, Any] = {"model": "lite", "steps": wanted.steps, "adapter": "lite-adapter"}
     if wanted.detail != "none":
         options["detail"] = wanted.detail
+    if wanted.register:
+        options["register"] = True
     exams = [Exam("sync-lora", seed=seed, options=options) for seed in (SEED, 0)]
     clips = (wanted.clips, wanted.test)
     rows = [
@@ -170,6 +173,7 @@ def main() -> None:
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
     line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
+    line += " --register" if wanted.register else ""
     artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 
