@@ -5,7 +5,8 @@
 ``python -m tools.ship clips``
 
 What was shipped is replaced by a whole model or not at all. The gate and the tuned settings of a
-base model go with it: measure them again.
+base model go with it; with an adapter goes the gate, whose promise was for the old one's edits.
+Measure them again.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from PIL import Image
 from synclora_lite import artifacts
 from synclora_lite.editing.calibrate import calibrate
 from synclora_lite.editing.domain import save_domain
+from synclora_lite.editing.gate import FILE as GATE
 from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.i2v import load_model, save_model
 from synclora_lite.incontext import load_adapter, save_adapter
@@ -63,6 +65,8 @@ def ship_adapter(run: Path, command: str) -> None:
     settings = replace(load_adapter(model.transformer, run), base="lite")
     with _replaced("lite-adapter", command) as folder:
         save_adapter(model.transformer, settings, folder, dtype=torch.float16)
+    (artifacts.models_dir() / "lite" / GATE).unlink(missing_ok=True)
+    artifacts.drop_missing("lite")
 
 
 def ship_clips() -> None:

@@ -46,9 +46,12 @@ def build_bank(
     Shards are whole: `pairs` is rounded up to a multiple of 64.
 
     Raises:
-        PairError: Shards in the folder hold clips of another size or length.
+        PairError: Shards in the folder hold clips of another size or length, or `first` lies
+            inside a shard.
 
     """
+    if first % SHARD or first < 0:
+        raise PairError(f"a bank from pair {first} on", f"a multiple of {SHARD}, as shards begin")
     folder.mkdir(parents=True, exist_ok=True)
     _check_shards(folder, (frames, size, size))
     starts = range(first, first + pairs, SHARD)

@@ -10,6 +10,7 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.errors import TrainingError
 from synclora_lite.i2v import load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
@@ -71,8 +72,13 @@ def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderK
 
 
 def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
-    """Return the recipe that trains the autoencoder to give frames back."""
-    bank = LatentBank(config.bank, "frames")
+    """Return the recipe that trains the autoencoder to give frames back.
+
+    Raises:
+        TrainingError: The bank's clips are smaller or shorter than what is to be cut from them.
+
+    """
+    bank = _open_bank(config)
     train_rows, held_rows = split_rows(torch.arange(len(bank)), config.validation_clips)
     vae = new_autoencoder(config, bank).to(config.loop.device).train()
     vae.encoder.requires_grad_(not config.decoder_only)
@@ -150,6 +156,20 @@ def feature_weight(
     motions = [training_case(case, video.shape[2]).motion for case in cases]
     weight = 1 + strength * feature_mask(motions, video.shape[-1])[:, None].to(video.device)
     return weight / weight.mean()
+
+
+def _open_bank(config: AutoencoderConfig) -> LatentBank:
+    """Open the bank of a recipe whose crops and windows fit into its clips."""
+    bank = LatentBank(config.bank, "frames")
+    frames, *sides = bank.read(torch.tensor([0])).shape[2:5]
+    for name, wanted, most in (
+        ("crop", config.crop, min(sides)),
+        ("frames", config.frames, frames),
+    ):
+        if wanted > most:
+            clips = f"clips of {frames} frames, {sides[1]}x{sides[0]} pixels"
+            raise TrainingError(f"{name} {wanted} for {clips}", f"at most {most}")
+    return bank
 
 
 def crop_at_face(

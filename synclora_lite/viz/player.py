@@ -134,6 +134,11 @@ def _jpeg(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
     return stream.getvalue()
 
 
+def _breakable(label: str) -> str:
+    """Escape a label that may go on in a second line after a plus, where a panel is narrow."""
+    return html.escape(label).replace("+", "+<wbr>")
+
+
 def _fill(
     labels: list[str],
     frames: Frames,
@@ -147,7 +152,7 @@ def _fill(
     rows = -(-len(labels) // columns)
     captions = "".join(
         f'<span style="left:{100 * (k % columns) / columns:.3f}%;'
-        f'top:{100 * (k // columns) / rows:.3f}%">{html.escape(label)}</span>'
+        f'top:{100 * (k // columns) / rows:.3f}%">{_breakable(label)}</span>'
         for k, label in enumerate(labels)
         if label
     )
@@ -159,6 +164,7 @@ def _fill(
         "HEIGHT": str(frames.shape[1]),
         "LAST": str(len(frames) - 1),
         "MP4": base64.b64encode(mp4).decode(),
+        "SHARE": f"{100 / columns:.3f}",
         "POSTER": base64.b64encode(poster).decode(),
         "WIDTH": str(frames.shape[2]),
     }

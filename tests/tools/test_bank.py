@@ -36,3 +36,9 @@ def test_pairs_from_any_on_are_rendered_and_encoded(tmp_path, run):
     save_model(tiny_model(seed=1), tmp_path / "other")
     with pytest.raises(TrainingError, match=r"was made with autoencoder .*; name another folder"):
         run("latents", frames, latents, "--vae", tmp_path / "other" / "vae")
+
+
+def test_a_bank_begins_where_a_shard_does(tmp_path, run):
+    with pytest.raises(PairError, match=r"from pair 100 on; expected a multiple of 64"):
+        run("frames", tmp_path / "frames", "--pairs", 64, "--first", 100, "--jobs", 1)
+    assert not (tmp_path / "frames").exists()

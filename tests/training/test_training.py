@@ -460,6 +460,16 @@ def test_the_autoencoder_learns_and_normalises_its_latents(tmp_path):
     assert math.isfinite(read_log(tmp_path / "run" / "validation.csv")[-1]["psnr"])
 
 
+@pytest.mark.parametrize(("name", "wanted"), [("crop", 48), ("frames", 9)])
+def test_what_is_cut_from_a_banks_clips_has_to_fit_into_them(tmp_path, name, wanted):
+    frames = torch.zeros(2, 2, 5, 32, 32, 3, dtype=torch.uint8)
+    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
+    sizes = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0, name: wanted}
+    config = AutoencoderConfig(loop(1), tmp_path / "frames", **sizes)
+    with pytest.raises(TrainingError, match=f"{name} {wanted} for clips of 5 frames, 32x32 pixels"):
+        recipe_for(config)
+
+
 def test_crops_keep_the_weighted_pixels_and_their_place():
     rows = torch.arange(48.0).view(1, 1, 1, 48, 1).expand(4, 3, 2, 48, 48)
     weight = torch.ones(4, 1, 2, 48, 48)
