@@ -5,8 +5,8 @@
 ``python -m tools.ship clips``
 
 What was shipped is replaced by a whole model or not at all. The gate and the tuned settings of a
-base model go with it; with an adapter goes the gate, whose promise was for the old one's edits.
-Measure them again.
+base model go with it; with an adapter goes the gate, whose promise was for the old one's edits,
+and the tuned settings stay. Measure them again.
 """
 
 import argparse
@@ -63,10 +63,8 @@ def ship_adapter(run: Path, command: str) -> None:
     """Copy an adapter in half precision."""
     model = load_model("lite")
     settings = replace(load_adapter(model.transformer, run), base="lite")
-    with _replaced("lite-adapter", command) as folder:
+    with _replaced("lite-adapter", command, outdated=f"lite/{GATE}") as folder:
         save_adapter(model.transformer, settings, folder, dtype=torch.float16)
-    (artifacts.models_dir() / "lite" / GATE).unlink(missing_ok=True)
-    artifacts.drop_missing("lite")
 
 
 def ship_clips() -> None:
@@ -86,14 +84,20 @@ def ship_clips() -> None:
 
 
 @contextmanager
-def _replaced(model: str, command: str) -> Iterator[Path]:
-    """Give a folder to write to; on success it takes the model's place, in the lock too."""
+def _replaced(model: str, command: str, outdated: str = "") -> Iterator[Path]:
+    """Give a folder to write to; on success it takes the model's place, in the lock too.
+
+    A file that the new model makes untrue goes first, and never stands beside the new model.
+    """
     folder = artifacts.models_dir() / model
     with tempfile.TemporaryDirectory(prefix=f".{model}.", dir=folder.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         yield new
         for file in _files(new):
             artifacts.checked_size(file)
+        if outdated:
+            (artifacts.models_dir() / outdated).unlink(missing_ok=True)
+            artifacts.drop_missing(Path(outdated).parts[0])
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

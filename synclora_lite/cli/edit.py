@@ -77,13 +77,15 @@ def edit(
         ),
     ] = None,
     align: Annotated[
-        bool, typer.Option("--align", help="Move the edited face onto the source's first.")
+        bool,
+        typer.Option("--align", help="Move the edited face onto that in the source's first frame."),
     ] = False,
     register: Annotated[
         bool | None,
         typer.Option(
             "--register/--no-register",
-            help="Move what came back a pixel or two elsewhere onto the source's first, by flow.",
+            help="Then move what came back a pixel or two off onto the source's first frame, "
+            "by optical flow.",
             show_default="for sync-lora with lite",
         ),
     ] = None,
@@ -113,6 +115,7 @@ def edit(
     clip = video.read_clip(source)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
+    # who edits with what is shipped wants the best clip: see `finish`, `registration`
     shipped = (method, model) == ("sync-lora", "lite")
     options: dict[str, Any] = {
         "method": method,
@@ -127,7 +130,7 @@ def edit(
         "warm": warm,
         "temperature": temperature,
         "edit_gain": edit_gain,
-        "detail": detail or ("carried" if shipped else "none"),  # what one who looks would want
+        "detail": detail or ("carried" if shipped else "none"),
         "align": align,
         "register": shipped if register is None else register,
         "device": device,

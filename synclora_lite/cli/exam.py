@@ -47,13 +47,11 @@ def exam(
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
     from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
-    from synclora_lite.evaluation.exam import REFERENCES
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        options = _options(name, model, steps, {"adapter": adapter, "detail": detail, "warm": warm})
-        if register and name not in REFERENCES:
-            options["register"] = True
+        asked = {"adapter": adapter, "detail": detail, "warm": warm, "register": register}
+        options = _options(name, model, steps, asked)
         settings = Exam(name, seed, size, frames, condition, options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
@@ -70,17 +68,18 @@ def exam(
 def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
     from synclora_lite.editing.methods import find_method
-    from synclora_lite.evaluation.exam import WITHOUT_MODEL
+    from synclora_lite.evaluation.exam import REFERENCES, WITHOUT_MODEL
 
+    if method in REFERENCES:
+        return {"model": model} if method == "ceiling" else {}
+    registered = {"register": True} if adapted["register"] else {}
     if method in WITHOUT_MODEL:
-        return {}
-    if method == "ceiling":
-        return {"model": model}
+        return registered
     chosen = find_method(method)
     own = (*chosen.options, *(["adapter"] if chosen.adapter else []))
     idle = {"detail": "none", "warm": 1}  # what changes nothing is not recorded
     asked = {n: value for n, value in adapted.items() if n in own and value != idle.get(n)}
-    return {"model": model, "steps": steps, **asked}
+    return {"model": model, "steps": steps, **asked, **registered}
 
 
 def _describe(settings: "Exam") -> dict[str, Any]:
@@ -90,8 +89,9 @@ def _describe(settings: "Exam") -> dict[str, Any]:
 
 
 def _show(results: dict[str, dict[str, Any]]) -> None:
-    typer.echo(f"{'method':<14} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
+    width = max(14, *map(len, results))
+    typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
     for method, result in results.items():
         cells = (result["all"].get(name) for name in HEADLINE)
         figures = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
-        typer.echo(f"{method:<14} {result['clips']:>5} {figures}")
+        typer.echo(f"{method:<{width}} {result['clips']:>5} {figures}")

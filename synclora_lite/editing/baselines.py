@@ -57,7 +57,8 @@ def bend_warp(source: Frames, edited: Image, flows: Flows | None = None) -> Fram
     A smile moves what is there: as a difference of colours it fits only the mouth of frame 0, as a
     displacement it fits every mouth. (Geometric warping with what it leaves over, as Liu, Shan and
     Zhang, "Expressive expression mapping with ratio images", SIGGRAPH 2001, have it with a ratio.)
-    Where the edit bent nothing this is `residual_warp`.
+    Where the edit bent nothing this is `residual_warp`. What is left over is filled in where frame
+    0 does not show a pixel; the bend is not, for filled in it fits a mouth that opens less well.
     """
     bend = bend_of(source[0], edited)
     left_over = edited.astype(np.float32) - sample(source[0], bend)

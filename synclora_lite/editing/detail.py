@@ -120,7 +120,7 @@ def carried_detail(output: Frames, first: Passed, flows: Flows) -> Losses:
     return detail
 
 
-def trust_carried(restored: Frames, output: Frames, difference: Passed, picture: Passed) -> Frames:
+def trust_carried(restored: Frames, output: Frames, bent: Passed, picture: Passed) -> Frames:
     """Take what optical flow carries where the model, whose output is the judge, drew the same.
 
     All three have gone through the autoencoder when they are compared, so that its blur counts
@@ -129,13 +129,13 @@ def trust_carried(restored: Frames, output: Frames, difference: Passed, picture:
     Args:
         restored: What stays where neither warp is believed.
         output: The edit as the model made it.
-        difference: `bend_warp` of the clip, at its best where the source shows.
+        bent: `bend_warp` of the clip, at its best where the source shows.
         picture: `flow_warp` of the clip, at its best where the edit covers the source.
 
     """
-    far = distance(difference.coarse, output), distance(picture.coarse, output)
+    far = distance(bent.coarse, output), distance(picture.coarse, output)
     share = expit((far[1] - far[0] + HEAD_START) / SOFT)
-    carried = share * difference.clip + (1 - share) * picture.clip
+    carried = share * bent.clip + (1 - share) * picture.clip
     sure = likeness(np.minimum(*far), DRAWN, NOT_DRAWN)
     return np.clip(sure * carried + (1 - sure) * restored + 0.5, 0, 255).astype(np.uint8)
 

@@ -1,7 +1,7 @@
 """`edit_video`: a source clip and an edited first frame in, the edited clip out.
 
-Data flows: checks of the first frame -> (align) -> (register) -> fit into the model's frame ->
-domain check -> windows -> back to the source's size, length, rate and sound -> report.
+Data flows: scale -> (align) -> checks of the first frame -> (register) -> fit into the model's
+frame -> domain check -> windows -> back to the source's size, length, rate and sound -> report.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -46,8 +46,9 @@ class Edit:
     Attributes:
         clip: The result, with the source's size, length, rate and sound.
         source: What was edited.
-        first_frame: The edited first frame as it was used: scaled and aligned.
-        report: JSON: warnings, framing, domain, seams, provenance, and sync if it was measured.
+        first_frame: The edited first frame as it was used: scaled, aligned and registered.
+        report: JSON: warnings, framing (before registration), domain, seams, provenance, and sync
+            if it was measured.
 
     """
 

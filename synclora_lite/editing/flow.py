@@ -49,8 +49,10 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
             back = refine.calc(grays[0], gray, back + sample(step_back, back))
         differs = cv2.absdiff(sample(grays[0], there), gray) > _VISIBLE
         hidden = outside(there) | (occluded(there, back) & differs)
-        small = cv2.resize(there, (width, height), interpolation=cv2.INTER_AREA) / scale
-        yield small, cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+        yield (
+            _to_size(there, width, height),
+            cv2.resize(hidden.astype(np.uint8), (width, height)) > 0,
+        )
 
 
 def flow_between(start: Image, end: Image) -> Flow:
@@ -59,7 +61,14 @@ def flow_between(start: Image, end: Image) -> Flow:
     scale = _enlargement(height, width, (_FINE_SIDE, _FINE_SIDE))
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow = dis.calc(_gray(start, scale), _gray(end, scale), None)
-    return cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / scale
+    return _to_size(flow, width, height)
+
+
+def _to_size(flow: Float[np.ndarray, "_ _ 2"], width: int, height: int) -> Flow:
+    """Bring a flow, and the pixels that it counts in, to another size."""
+    ratio = width / flow.shape[1]
+    how = cv2.INTER_LINEAR if ratio > 1 else cv2.INTER_AREA
+    return cv2.resize(flow, (width, height), interpolation=how) * np.float32(ratio)
 
 
 def _enlargement(height: int, width: int, sides: tuple[int, int]) -> float:
@@ -106,7 +115,8 @@ def fill(image: Image, hidden: Mask, radius: float = 3.0) -> Image:
 def _gray(frame: Image, scale: float) -> Gray:
     """Brightness, enlarged."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
+    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how)
 
 
 def _grid(height: int, width: int) -> Flow:

@@ -1,9 +1,9 @@
 """The quality gate: try seeds until an edit is in sync and keeps its edit, or abstain.
 
-Without the true edited clip, "the edit is kept" is measured against a stand-in: the first frame's
-change carried along optical flow, where the flow can be trusted. Where the gate stands is measured
-once per model on clips whose truth is known (`synclora_lite.evaluation.gating`) and kept beside
-the weights in `gate.json`.
+Without the true edited clip, "the edit is kept" is measured against a stand-in: what the edit did
+to the first frame, carried along optical flow (`bend_warp`), where the flow can be trusted. Where
+the gate stands is measured once per model on clips whose truth is known
+(`synclora_lite.evaluation.gating`) and kept beside the weights in `gate.json`.
 """
 
 import math
@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from synclora_lite.editing.baselines import bend_warp
 from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor
-from synclora_lite.editing.flow import flow_to_first, sample
+from synclora_lite.editing.flow import flow_to_first
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
 from synclora_lite.settings import build
@@ -42,6 +43,7 @@ class Gate:
         method: Of the edits that it was measured on; the promise is for such edits alone.
         detail: Their output step.
         steps: Their sampling steps.
+        register: Whether their first frames were registered.
 
     """
 
@@ -52,11 +54,12 @@ class Gate:
     method: str | None = None
     detail: str | None = None
     steps: int | None = None
+    register: bool | None = None
 
     def promised(self, settings: Mapping[str, Any]) -> float | None:
         """Return the level if an edit with these settings is of the kind that was measured."""
-        measured_on = (self.method, self.detail, self.steps)
-        same = measured_on == tuple(settings.get(name) for name in ("method", "detail", "steps"))
+        names = ("method", "detail", "steps", "register")
+        same = all(getattr(self, name) == settings.get(name) for name in names)
         return self.level if same else None
 
 
@@ -94,20 +97,15 @@ def edit_survival(source: Frames, first_frame: np.ndarray, output: Frames) -> fl
     """Estimate the share of the edit that is still there in frames 1 and later.
 
     1 - |output - expected| / |source - expected| over the pixels that the edit changed, where
-    expected is the source plus the first frame's change, carried along the flow. NaN if the edit
-    changes nothing that can be followed.
+    expected is the `bend_warp` of the source. NaN if the edit changes nothing that can be followed.
     """
-    change = first_frame.astype(np.float32) - source[0]
-    lost, total = 0.0, 0.0
-    for t, (flow, hidden) in enumerate(flow_to_first(source)):
-        if t == 0:
-            continue
-        carried = sample(change, flow)
-        where = (np.abs(carried).max(-1) >= CHANGED) & ~hidden
-        expected = np.clip(source[t] + carried, 0, 255)
-        lost += float(np.abs(output[t] - expected)[where].sum())
-        total += float(np.abs(source[t] - expected)[where].sum())
-    return 1 - lost / total if total else float("nan")
+    flows = list(flow_to_first(source))
+    expected = bend_warp(source, first_frame, flows).astype(np.int16)[1:]
+    change = np.abs(source[1:] - expected)
+    seen = ~np.stack([hidden for _, hidden in flows[1:]])
+    where = (change.max(-1) >= CHANGED) & seen
+    total = change[where].sum()
+    return 1 - float(np.abs(output[1:] - expected)[where].sum() / total) if total else float("nan")
 
 
 def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:

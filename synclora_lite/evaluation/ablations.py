@@ -1,15 +1,16 @@
 """What each part of the method is good for: ``python -m synclora_lite.evaluation.ablations``.
 
 Every variant trains an adapter of its own with one thing changed, from the same start, for the
-same number of steps, and takes the exam; it is compared, clip by clip, with the variant that lacks
-the change. Banks, trainings and exams go on where they were stopped;
-results of all variants run so far are in data/results/ablations.json. The variants on data and
-filter are the paper's (arXiv 2512.03013, ablations); its compositions are read here as: pairs whose
-target is the source's own look (identity-only), edited people only (edit-only), strangers who move
-alike (random), and copies that give way to edits (full).
+same number of steps, and takes the exam; it is compared, clip by clip, with its control: with the
+filter if it leaves out a part of it, else with the shipped recipe. Banks, trainings and exams go
+on where they were stopped; results of all variants run so far are in data/results/ablations.json.
+The variants on data and filter are the paper's (arXiv 2512.03013, ablations); its compositions are
+read here as: pairs whose target is the source's own look (identity-only), edited people only
+(edit-only), strangers who move alike (random), and copies that give way to edits (full).
 """
 
 import argparse
+import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.ablation_banks import build_bank, take
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import difference, summarize
-from synclora_lite.files import read_json, write_json, write_result
+from synclora_lite.files import read_json, sha256, write_json, write_result
 from synclora_lite.training import AdapterConfig, load_config, recipe_for, train
 
 FOUND = "found.json"
@@ -48,7 +49,7 @@ class Variant:
     @property
     def control(self) -> str:
         """The variant that this one is compared with."""
-        return "filtered" if self.bank == "faulty" else "edit-only"
+        return "filtered" if self.without else "edit-only"
 
 
 VARIANTS: dict[str, Variant] = {
@@ -102,7 +103,7 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     What was found with the same settings and base before is returned as it is.
 
     Returns:
-        line, steps, batch, bank (pairs in it), clips, base (hashes), and the rows of its exam.
+        The settings (see `settings_of`) and the rows of its exam.
 
     Raises:
         ConfigError: There is no such variant.
@@ -111,16 +112,7 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     if name not in VARIANTS:
         raise ConfigError(f"no variant named {name!r}", ", ".join(VARIANTS))
     variant, place = VARIANTS[name], study.place(name)
-    settings = {
-        "line": variant.line,
-        "steps": study.steps,
-        "batch": study.batch,
-        "bank": study.pairs,
-        "clips": study.clips,
-        "base": Exam("i2v").weights(),
-    }
-    known = read_json(place / FOUND) if (place / FOUND).exists() else {}
-    if settings.items() <= known.items():
+    if known := found(name, study):
         return known
     whole = study.folder / "banks" / variant.bank
     editor = load_editor("lite")
@@ -133,17 +125,39 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     adapter = train(recipe_for(config), config.loop, out)
     options = {"model": "lite", "adapter": str(adapter), "steps": 20}
     rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
-    write_json(place / FOUND, {**settings, "rows": rows})
-    return {**settings, "rows": rows}
+    return read_json(write_json(place / FOUND, {**settings_of(name, study), "rows": rows}))
 
 
-def figures(name: str, found: dict[str, Any]) -> dict[str, Any]:
+def settings_of(name: str, study: Study) -> dict[str, Any]:
+    """Return what a variant's figures depend on, but for the code."""
+    settings = {
+        "line": VARIANTS[name].line,
+        "steps": study.steps,
+        "batch": study.batch,
+        "bank": study.pairs,
+        "clips": study.clips,
+        "variant": asdict(VARIANTS[name]),
+        "config": sha256(study.config),
+        "base": Exam("i2v").weights(),
+        "tuned": Exam("sync-lora").tuned(),
+    }
+    return dict(json.loads(json.dumps(settings)))
+
+
+def found(name: str, study: Study) -> dict[str, Any] | None:
+    """Return what was found of a variant with the same settings, if it was."""
+    path = study.place(name) / FOUND
+    known = read_json(path) if path.exists() else {}
+    return known if settings_of(name, study).items() <= known.items() else None
+
+
+def figures(name: str, known: dict[str, Any]) -> dict[str, Any]:
     """Summarize what was found of a variant; `against` is its mean minus its control's, paired."""
-    mine = dict(found[name])
+    mine = dict(known[name])
     rows, control = mine.pop("rows"), VARIANTS[name].control
     against = {}
-    if control in found and control != name:
-        others = found[control]["rows"]
+    if control in known and control != name:
+        others = known[control]["rows"]
         against = {metric: asdict(difference(rows, others, metric)) for metric in COMPARED}
     return {**mine, **summarize(rows), "control": control, "against": against}
 
@@ -185,12 +199,10 @@ def main() -> None:
     study = Study(**wanted)
     for name in names:
         run_variant(name, study)
-    found = {
-        name: read_json(path) for name in VARIANTS if (path := study.place(name) / FOUND).exists()
-    }
+    known = {name: seen for name in VARIANTS if (seen := found(name, study))}
     line = "python -m synclora_lite.evaluation.ablations"
     line += "".join(f" --{name} {value}" for name, value in wanted.items() if name != "folder")
-    write_result("ablations", {name: figures(name, found) for name in found}, command=line, seed=0)
+    write_result("ablations", {name: figures(name, known) for name in known}, command=line, seed=0)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,8 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    gate = replace(gate, method="sync-lora", detail=wanted.detail, steps=wanted.steps)
+    kind = {name: getattr(wanted, name) for name in ("detail", "steps", "register")}
+    gate = replace(gate, method="sync-lora", **kind)
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"

@@ -159,3 +159,20 @@ def test_grey_pictures_are_taken_on_request(  # type: ignore[no-untyped-def]
     assert edit(inputs / "source.mp4", inputs / "grey.png", out, *options) == 0
     first = read_clip(out).frames[0].astype(int)
     assert np.ptp(first, axis=-1).mean() < 6
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (("--steps", "1"), True),
+        (("--steps", "1", "--no-register"), False),
+        (("--method", "bend-warp"), False),
+        (("--method", "bend-warp", "--register"), True),
+    ],
+)
+def test_first_frames_are_registered_for_what_is_shipped_and_on_request(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path, options: tuple[str, ...], wanted: bool
+) -> None:
+    assert edit(inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4", *options) == 0
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert record["provenance"]["register"] is wanted

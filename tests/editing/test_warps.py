@@ -2,15 +2,17 @@
 
 from functools import cache
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import UInt8
 
-from synclora_lite.editing import bend_warp, edit_video, register, residual_warp
+from synclora_lite.editing import bend_warp, edit_survival, edit_video, register, residual_warp
 from synclora_lite.editing.flow import flow_between
 from synclora_lite.editing.registration import smooth_move
+from synclora_lite.errors import EditError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.metrics import edit_kept
 from synclora_lite.portraits import held_out
@@ -73,7 +75,7 @@ def test_a_shifted_first_frame_is_moved_back_and_keeps_its_edit(right: int, down
     shifted = np.roll(edited, (down, right), (0, 1))
     settled = register(original, shifted)
 
-    def error(picture: Frames) -> float:
+    def error(picture: UInt8[np.ndarray, "height width 3"]) -> float:
         return float(np.abs(picture.astype(int) - edited)[16:80, 16:80].mean())
 
     assert error(settled) <= max(0.4 * error(shifted), 1.0)
@@ -90,6 +92,30 @@ def test_registering_a_picture_onto_itself_changes_nothing():
     frame = challenge("hair").source.frames[0]
     assert np.array_equal(register(frame, frame), frame)
     assert np.abs(smooth_move(frame, frame)).max() < 0.1
+
+
+def test_large_pictures_are_registered_like_small_ones():
+    task = challenge("beard", "moved")
+    small = task.source.frames[0], task.first_frame
+    large = (cv2.resize(p, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) for p in small)
+    found = cv2.resize(smooth_move(*large), (96, 96), interpolation=cv2.INTER_AREA) / 4
+    expected = smooth_move(*small)
+    assert np.abs(found - expected).mean() < 0.1 * np.abs(expected).mean()
+
+
+def test_pictures_of_two_sizes_are_not_registered():
+    frame = challenge("hair").source.frames[0]
+    with pytest.raises(EditError, match="edited frame of 96x80; expected 96x96"):
+        register(frame, frame[:80])
+
+
+def test_the_gates_stand_in_prefers_a_smile_that_is_bent():
+    task = challenge("expression")
+    source, first = task.source.frames, task.first_frame
+    bent, added = (
+        edit_survival(source, first, w(source, first)) for w in (bend_warp, residual_warp)
+    )
+    assert bent > 0.95 > added + 0.2
 
 
 def test_a_first_frame_whose_head_moved_loses_less_when_it_is_registered():

@@ -14,6 +14,18 @@ def test_an_exam_prints_its_figures_as_json(tmp_path, capsys, pixels_only):
     assert result["truth"]["all"]["edit_kept"]["mean"] == 1
 
 
+def test_an_exam_registers_first_frames_on_request(tmp_path, capsys, monkeypatch, pixels_only):
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    line = ["exam", "--method", "bend-warp", "--method", "truth", "--clips", "1"]
+    line += ["--condition", "moved", "--register", "--record", "--json"]
+    assert run([*line, "--out", str(tmp_path / "rows")]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"bend-warp+register", "truth"}
+    result = json.loads((tmp_path / "results" / "exam_bend-warp+register_moved.json").read_text())
+    assert result["command"] == (
+        "synclora exam --method bend-warp --clips 1 --seed 0 --condition moved --register --record"
+    )
+
+
 def test_pairs_are_built_filtered_and_exported(tmp_path, capsys):
     folder, out = str(tmp_path / "pairs"), str(tmp_path / "out")
     assert run(["pairs", "build", folder, "--pairs", "2", "--size", "32", "--frames", "5"]) == 0

@@ -29,7 +29,7 @@ from synclora_lite.video import read_clip, read_image, write_clip
 from tests.robustness.ledger import Ledger
 
 FLAT, SECONDS = 0.05, 10.0
-METHODS = ("sync-lora", "flow-warp", "residual-warp", "copy", "i2v")
+METHODS = ("sync-lora", "flow-warp", "residual-warp", "bend-warp", "copy", "i2v")
 DISTINCT = 8  # pairs with clips of their own; the others are links to them
 
 
