@@ -97,7 +97,9 @@ def test_the_readmes_table_of_methods_is_the_exams():
     rows = re.findall(
         r"^\| `([a-z0-9+-]+)` \|.*?\| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) dB \|$", readme, re.M
     )
-    assert {"sync-lora+carried", "ceiling", "residual-warp", "i2v"} <= {row[0] for row in rows}
+    assert {"sync-lora+carried", "ceiling", "bend-warp", "residual-warp", "i2v"} <= {
+        row[0] for row in rows
+    }
     clips = set()
     for name, *told in rows:
         exam = read_result(f"exam_{name}")["values"]
@@ -112,7 +114,8 @@ def test_the_readmes_sentence_of_the_moved_first_frame_is_the_exams():
     readme = (ROOT / "README.md").read_text()
     clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. Chapter 8", readme).groups()
     figures = []
-    for name in ("sync-lora+carried", "residual-warp", "flowedit+carried"):
+    registered = ("sync-lora+register+carried", "bend-warp+register", "flow-warp+register")
+    for name in ("sync-lora+carried", *registered):
         exam = read_result(f"exam_{name}_moved")["values"]
         assert exam["clips"] == int(clips)
         figures.append(tuple(f"{exam['all'][m]['mean']:.2f}" for m in ("sync", "edit_kept")))

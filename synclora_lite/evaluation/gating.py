@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=64, help="calibration clips")
     parser.add_argument("--test", type=int, default=64, help="clips of the exam to test it on")
-    parser.add_argument("--level", type=float, default=0.2, help="share of bad among accepted")
+    parser.add_argument("--level", type=float, default=0.1, help="share of bad among accepted")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--detail", default="none")
     parser.add_argument("--register", action="store_true")
