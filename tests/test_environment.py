@@ -114,7 +114,7 @@ def test_the_readmes_sentence_of_the_moved_first_frame_is_the_exams():
     readme = (ROOT / "README.md").read_text()
     clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. Chapter 8", readme).groups()
     figures = []
-    registered = ("sync-lora+register+carried", "bend-warp+register", "flow-warp+register")
+    registered = ("sync-lora+register+warm+carried", "bend-warp+register", "flow-warp+register")
     for name in ("sync-lora+carried", *registered):
         exam = read_result(f"exam_{name}_moved")["values"]
         assert exam["clips"] == int(clips)

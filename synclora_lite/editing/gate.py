@@ -44,6 +44,7 @@ class Gate:
         detail: Their output step.
         steps: Their sampling steps.
         register: Whether their first frames were registered.
+        warm: Noise level at which they began.
 
     """
 
@@ -55,10 +56,11 @@ class Gate:
     detail: str | None = None
     steps: int | None = None
     register: bool | None = None
+    warm: float | None = None
 
     def promised(self, settings: Mapping[str, Any]) -> float | None:
         """Return the level if an edit with these settings is of the kind that was measured."""
-        names = ("method", "detail", "steps", "register")
+        names = ("method", "detail", "steps", "register", "warm")
         same = all(getattr(self, name) == settings.get(name) for name in names)
         return self.level if same else None
 

@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--detail", default="none")
     parser.add_argument("--register", action="store_true")
+    parser.add_argument("--warm", type=float, default=1.0)
     parser.add_argument("--folder", type=Path, default=Path("runs/exam"))
     wanted = parser.parse_args()
     options: dict[str, Any] = {"model": "lite", "steps": wanted.steps, "adapter": "lite-adapter"}
@@ -161,6 +162,8 @@ def main() -> None:
         options["detail"] = wanted.detail
     if wanted.register:
         options["register"] = True
+    if wanted.warm < 1:
+        options["warm"] = wanted.warm
     exams = [Exam("sync-lora", seed=seed, options=options) for seed in (SEED, 0)]
     clips = (wanted.clips, wanted.test)
     rows = [
@@ -168,13 +171,13 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    kind = {name: getattr(wanted, name) for name in ("detail", "steps", "register")}
+    kind = {name: getattr(wanted, name) for name in ("detail", "steps", "register", "warm")}
     gate = replace(gate, method="sync-lora", **kind)
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
     line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
-    line += " --register" if wanted.register else ""
+    line += f" --warm {wanted.warm}" + (" --register" if wanted.register else "")
     artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 

@@ -176,3 +176,12 @@ def test_first_frames_are_registered_for_what_is_shipped_and_on_request(  # type
     assert edit(inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4", *options) == 0
     record = json.loads((tmp_path / "out.mp4.json").read_text())
     assert record["provenance"]["register"] is wanted
+
+
+@pytest.mark.parametrize(("options", "wanted"), [((), 0.5), (("--warm", "1"), 1.0)])
+def test_an_edit_begins_from_a_warp_unless_told_otherwise(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path, options: tuple[str, ...], wanted: float
+) -> None:
+    paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
+    assert edit(*paths, "--steps", "1", *options) == 0
+    assert json.loads((tmp_path / "out.mp4.json").read_text())["provenance"]["warm"] == wanted

@@ -62,10 +62,17 @@ def test_the_worse_measure_counts():
 
 
 def test_a_promise_is_for_the_kind_of_edit_that_was_measured():
-    gate = Gate(level=0.2, method="sync-lora", detail="both", steps=20, register=True)
-    settings = {"method": "sync-lora", "detail": "both", "steps": 20, "register": True, "seed": 3}
+    gate = Gate(level=0.2, method="sync-lora", detail="both", steps=20, register=True, warm=0.5)
+    settings = {"method": "sync-lora", "detail": "both", "steps": 20, "register": True}
+    settings |= {"warm": 0.5, "seed": 3}
     assert gate.promised(settings) == 0.2
-    for other in ({"method": "copy"}, {"detail": "none"}, {"steps": 4}, {"register": False}):
+    for other in (
+        {"method": "copy"},
+        {"detail": "none"},
+        {"steps": 4},
+        {"register": False},
+        {"warm": 1.0},
+    ):
         assert gate.promised({**settings, **other}) is None
 
 
