@@ -8,10 +8,13 @@ keep the other process busy meanwhile.
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 from xdist.scheduler import LoadScopeScheduling
 
 install_import_hook("synclora_lite", "beartype.beartype")
+settings.register_profile("untimed", deadline=None)  # another process may hold the cores
+settings.load_profile("untimed")
 
 LATE = ("notebooks", "evaluation", "book", "robustness", "training", "pairs", "portraits")
 TOGETHER = ("book", "pairs", "sync")  # their files share what takes long to make

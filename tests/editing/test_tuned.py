@@ -41,7 +41,7 @@ def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, ta
     [
         ([1], r"holds \[1\]; expected a table"),
         ({"sdedit": 0.4}, r"sdedit in .* holds 0.4; expected a table"),
-        ({"magic": {}}, "holds 'magic'; expected copy, flow-warp"),
+        ({"magic": {}}, "holds 'magic'; expected bend-warp, copy, flow-warp"),
         ({"sdedit": {"seed": 1}}, "holds 'seed'; expected start; tune the model again"),
         ({"i2v": {"steps": 1}}, "holds 'steps'; expected nothing"),
         ({"sdedit": {"detail": 1}}, "holds 'detail'; expected start"),
