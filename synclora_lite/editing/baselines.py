@@ -4,11 +4,13 @@ None of these needs a model, so they work on clips of any kind, size and length.
 source's flow to its first frame already may pass it on; it is most of the work.
 """
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.flow import Flow, Flows, fill, flow_between, flow_to_first, sample
+from synclora_lite.editing.flow import Flow, Flows, Mask, fill, flow_between, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
@@ -60,15 +62,23 @@ def bend_warp(source: Frames, edited: Image, flows: Flows | None = None) -> Fram
     Where the edit bent nothing this is `residual_warp`. What is left over is filled in where frame
     0 does not show a pixel; the bend is not, for filled in it fits a mouth that opens less well.
     """
-    bend = bend_of(source[0], edited)
-    left_over = edited.astype(np.float32) - sample(source[0], bend)
     output = np.empty_like(source)
-    for t, (flow, hidden) in enumerate(flows or flow_to_first(source)):
-        bent = sample(source[t], sample(bend, flow))
-        carried = _spread(sample(left_over, flow), hidden)
-        output[t] = np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8)
+    for t, (frame, _) in enumerate(bent_frames(source, edited, flows)):
+        output[t] = frame
     output[0] = edited
     return output
+
+
+def bent_frames(
+    source: Frames, edited: Image, flows: Flows | None = None
+) -> Iterator[tuple[Image, Mask]]:
+    """Yield the frames of `bend_warp`, one in memory at a time, and what frame 0 hides of each."""
+    bend = bend_of(source[0], edited)
+    left_over = edited.astype(np.float32) - sample(source[0], bend)
+    for frame, (flow, hidden) in zip(source, flows or flow_to_first(source), strict=True):
+        bent = sample(frame, sample(bend, flow))
+        carried = _spread(sample(left_over, flow), hidden)
+        yield np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8), hidden
 
 
 def bend_of(original: Image, edited: Image) -> Flow:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.baselines import bend_warp
+from synclora_lite.editing.baselines import bent_frames
 from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor
-from synclora_lite.editing.flow import flow_to_first
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
 from synclora_lite.settings import build
@@ -101,13 +100,16 @@ def edit_survival(source: Frames, first_frame: np.ndarray, output: Frames) -> fl
     1 - |output - expected| / |source - expected| over the pixels that the edit changed, where
     expected is the `bend_warp` of the source. NaN if the edit changes nothing that can be followed.
     """
-    flows = list(flow_to_first(source))
-    expected = bend_warp(source, first_frame, flows).astype(np.int16)[1:]
-    change = np.abs(source[1:] - expected)
-    seen = ~np.stack([hidden for _, hidden in flows[1:]])
-    where = (change.max(-1) >= CHANGED) & seen
-    total = change[where].sum()
-    return 1 - float(np.abs(output[1:] - expected)[where].sum() / total) if total else float("nan")
+    lost, total = 0, 0
+    for t, (frame, hidden) in enumerate(bent_frames(source, first_frame)):
+        if t == 0:
+            continue
+        expected = frame.astype(np.int16)
+        change = np.abs(source[t] - expected)
+        where = (change.max(-1) >= CHANGED) & ~hidden
+        lost += int(np.abs(output[t] - expected)[where].sum())
+        total += int(change[where].sum())
+    return 1 - lost / total if total else float("nan")
 
 
 def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:
