@@ -19,9 +19,10 @@ from synclora_lite import artifacts
 from synclora_lite.editing import Sampling
 from synclora_lite.editing.editor import TUNED
 from synclora_lite.evaluation.exam import Exam, run_exam
-from synclora_lite.files import data_dir, write_json, write_result
+from synclora_lite.files import data_dir, read_result, write_json, write_result
 
 CONDITIONS = ("exact", "moved")
+RESULT = "tuning"
 SEED = 77  # of the validation clips; exams use small seeds
 Settings = dict[str, float]  # fields of `Sampling`
 GRID: dict[str, list[Settings]] = {
@@ -74,20 +75,21 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=18)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--folder", type=Path, default=Path("runs/tuning"))
-    parser.add_argument("--only", choices=GRID, help="try this method and keep nothing")
+    parser.add_argument("--only", choices=GRID, help="this method; the others stay as known")
     wanted = parser.parse_args()
     exam = Exam("sync-lora", seed=SEED, options={"steps": wanted.steps})
-    if wanted.only:
-        tune(wanted.only, wanted.clips, exam, wanted.folder)
-        return
-    search = {method: tune(method, wanted.clips, exam, wanted.folder) for method in GRID}
+    known = read_result(RESULT)["values"]["search"] if wanted.only else {}
+    methods = [wanted.only] if wanted.only else list(GRID)
+    found = {method: tune(method, wanted.clips, exam, wanted.folder) for method in methods}
+    search = known | found
     tuned = {method: best(found) for method, found in search.items()}
     kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
     command = (
         f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips} --steps {wanted.steps}"
     )
+    command += f" --only {wanted.only}" if wanted.only else ""
     artifacts.record([kept], command=command)
-    write_result("tuning", {"search": search, "kept": tuned}, command=command, seed=SEED)
+    write_result(RESULT, {"search": search, "kept": tuned}, command=command, seed=SEED)
 
 
 if __name__ == "__main__":

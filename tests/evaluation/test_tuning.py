@@ -1,9 +1,13 @@
 """Tuning: every setting of a method is examined on validation clips, and the best one is kept."""
 
+import json
+import shutil
+
 import pytest
 
 from synclora_lite.editing import METHODS
 from synclora_lite.evaluation import Exam, tuning
+from synclora_lite.files import data_dir, read_result
 
 
 def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():
@@ -26,6 +30,27 @@ def test_every_setting_is_examined_once(monkeypatch, tmp_path):
     assert len(judged) == 4  # each of the two under each of two conditions
     assert tuning.tune("sdedit", 1, exam, tmp_path) == found
     assert {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")} == judged
+
+
+def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path):
+    before = read_result("tuning")["values"]
+    data = tmp_path / "data"
+    shutil.copytree(data_dir() / "models", data / "models")
+    (data / "results").mkdir()
+    shutil.copy(data_dir() / "results" / "tuning.json", data / "results")
+    monkeypatch.setenv("SYNCLORA_DATA", str(data))
+    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.9}])
+    asked = ["--only", "sdedit", "--clips", "1", "--steps", "1", "--folder", str(tmp_path / "runs")]
+    monkeypatch.setattr("sys.argv", ["tuning", *asked])
+    tuning.main()
+    after = read_result("tuning")
+    assert after["command"].endswith("--clips 1 --steps 1 --only sdedit")
+    assert after["values"]["kept"] == before["kept"] | {"sdedit": {"start": 0.9}}
+    search = {**after["values"]["search"]}
+    assert [row["settings"] for row in search.pop("sdedit")] == [{"start": 0.9}]
+    assert search == {name: rows for name, rows in before["search"].items() if name != "sdedit"}
+    tuned = json.loads((data / "models" / "lite" / "tuned.json").read_text())
+    assert tuned == after["values"]["kept"]
 
 
 @pytest.mark.parametrize("method", tuning.GRID)
