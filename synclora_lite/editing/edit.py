@@ -1,7 +1,7 @@
 """`edit_video`: a source clip and an edited first frame in, the edited clip out.
 
-Data flows: scale -> (align) -> checks of the first frame -> (register) -> fit into the model's
-frame -> domain check -> windows -> back to the source's size, length, rate and sound -> report.
+Data flows: scale -> (align) -> checks of the first frame -> (register) -> the method, see
+`running` -> the source's rate and sound -> report.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,32 +11,21 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing import baselines
-from synclora_lite.editing.detail import DETAILS, finish
-from synclora_lite.editing.domain import check_domain
-from synclora_lite.editing.editor import Editor, load_editor
-from synclora_lite.editing.fitting import Fit, edit_in_windows
-from synclora_lite.editing.methods import Method, check_options, find_method, without_model
+from synclora_lite.editing.detail import DETAILS
+from synclora_lite.editing.editor import Editor
+from synclora_lite.editing.methods import check_options, find_method
 from synclora_lite.editing.precheck import align as align_frame
 from synclora_lite.editing.precheck import as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
 from synclora_lite.editing.registration import register as register_frame
-from synclora_lite.editing.sampling import SAMPLERS, Sampling
+from synclora_lite.editing.running import WARPS, editor_for, run_ltx2, run_model
+from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import is_ltx2
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
-
-OVERLAP = 5  # frames that neighbouring windows share
-DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
-_WARPS = {
-    "copy": baselines.copy,
-    "flow-warp": baselines.flow_warp,
-    "residual-warp": baselines.residual_warp,
-    "bend-warp": baselines.bend_warp,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,20 +132,20 @@ def edit_video(
     report: dict[str, Any] = {"warnings": warnings + more, "framing": asdict(framing)}
     weights: dict[str, str] = {}
     if chosen.model and not isinstance(model, Editor) and is_ltx2(model):
-        frames, facts, weights = _run_ltx2(model, adapter, chosen, source, frame, how, device)
+        frames, facts, weights = run_ltx2(model, adapter, chosen, source, frame, how, device)
         settings |= {"steps": steps, "seed": seed, "reference_strength": how.reference_strength}
         report |= facts
     elif chosen.model:
-        editor = _editor(chosen, model, adapter, device)
+        editor = editor_for(chosen, model, adapter, device)
         tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
         how = replace(how, **tuned)
         _check_values(source, how)
         settings |= {**asdict(how), "detail": detail, "model": editor.model.name}
         weights = dict(editor.hashes)
-        frames, facts = _run_model(editor, chosen, source.frames, frame, how, detail)
+        frames, facts = run_model(editor, chosen, source.frames, frame, how, detail)
         report |= facts
     else:
-        frames = _WARPS[method](source.frames, frame)
+        frames = WARPS[method](source.frames, frame)
     report["provenance"] = provenance(source.frames, as_picture(first_frame), settings, weights)
     edit = Edit(replace(source, frames=frames), source, frame, report)
     return measured(edit) if measure else edit
@@ -195,69 +184,3 @@ def _check_detail(detail: str, model: str | Path | Editor) -> None:
         raise EditError(f"no detail named {detail!r}", f"one of {', '.join(DETAILS)}")
     if detail != "none" and not isinstance(model, Editor) and is_ltx2(model):
         raise EditError("--detail with an LTX-2 model", "the lite model", "leave --detail out")
-
-
-def _editor(method: Method, model: str | Path | Editor, adapter: str | Path, device: str) -> Editor:
-    """Load what the method needs."""
-    if not isinstance(model, Editor):
-        return load_editor(model, adapter if method.adapter else None, device)
-    if method.adapter and model.adapter is None:
-        raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
-    return model
-
-
-def _run_ltx2(
-    model: str | Path,
-    adapter: str | Path,
-    method: Method,
-    source: Clip,
-    first_frame: Image,
-    how: Sampling,
-    device: str,
-) -> tuple[Frames, dict[str, Any], dict[str, str]]:
-    """Edit with an LTX-2 model; its pipeline takes seconds to import, so only when it is used."""
-    from synclora_lite.editing.full_size import check_request, edit_full_size, load_full_size
-
-    check_request(method, how)
-    full = load_full_size(model, adapter if method.adapter else None, device)
-    frames, facts = edit_full_size(full, method, source, first_frame, how)
-    return frames, {**facts, "model": full.model.name}, dict(full.hashes)
-
-
-def _run_model(
-    editor: Editor,
-    method: Method,
-    source: Frames,
-    first_frame: Image,
-    how: Sampling,
-    detail: str,
-) -> tuple[Frames, dict[str, Any]]:
-    """Edit at the model's size, window by window, and scale back."""
-    domain = editor.domain
-    fit = Fit((source.shape[1], source.shape[2]), domain.side)
-    small = np.stack([fit.inward(frame) for frame in source])
-    first = fit.inward(first_frame)
-    advice = f"use --method {without_model()}, or the full-size model"
-    probes = small[np.linspace(0, len(small) - 1, 3).astype(int)]
-    known = {
-        "source": check_domain(editor.model.vae, domain, probes, "source", advice),
-        "first_frame": check_domain(
-            editor.model.vae, domain, first[None], "edited first frame", advice, DRAWN
-        ),
-    }
-    sample = SAMPLERS[method.name]
-
-    def edit(window: Frames, anchor: Image) -> Frames:
-        given, begun = editor.encode(window), editor.encode(anchor[None])
-        options = {}
-        if method.adapter and how.warm < 1:
-            options["guess"] = editor.encode(baselines.bend_warp(window, anchor))
-        made = editor.decode(sample(editor, given, begun, how, **options))
-        return finish(detail, window, anchor, made, editor.pass_through)
-
-    made, seams = edit_in_windows(
-        small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)
-    )
-    output = np.stack([fit.outward(frame) for frame in made])
-    output[0] = first_frame
-    return output, {"domain": known, "seams": seams}

@@ -1,0 +1,100 @@
+"""What `edit_video` runs: a warp, a model that works in latents, or a full-size pipeline.
+
+Data flows: fit into the model's frame -> domain check -> windows -> scale back.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.editing import baselines
+from synclora_lite.editing.detail import finish
+from synclora_lite.editing.domain import check_domain
+from synclora_lite.editing.editor import Editor, load_editor
+from synclora_lite.editing.fitting import Fit, edit_in_windows
+from synclora_lite.editing.methods import Method, without_model
+from synclora_lite.editing.sampling import SAMPLERS, Sampling
+from synclora_lite.errors import EditError
+from synclora_lite.video import Clip
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]
+
+OVERLAP = 5  # frames that neighbouring windows share
+DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
+WARPS = {
+    "copy": baselines.copy,
+    "flow-warp": baselines.flow_warp,
+    "residual-warp": baselines.residual_warp,
+    "bend-warp": baselines.bend_warp,
+}
+
+
+def editor_for(
+    method: Method, model: str | Path | Editor, adapter: str | Path, device: str
+) -> Editor:
+    """Load what the method needs, or take the editor given; EditError if that does not fit."""
+    if not isinstance(model, Editor):
+        return load_editor(model, adapter if method.adapter else None, device)
+    if method.adapter and model.adapter is None:
+        raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
+    return model
+
+
+def run_ltx2(
+    model: str | Path,
+    adapter: str | Path,
+    method: Method,
+    source: Clip,
+    first_frame: Image,
+    how: Sampling,
+    device: str,
+) -> tuple[Frames, dict[str, Any], dict[str, str]]:
+    """Edit with an LTX-2 model; its pipeline takes seconds to import, so only when it is used."""
+    from synclora_lite.editing.full_size import check_request, edit_full_size, load_full_size
+
+    check_request(method, how)
+    full = load_full_size(model, adapter if method.adapter else None, device)
+    frames, facts = edit_full_size(full, method, source, first_frame, how)
+    return frames, {**facts, "model": full.model.name}, dict(full.hashes)
+
+
+def run_model(
+    editor: Editor,
+    method: Method,
+    source: Frames,
+    first_frame: Image,
+    how: Sampling,
+    detail: str,
+) -> tuple[Frames, dict[str, Any]]:
+    """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
+    domain = editor.domain
+    fit = Fit((source.shape[1], source.shape[2]), domain.side)
+    small = np.stack([fit.inward(frame) for frame in source])
+    first = fit.inward(first_frame)
+    advice = f"use --method {without_model()}, or the full-size model"
+    probes = small[np.linspace(0, len(small) - 1, 3).astype(int)]
+    known = {
+        "source": check_domain(editor.model.vae, domain, probes, "source", advice),
+        "first_frame": check_domain(
+            editor.model.vae, domain, first[None], "edited first frame", advice, DRAWN
+        ),
+    }
+    sample = SAMPLERS[method.name]
+
+    def edit(window: Frames, anchor: Image) -> Frames:
+        given, begun = editor.encode(window), editor.encode(anchor[None])
+        options = {}
+        if method.adapter and how.warm < 1:
+            options["guess"] = editor.encode(baselines.bend_warp(window, anchor))
+        made = editor.decode(sample(editor, given, begun, how, **options))
+        return finish(detail, window, anchor, made, editor.pass_through)
+
+    made, seams = edit_in_windows(
+        small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)
+    )
+    output = np.stack([fit.outward(frame) for frame in made])
+    output[0] = first_frame
+    return output, {"domain": known, "seams": seams}
