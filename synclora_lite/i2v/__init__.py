@@ -14,6 +14,7 @@ from synclora_lite.i2v.flow import (
 from synclora_lite.i2v.latents import check_size, decode, encode, pack, unpack
 from synclora_lite.i2v.loading import load_part
 from synclora_lite.i2v.model import I2VModel, create_model, load_model, save_model, save_part
+from synclora_lite.i2v.precision import multiplies_bfloat16
 from synclora_lite.i2v.presets import tiny_model, transformer_config
 from synclora_lite.i2v.sampler import denoise
 from synclora_lite.i2v.velocity import predict_velocity, reference_cache
@@ -33,6 +34,7 @@ __all__ = [
     "latent_frame_starts",
     "load_model",
     "load_part",
+    "multiplies_bfloat16",
     "pack",
     "predict_velocity",
     "reference_cache",

@@ -33,6 +33,12 @@ def fast_dtype(device: str | torch.device) -> torch.dtype:
     return torch.float16 if kind == "mps" else torch.float32
 
 
+def multiplies_bfloat16() -> bool:
+    """Return whether this processor has units for bfloat16; without them float32 is faster."""
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(known.get(unit, False) for unit in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
 def natural_dtype(folder: Path, device: str | torch.device) -> torch.dtype:
     """Return the format to load a model folder in: float32 unless it is large and on a GPU."""
     return fast_dtype(device) if weight_bytes(folder / "transformer") > LARGE else torch.float32

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.i2v.precision import multiplies_bfloat16
+
 BLOCK = 128  # larger outputs are orthogonalised in blocks of rows: an eighth of the work
 POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 
@@ -62,13 +64,15 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: Float[Tensor, "rows columns"]) -> Float[Tensor, "rows columns"]:
     """Return a matrix with the same singular directions and all singular values near one.
 
-    Five Newton-Schulz steps in bfloat16, then scaled to the size of a typical AdamW step (a root
-    mean square of 0.2).
+    Five Newton-Schulz steps, in bfloat16 unless a CPU lacks it, then scaled to the size of a
+    typical AdamW step (a root mean square of 0.2).
     """
     rows, columns = matrix.shape
     blocks = rows // BLOCK if rows % BLOCK == 0 else 1
     x = matrix.view(blocks, -1, columns)
-    x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    if x.device.type != "cpu" or multiplies_bfloat16():
+        x = x.bfloat16()
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else x.mT
     a, b, c = POLYNOMIAL

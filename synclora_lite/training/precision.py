@@ -5,7 +5,7 @@ import contextlib
 import torch
 from torch import Tensor
 
-from synclora_lite.i2v.precision import fast_dtype
+from synclora_lite.i2v.precision import fast_dtype, multiplies_bfloat16
 from synclora_lite.training.checkpoint import Named
 from synclora_lite.training.config import LoopConfig
 
@@ -15,8 +15,14 @@ _KEY = "loss_scale"
 
 
 def compute_dtype(config: LoopConfig) -> torch.dtype:
-    """Return what matrix products run in; "auto" is bfloat16, or float16 on GPUs without it."""
-    return NAMED.get(config.precision) or fast_dtype(config.device)
+    """Return what matrix products run in; "auto" is what the device multiplies fastest.
+
+    That is bfloat16, float16 on GPUs without it, float32 on processors without it.
+    """
+    if config.precision in NAMED:
+        return NAMED[config.precision]
+    on_cpu = config.device.startswith("cpu")
+    return torch.bfloat16 if on_cpu and multiplies_bfloat16() else fast_dtype(config.device)
 
 
 def base_dtype(wanted: str, config: LoopConfig, natural: torch.dtype) -> torch.dtype:

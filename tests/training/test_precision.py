@@ -1,0 +1,38 @@
+"""The number format that "auto" takes is the one that the device multiplies fastest."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from synclora_lite.i2v import multiplies_bfloat16
+from synclora_lite.training import LoopConfig
+from synclora_lite.training.muon import orthogonal
+from synclora_lite.training.precision import autocast, compute_dtype
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc/cpuinfo is Linux's")
+def test_the_units_found_are_those_that_the_system_lists():
+    flags = {*Path("/proc/cpuinfo").read_text().split()}
+    assert multiplies_bfloat16() == bool(flags & {"amx_bf16", "avx512_bf16", "bf16"})
+
+
+def test_auto_is_bfloat16_only_where_the_processor_multiplies_it():
+    found = compute_dtype(LoopConfig(steps=1))
+    assert found == (torch.bfloat16 if multiplies_bfloat16() else torch.float32)
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_a_format_that_is_named_is_taken(name):
+    config = LoopConfig(steps=1, precision=name)
+    assert compute_dtype(config) == getattr(torch, name)
+    with autocast(config):
+        product = torch.ones(4, 4) @ torch.ones(4, 4)
+    assert product.dtype == getattr(torch, name)
+
+
+def test_singular_values_of_a_step_are_near_one():
+    matrix = torch.randn(256, 64, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonal(matrix)[:128] / (0.2 * 128**0.5))
+    assert ((values > 0.6) & (values < 1.3)).all()
