@@ -2,14 +2,11 @@
 
 Every variant trains an adapter of its own with one thing changed, from the same start, for the
 same number of steps, and takes the exam; it is compared, clip by clip, with its control: with the
-filter if it leaves out a part of it, else with the first of them. In all but one the reference
-stands on top of the target, as in public trainers: the lite base follows one that stands beside it
-before it is trained for it, and what training brings would be hard to see. Banks, trainings and
-exams go on where they were stopped; results of all variants run so far are in
-data/results/ablations.json. The variants on data and filter are the paper's (arXiv 2512.03013,
-ablations); its compositions are read here as: pairs whose target is the source's own look
-(identity-only), edited people only (edit-only), strangers who move alike (random), and copies that
-give way to edits (full).
+filter if it leaves out a part of it, else with the shipped recipe. Banks, trainings and exams go
+on where they were stopped; results of all variants run so far are in data/results/ablations.json.
+The variants on data and filter are the paper's (arXiv 2512.03013, ablations); its compositions are
+read here as: pairs whose target is the source's own look (identity-only), edited people only
+(edit-only), strangers who move alike (random), and copies that give way to edits (full).
 """
 
 import argparse
@@ -56,7 +53,7 @@ class Variant:
 
 
 VARIANTS: dict[str, Variant] = {
-    "edit-only": Variant("as shipped, but on top: edits from the first step, rank 64, all pairs"),
+    "edit-only": Variant("as shipped: edits from the first step, rank 64, all pairs"),
     "filtered": Variant("half of the pairs faulty, then filtered", bank="faulty"),
     "no filter": Variant("half of the pairs faulty", bank="faulty", without="all"),
     "identity-only": Variant("the target looks like the source", changes={"identical": (1.0, 1.0)}),
@@ -66,7 +63,7 @@ VARIANTS: dict[str, Variant] = {
         f"without {cue}": Variant(f"the filter does not look at {cue}", "faulty", cue)
         for cue in ("pose", "mouth", "gaze", "blink")
     },
-    "beside": Variant("as shipped: beside the target", changes={"reference_offset": -6}),
+    "beside": Variant("reference beside the target", changes={"reference_offset": -6}),
     "never dropped": Variant("the reference is never dropped", changes={"reference_dropout": 0.0}),
     "often dropped": Variant("dropped in a fifth of the steps", changes={"reference_dropout": 0.2}),
     **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16)},
@@ -183,7 +180,6 @@ def recipe(variant: Variant, study: Study, bank: Path) -> AdapterConfig:
         "loop": loop,
         "bank": bank,
         "model": "lite",
-        "reference_offset": 0,
         "identical_steps": round(config.identical_steps * share),
         "validation_clips": 0,
         "samples": 0,

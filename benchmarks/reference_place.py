@@ -1,0 +1,70 @@
+"""Where the reference stands, after long trainings: on top of the target, or beside it.
+
+    python benchmarks/reference_place.py --record
+
+"on top" is the shipped adapter, "beside" one trained by configs/adapter-beside.toml, and "base
+alone" has the reference beside the target as well, but an adapter that was never trained and does
+nothing. All take the same exam; the others are compared with the shipped one, clip by clip.
+Writes data/results/reference_place.json.
+"""
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from synclora_lite.evaluation import Exam, run_exam
+from synclora_lite.evaluation.ablations import COMPARED
+from synclora_lite.evaluation.intervals import difference, summarize
+from synclora_lite.files import data_dir, write_result
+from synclora_lite.i2v import load_model
+from synclora_lite.incontext import add_adapter, load_adapter, save_adapter
+
+SHIPPED = "on top"
+
+
+def untrained(adapter: Path, folder: Path) -> Path:
+    """Write an adapter of the same kind that changes nothing: the base by itself."""
+    settings = load_adapter(load_model("lite").transformer, adapter)
+    transformer = load_model("lite").transformer
+    add_adapter(transformer, settings, seed=0)
+    return save_adapter(transformer, replace(settings, base="lite"), folder)
+
+
+def compared(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Summarize every adapter's rows; `against` is its mean minus the shipped one's, paired."""
+    return {
+        name: summarize(mine)
+        | {"against": {m: asdict(difference(mine, rows[SHIPPED], m)) for m in COMPARED}}
+        for name, mine in rows.items()
+    }
+
+
+def main() -> None:
+    """Examine the three; print, and with --record store."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--beside", type=Path, default=Path("runs/adapter-beside/final"))
+    parser.add_argument("--clips", type=int, default=18)
+    parser.add_argument("--folder", type=Path, default=Path("runs/reference-place"))
+    parser.add_argument("--record", action="store_true")
+    args = parser.parse_args()
+    adapters = {
+        SHIPPED: data_dir() / "models" / "lite-adapter",
+        "beside": args.beside,
+        "base alone": untrained(args.beside, args.folder / "untrained"),
+    }
+    rows = {}
+    for name, adapter in adapters.items():
+        exam = Exam("sync-lora", options={"model": "lite", "adapter": str(adapter), "steps": 20})
+        rows[name] = run_exam(exam, args.clips, folder=args.folder, progress=True)
+    values = compared(rows)
+    for name, found in values.items():
+        means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}
+        print(name, means, {m: d["mean"] for m, d in found["against"].items()})
+    if args.record:
+        command = f"python benchmarks/reference_place.py --clips {args.clips} --record"
+        write_result("reference_place", values, command=command, seed=0)
+
+
+if __name__ == "__main__":
+    main()
