@@ -35,6 +35,7 @@ class Report:
         rng: NumPy's source of random inputs, from the seed.
         generator: torch's source of random inputs, from the same seed.
         properties: What has been shown to hold, in words.
+        aids: Advice that this exercise has for an error, by words in its message.
 
     """
 
@@ -43,6 +44,7 @@ class Report:
         self.rng = np.random.default_rng(seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.properties: list[str] = []
+        self.aids: dict[str, str] = {}
         self._draw: Callable[[], Picture] | None = None
         self._on_success = False
 
@@ -61,7 +63,8 @@ class Report:
             raise
         except Exception as error:  # students' code may raise anything
             what = f"{name} raised {type(error).__name__}: {error}"
-            raise self.failure(what, "a result", _first_aid(error)) from error
+            own = [aid for words, aid in self.aids.items() if words in str(error)]
+            raise self.failure(what, "a result", (own or [_first_aid(error)])[0]) from error
         before, after = [*args, *options.values()], [*given, *named.values()]
         for old, new in zip(before, after, strict=True):
             same = _same(old, new)

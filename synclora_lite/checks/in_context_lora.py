@@ -20,6 +20,7 @@ def check_merge(report: Report, merge: Function) -> None:
     m, n, r = 6, 5, 3
     weight, A, B = (torch.randn(s, generator=g) for s in ((m, n), (r, n), (m, r)))  # noqa: N806
     alpha, strength = 7.0, 0.5
+    report.aids["cannot be multiplied"] = "the update is B A, (m, r) times (r, n), not A B"
     merged = report.call(merge, weight, A, B, alpha, strength)
     report.shape(merged, (m, n), "the merged weight", "B A is (m, n), as the weight is")
     want = weight + strength * alpha / r * B @ A

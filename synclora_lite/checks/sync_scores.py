@@ -14,6 +14,7 @@ from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]
 Trace = Float[np.ndarray, " frames"]
+LENGTHS = ("broadcast", "must match exactly")  # what NumPy says of parts of different lengths
 
 
 @check("3.1")
@@ -64,6 +65,8 @@ def _planted(report: Report, lag: int, frames: int = 60) -> tuple[Trace, Trace]:
 @check("3.2")
 def check_best_lag(report: Report, best_lag: Function) -> None:
     """Check the lag between two traces."""
+    lengths = "the two parts differ in length; at lag 0, `trace[:-0]` is empty: cut by length there"
+    report.aids = dict.fromkeys(LENGTHS, lengths)
     for lag in (3, -2, 0, 5, -6):
         source, edited = _planted(report, lag)
         got = report.call(best_lag, source, edited, 6)
@@ -86,6 +89,11 @@ def check_best_lag(report: Report, best_lag: Function) -> None:
     report.picture(lambda: _draw_lags(source, edited, int(got)))
     hint = "standardize each overlap anew: a plain sum of products favours long overlaps"
     report.expect(got == _right(source, edited), "every lag is judged by its own overlap", hint)
+    source, edited = _opposed(report)
+    got = report.call(best_lag, source, edited, 6)
+    report.picture(lambda: _draw_lags(source, edited, int(got)))
+    hint = "take the largest r, sign included: an edit that moves the other way does not agree"
+    report.expect(got == _right(source, edited), "opposite motion is no agreement", hint)
 
 
 def _curve(source: Trace, edited: Trace) -> Float[np.ndarray, "13"]:
@@ -118,6 +126,15 @@ def _lopsided(report: Report) -> tuple[Trace, Trace]:
         ]
         peaks = [int(np.argmax([of(part) for part in products])) - 6 for of in (np.sum, np.mean)]
         if _right(source, edited) not in peaks:
+            return source, edited
+
+
+def _opposed(report: Report) -> tuple[Trace, Trace]:
+    """Traces that agree well at one lag and are opposite, still more strongly, at another."""
+    while True:
+        source, edited = _planted(report, int(report.rng.integers(-4, 5)), frames=16)
+        edited = edited + 2 * report.rng.standard_normal(len(edited))
+        if int(np.argmax(np.abs(_curve(source, edited)))) - 6 != _right(source, edited):
             return source, edited
 
 

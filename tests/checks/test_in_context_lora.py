@@ -86,6 +86,7 @@ WRONG = {
         (merge_without_rank, "divide alpha by the rank"),
         (merge_without_strength, "forget the strength"),
         (merge_in_place, "in place"),
+        (lambda W, A, B, alpha, strength=1.0: W + strength * alpha / len(A) * A @ B, "not A B"),
     ],
     "check_sequence_sigmas": [
         (reference_noisy, "give the reference tokens the target's timestep"),

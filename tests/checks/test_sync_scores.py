@@ -41,6 +41,20 @@ def standardized_once(source, edited, max_lag):
     return max(range(-max_lag, max_lag + 1), key=lambda lag: np.prod(parts(a, b, lag), 0).mean())
 
 
+def sign_ignored(source, edited, max_lag):
+    lags = range(-max_lag, max_lag + 1)
+    return max(lags, key=lambda lag: abs(pearson(*parts(source, edited, lag))))
+
+
+def empty_at_zero(source, edited, max_lag):
+    def agreement(lag):
+        early, late = (-lag, None), (None, lag)
+        first, second = (early, late) if lag < 0 else ((None, -lag), (lag, None))
+        return np.corrcoef(source[slice(*first)], edited[slice(*second)])[0, 1]
+
+    return max(range(-max_lag, max_lag + 1), key=agreement)
+
+
 def matched(source, edited, tolerance):
     free, count = list(edited), 0
     for event in source:
@@ -92,6 +106,8 @@ WRONG = {
         (circular, "np.roll|overlap"),
         (unnormalised, "plain sum|overlap"),
         (standardized_once, "overlap"),
+        (sign_ignored, "sign included"),
+        (empty_at_zero, "lag 0"),
         (lambda s, e, m: abs(early_is_positive(s, e, m)), "sign|overlap"),
     ],
     "check_match_events": [
