@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -35,7 +36,7 @@ def fast_dtype(device: str | torch.device) -> torch.dtype:
 
 def multiplies_bfloat16() -> bool:
     """Return whether this processor has units for bfloat16; without them float32 is faster."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(known.get(unit, False) for unit in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
