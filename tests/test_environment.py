@@ -111,7 +111,7 @@ def test_the_readmes_table_of_methods_is_the_exams():
 
 def test_the_readmes_sentence_of_the_moved_first_frame_is_the_exams():
     readme = (ROOT / "README.md").read_text()
-    clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. Chapter 8", readme).groups()
+    clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. With", readme).groups()
     figures = []
     registered = ("sync-lora+register+warm+carried", "bend-warp+register", "flow-warp+register")
     for name in ("sync-lora+carried", *registered):

@@ -61,6 +61,17 @@ def test_operations_of_a_matrix_product_are_counted():
     assert count_operations(lambda: a @ b) == 2 * 3 * 4 * 5
 
 
+def test_attention_counts_as_the_products_that_it_consists_of():
+    queries, keys = torch.ones(2, 3, 5, 8, requires_grad=True), torch.ones(2, 3, 7, 8)
+    product = 2 * (2 * 3 * 5 * 7 * 8)  # with the keys; with the values as many again
+
+    def attend():
+        return F.scaled_dot_product_attention(queries, keys, keys).sum()
+
+    assert count_operations(attend) == 2 * product
+    assert count_operations(lambda: attend().backward()) > 2 * product
+
+
 @pytest.mark.parametrize("checkpointing", [True, False])
 def test_the_estimate_is_what_training_takes_from_the_allocator(job, checkpointing):
     """Two steps with the optimiser; weights and the copies of autocast are not allocated in it."""
