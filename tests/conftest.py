@@ -13,8 +13,9 @@ from jaxtyping import install_import_hook
 from xdist.scheduler import LoadScopeScheduling
 
 install_import_hook("synclora_lite", "beartype.beartype")
-settings.register_profile("untimed", deadline=None)  # another process may hold the cores
-settings.load_profile("untimed")
+# no deadline: another process may hold the cores
+settings.register_profile("same everywhere", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("same everywhere")
 
 LATE = ("notebooks", "evaluation", "book", "robustness", "training", "pairs", "portraits")
 TOGETHER = ("book", "pairs", "sync")  # their files share what takes long to make

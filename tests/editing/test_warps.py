@@ -59,7 +59,7 @@ def test_the_bend_warp_keeps_the_first_frame_as_it_is_given():
     assert np.array_equal(bend_warp(task.source.frames, task.first_frame)[0], task.first_frame)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(-3, 3), st.integers(-3, 3))
 def test_flow_finds_a_picture_that_was_shifted(right: int, down: int):
     frame = challenge("beard").source.frames[0]
@@ -67,7 +67,7 @@ def test_flow_finds_a_picture_that_was_shifted(right: int, down: int):
     assert np.median(np.abs(flow - (right, down)), axis=(0, 1)).max() < 0.2
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(-4, 4), st.integers(-4, 4))
 def test_a_shifted_first_frame_is_moved_back_and_keeps_its_edit(right: int, down: int):
     task = challenge("glasses")

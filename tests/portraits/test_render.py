@@ -104,7 +104,7 @@ def test_a_held_out_case_does_not_depend_on_how_many_there_are(seed):
 
 
 @given(st.integers(0, 2000), st.integers(1, len(EDIT_KINDS)))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_case_of_an_exam_is_that_of_its_number(seed, k):
     number = HELD_OUT + 1_000_003 * seed + k
     case = held_out(seed, clips=k + 1)[k]

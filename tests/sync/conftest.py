@@ -1,12 +1,8 @@
 """A rendered pair for all tests of this folder, and a cache of their own."""
 
 import pytest
-from hypothesis import settings
 
 from tests.sync.clips import make_pair
-
-settings.register_profile("same everywhere", deadline=None, derandomize=True, max_examples=50)
-settings.load_profile("same everywhere")
 
 
 @pytest.fixture(autouse=True, scope="session")

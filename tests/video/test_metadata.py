@@ -33,7 +33,7 @@ def finite(value: Any) -> bool:
     return all(map(finite, value)) if isinstance(value, list) else True
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(
     metadata=st.dictionaries(
         st.text(max_size=8), json_values.filter(finite), min_size=1, max_size=4

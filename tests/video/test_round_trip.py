@@ -18,7 +18,7 @@ from tests.video.clips import moving_clip
 RATES = [Fraction(12), Fraction(20), Fraction(25), Fraction(30000, 1001), Fraction(1887, 128)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     frames=st.integers(1, 20),
     height=st.integers(16, 90),
