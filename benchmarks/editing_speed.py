@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 
+from synclora_lite.cli.edit import WARM
 from synclora_lite.editing import edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.editor import Editor, Latents, load_editor
@@ -164,7 +165,16 @@ def variants(
 
 def whole(editor: Editor, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    return edit_video(clip, first, model=editor, steps=plan.steps, seed=SEED, detail="carried")
+    return edit_video(
+        clip,
+        first,
+        model=editor,
+        steps=plan.steps,
+        seed=SEED,
+        detail="carried",
+        register=True,
+        warm=WARM,
+    )
 
 
 @torch.no_grad()

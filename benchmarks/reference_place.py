@@ -9,13 +9,13 @@ Writes data/results/reference_place.json.
 """
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from synclora_lite.evaluation import Exam, run_exam
 from synclora_lite.evaluation.ablations import COMPARED
-from synclora_lite.evaluation.intervals import difference, summarize
+from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.i2v import load_model
 from synclora_lite.incontext import add_adapter, load_adapter, save_adapter
@@ -31,11 +31,10 @@ def untrained(adapter: Path, folder: Path) -> Path:
     return save_adapter(transformer, replace(settings, base="lite"), folder)
 
 
-def compared(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Summarize every adapter's rows; `against` is its mean minus the shipped one's, paired."""
     return {
-        name: summarize(mine)
-        | {"against": {m: asdict(difference(mine, rows[SHIPPED], m)) for m in COMPARED}}
+        name: summarize(mine) | {"against": compared(mine, rows[SHIPPED], COMPARED)}
         for name, mine in rows.items()
     }
 
@@ -57,7 +56,7 @@ def main() -> None:
     for name, adapter in adapters.items():
         exam = Exam("sync-lora", options={"model": "lite", "adapter": str(adapter), "steps": 20})
         rows[name] = run_exam(exam, args.clips, folder=args.folder, progress=True)
-    values = compared(rows)
+    values = figures(rows)
     for name, found in values.items():
         means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}
         print(name, means, {m: d["mean"] for m, d in found["against"].items()})

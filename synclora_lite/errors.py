@@ -1,5 +1,8 @@
 """One hierarchy of errors, each of which says what was got, what was expected and what to do."""
 
+import sys
+from collections.abc import Callable
+
 
 class SyncLoraError(Exception):
     """A failure the reader can act on, in one line: line breaks in what was got become spaces.
@@ -61,3 +64,11 @@ class ArtifactError(SyncLoraError):
 
 class CourseError(SyncLoraError):
     """A notebook, exercise or course bundle that cannot be made or checked."""
+
+
+def in_one_line(main: Callable[[], object]) -> None:
+    """Run a module's `main`; what its reader can act on is one line, and status 1."""
+    try:
+        main()
+    except SyncLoraError as error:
+        sys.exit(f"Error: {error}")

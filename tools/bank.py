@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLLTXVideo
 
+from synclora_lite.errors import in_one_line
 from synclora_lite.i2v import load_part
 from synclora_lite.pairs.bank import build_bank
 from synclora_lite.training import encode_bank
@@ -42,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from synclora_lite.errors import CourseError
+from synclora_lite.errors import CourseError, in_one_line
 from synclora_lite.files import write_atomic
 from tools.lighten import lighten
 from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, in_turn, masters
@@ -75,10 +75,7 @@ def _sphinx() -> None:
 
 def main() -> None:
     """Build the book, or say in one line why not."""
-    try:
-        build_book()
-    except CourseError as error:
-        sys.exit(f"Error: {error}")
+    in_one_line(build_book)
 
 
 if __name__ == "__main__":

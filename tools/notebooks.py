@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.errors import CourseError
+from synclora_lite.errors import CourseError, in_one_line
 from synclora_lite.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -199,10 +199,7 @@ def _page_output(output: dict[str, Any], where: str) -> dict[str, Any] | None:
 def main() -> None:
     """Execute the notebooks named on the command line, or all masters."""
     named = [Path(argument).resolve() for argument in sys.argv[1:]]
-    try:
-        execute_all(named or masters())
-    except CourseError as error:
-        sys.exit(f"Error: {error}")
+    in_one_line(lambda: execute_all(named or masters()))
 
 
 if __name__ == "__main__":

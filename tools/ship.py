@@ -23,6 +23,7 @@ from synclora_lite import artifacts
 from synclora_lite.editing.calibrate import calibrate
 from synclora_lite.editing.domain import save_domain
 from synclora_lite.editing.gate import FILE as GATE
+from synclora_lite.errors import in_one_line
 from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.i2v import load_model, save_model
 from synclora_lite.incontext import load_adapter, save_adapter
@@ -126,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -14,6 +14,7 @@ from synclora_lite.editing.domain import (
     save_domain,
     strangeness,
 )
+from synclora_lite.errors import in_one_line
 from synclora_lite.i2v import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
 from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -15,7 +15,6 @@ that is, for it has seen the source and not the flow. So it is made the judge: a
 where the model drew the same.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -23,7 +22,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.special import expit
 
-from synclora_lite.editing.baselines import bend_warp, flow_warp
 from synclora_lite.editing.flow import Flows, flow_to_first, sample
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -55,39 +53,6 @@ class Passed:
     def lost(self) -> Losses:
         """What the autoencoder lost."""
         return self.clip.astype(np.float32) - self.coarse
-
-
-def finish(
-    detail: str,
-    source: Frames,
-    first: Image,
-    output: Frames,
-    pass_through: Callable[[Frames], Frames],
-) -> Frames:
-    """Apply an output step.
-
-    Args:
-        detail: One of DETAILS.
-        source: The source clip.
-        first: The edited first frame.
-        output: The edit as the model made it.
-        pass_through: The model's autoencoder, from frames to frames.
-
-    """
-
-    def passed(clip: Frames) -> Passed:
-        return Passed(clip, pass_through(clip))
-
-    if detail == "none":
-        return output
-    if detail == "source":
-        return restore_detail(passed(source), output)
-    flows = list(flow_to_first(source))
-    restored = restore_detail(passed(source), output, passed(first[None]), flows)
-    if detail == "both":
-        return restored
-    warps = (warp(source, first, flows) for warp in (bend_warp, flow_warp))
-    return trust_carried(restored, output, *map(passed, warps))
 
 
 def restore_detail(

@@ -105,6 +105,7 @@ def edit_video(
         EditError: The first frame does not belong to the source, the model does not know this
             kind of clip, or an option makes no sense.
         ModelError: The model or adapter is missing or broken.
+        ConfigError: This machine lacks the device.
 
     """
     chosen = find_method(method)
@@ -165,6 +166,7 @@ def _check_values(source: Clip, how: Sampling) -> None:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
     for name, low, high in (
         ("steps", 1, 1000),
+        ("seed", 0, 2**63 - 1),
         ("reference_strength", 0, 1),
         ("sync_guidance", 0, 20),
         ("start", 0.05, 1),

@@ -19,7 +19,7 @@ from synclora_lite.files import data_dir, read_json
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
 from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
 from synclora_lite.i2v.model import SETTINGS
-from synclora_lite.i2v.precision import natural_dtype
+from synclora_lite.i2v.precision import check_device, natural_dtype
 from synclora_lite.incontext import AdapterSettings, load_adapter
 from synclora_lite.settings import HUGE
 from synclora_lite.training.latents import to_frames, to_model_range
@@ -41,6 +41,7 @@ class Editor:
         hashes: SHA-256 of the weight files, for provenance.
         tuned: Per method, the settings that did best on validation clips; see
             `synclora_lite.evaluation.tuning`.
+        folder: Where the model was loaded from.
 
     """
 
@@ -49,6 +50,7 @@ class Editor:
     adapter: AdapterSettings | None = None
     hashes: tuple[tuple[str, str], ...] = ()
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    folder: Path | None = None
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -60,12 +62,6 @@ class Editor:
     def decode(self, latents: Latents) -> UInt8[np.ndarray, "_ side side 3"]:
         """Decode to frames."""
         return to_frames(decode(self.model, latents))[0].cpu().numpy()
-
-    def pass_through(
-        self, frames: UInt8[np.ndarray, "frames side side 3"]
-    ) -> UInt8[np.ndarray, "_ side side 3"]:
-        """Encode and decode: the frames with all that the autoencoder loses."""
-        return self.decode(self.encode(frames))
 
 
 @lru_cache(maxsize=2)
@@ -84,6 +80,7 @@ def load_editor(
     Raises:
         ModelError: Files are missing or damaged, the weights are not numbers, or nobody measured
             what kind of clips the model knows.
+        ConfigError: This machine lacks the device.
 
     """
     check_device(device)
@@ -95,7 +92,7 @@ def load_editor(
         settings = load_adapter(loaded.transformer, places[-1], fuse=True)
     _check_numbers(loaded)
     tuned = tuned_settings(folder)
-    return Editor(loaded, _domain(folder), settings, weight_hashes(places), tuned)
+    return Editor(loaded, _domain(folder), settings, weight_hashes(places), tuned, folder)
 
 
 def tuned_settings(folder: Path) -> dict[str, dict[str, float]]:
@@ -159,14 +156,6 @@ def _domain(folder: Path) -> Domain:
     """Return what was measured, or for a stock folder, which is none of ours, no limit."""
     stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
     return FULL_SIZE if stock else load_domain(folder)
-
-
-def check_device(device: str) -> None:
-    """Raise ModelError unless this machine has the device."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ModelError(f"device {device!r}", "a device of this machine", "use cpu") from error
 
 
 def _check_numbers(model: I2VModel) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.editor import adapter_place, check_device, weight_hashes
+from synclora_lite.editing.editor import adapter_place, weight_hashes
 from synclora_lite.editing.fitting import edit_in_windows
 from synclora_lite.editing.methods import Method, flag
 from synclora_lite.editing.sampling import Sampling

@@ -20,12 +20,24 @@ from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
+from synclora_lite.i2v.folders import weights_digest
 from synclora_lite.settings import build
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 FILE = "gate.json"
+KIND = (  # what makes an edit one of those that were measured, besides the weights
+    "method",
+    "detail",
+    "steps",
+    "register",
+    "warm",
+    "reference_strength",
+    "sync_guidance",
+    "temperature",
+    "edit_gain",
+)
 CHANGED = 24  # grey levels of one channel from which the edit changes a pixel
 
 
@@ -44,6 +56,11 @@ class Gate:
         steps: Their sampling steps.
         register: Whether their first frames were registered.
         warm: Noise level at which they began.
+        reference_strength: Weight of their source.
+        sync_guidance: Their push towards it.
+        temperature: Scale of their noise.
+        edit_gain: Most by which an edit was enlarged.
+        weights: What `weights_digest` makes of the weights that drew them.
 
     """
 
@@ -56,12 +73,17 @@ class Gate:
     steps: int | None = None
     register: bool | None = None
     warm: float | None = None
+    reference_strength: float | None = None
+    sync_guidance: float | None = None
+    temperature: float | None = None
+    edit_gain: float | None = None
+    weights: str | None = None
 
-    def promised(self, settings: Mapping[str, Any]) -> float | None:
-        """Return the level if an edit with these settings is of the kind that was measured."""
-        names = ("method", "detail", "steps", "register", "warm")
-        same = all(getattr(self, name) == settings.get(name) for name in names)
-        return self.level if same else None
+    def promised(self, provenance: Mapping[str, Any]) -> float | None:
+        """Return the level if an edit of this provenance is of the kind that was measured."""
+        same = all(getattr(self, name) == provenance.get(name) for name in KIND)
+        drawn = self.weights == weights_digest(provenance.get("weights", {}))
+        return self.level if same and drawn else None
 
 
 def risk(misfit: float | None, kept: float) -> float:
@@ -86,9 +108,13 @@ def load_gate(model: str | Path | Editor = "lite") -> Gate:
         ConfigError: `gate.json` holds something else than a gate.
 
     """
-    name = model.model.name if isinstance(model, Editor) else str(model)
-    for folder in (data_dir() / "models" / name, Path(name)):
-        if (folder / FILE).exists():
+    places = (
+        [model.folder]
+        if isinstance(model, Editor)
+        else [data_dir() / "models" / str(model), Path(model)]
+    )
+    for folder in places:
+        if folder is not None and (folder / FILE).exists():
             gate: Gate = build(Gate, read_json(folder / FILE))
             return gate
     return Gate()
@@ -112,8 +138,8 @@ def edit_survival(source: Frames, first_frame: np.ndarray, output: Frames) -> fl
     return 1 - lost / total if total else float("nan")
 
 
-def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:
-    """Measure an edit and say what keeps it from passing.
+def judge_edit(edit: Edit, gate: Gate, tries: int = 1) -> tuple[Edit, list[str]]:
+    """Measure an edit, the last of so many tries, and say what keeps it from passing.
 
     Returns:
         The edit with `sync` and `gate` in its report, and the reasons; none if it passes.
@@ -125,13 +151,16 @@ def judge_edit(edit: Edit, gate: Gate) -> tuple[Edit, list[str]]:
     reasons = []
     if misfit is None or misfit > gate.misfit:
         reasons += edit.report["sync"]["reasons"]
+        if edit.report["sync"]["verdict"] == "accept":  # those are praise, and the gate is stricter
+            reasons = [f"misfit {misfit:.2f}; {gate.misfit:.2f} at most were asked for"]
     if kept < gate.kept:
         reasons.append(f"{max(kept, 0):.0%} of the edit is kept; {gate.kept:.0%} were asked for")
     figures = {
         "misfit": misfit,
         "kept": None if np.isnan(kept) else round(kept, 4),
         "limits": {"misfit": gate.misfit, "kept": gate.kept},
-        "level": gate.promised(edit.report["provenance"]),
+        "level": gate.promised(edit.report["provenance"]) if tries == 1 else None,
+        "tries": tries,
     }
     return replace(edit, report={**edit.report, "gate": figures}), reasons
 
@@ -164,9 +193,8 @@ def edit_gated(
     reasons: list[str] = []
     for attempt in range(tries):
         edit = edit_video(source, first_frame, seed=seed + attempt, **options)
-        edit, reasons = judge_edit(edit, gate)
+        edit, reasons = judge_edit(edit, gate, attempt + 1)
         if not reasons:
-            edit.report["gate"]["tries"] = attempt + 1
             return edit
     raise EditError(
         f"none of {tries} seeds passes the gate ({'; '.join(reasons)})",

@@ -98,7 +98,7 @@ def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
     for name, value in report["framing"].items():
         yield f"{name} against frame 0", f"{value:.3f} {units.get(name, 'rad')}"
     for name, value in report.get("domain", {}).items():
-        yield f"{name.replace('_', ' ')}: error over the limit of the model", f"{value:.2f}"
+        yield f"{name.replace('_', ' ')}: strangeness over the limit of the model", f"{value:.2f}"
     if "gate" in report:
         yield from _flat({"gate": report["gate"]})
     seams = report.get("seams", [])

@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing import baselines
-from synclora_lite.editing.detail import finish
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
 from synclora_lite.editing.methods import Method, without_model
 from synclora_lite.editing.sampling import SAMPLERS, Sampling
+from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError
 from synclora_lite.video import Clip
 
@@ -84,13 +84,12 @@ def run_model(
     }
     sample = SAMPLERS[method.name]
 
-    def edit(window: Frames, anchor: Image) -> Frames:
-        given, begun = editor.encode(window), editor.encode(anchor[None])
-        options = {}
-        if method.adapter and how.warm < 1:
-            options["guess"] = editor.encode(baselines.bend_warp(window, anchor))
-        made = editor.decode(sample(editor, given, begun, how, **options))
-        return finish(detail, window, anchor, made, editor.pass_through)
+    def edit(piece: Frames, anchor: Image) -> Frames:
+        window = Window(editor, piece, anchor)
+        warm = method.adapter and how.warm < 1
+        options = {"guess": window.bent.latents} if warm else {}
+        latents = sample(editor, window.source.latents, window.first.latents, how, **options)
+        return window.finish(detail, editor.decode(latents))
 
     made, seams = edit_in_windows(
         small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)

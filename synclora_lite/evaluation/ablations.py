@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from synclora_lite.editing import load_editor
-from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation.ablation_banks import build_bank, take
+from synclora_lite.errors import ConfigError, in_one_line
+from synclora_lite.evaluation.ablation_banks import ROWS, build_bank, take
 from synclora_lite.evaluation.exam import Exam, run_exam
-from synclora_lite.evaluation.intervals import difference, summarize
+from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
+from synclora_lite.i2v.folders import weights_digest
 from synclora_lite.training import AdapterConfig, load_config, recipe_for, train
 
 FOUND = "found.json"
@@ -106,11 +107,13 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
         The settings (see `settings_of`) and the rows of its exam.
 
     Raises:
-        ConfigError: There is no such variant.
+        ConfigError: There is no such variant, or no bank of that many pairs.
 
     """
     if name not in VARIANTS:
         raise ConfigError(f"no variant named {name!r}", ", ".join(VARIANTS))
+    if study.pairs < ROWS or study.pairs % ROWS:
+        raise ConfigError(f"a bank of {study.pairs} pairs", f"a multiple of {ROWS}, its shards")
     variant, place = VARIANTS[name], study.place(name)
     if known := found(name, study):
         return known
@@ -121,7 +124,8 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     bank = take(whole, place / "bank", pairs, variant.without)
     config = recipe(variant, study, bank)
     # loading a model anew: `load_editor` keeps the one that it has in memory
-    out = place / f"train-{pairs}-pairs-{study.steps}x{study.batch}"
+    base = weights_digest(Exam("i2v").weights())
+    out = place / f"train-{pairs}-pairs-{study.steps}x{study.batch}-{base}"
     adapter = train(recipe_for(config), config.loop, out)
     options = {"model": "lite", "adapter": str(adapter), "steps": 20}
     rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
@@ -158,7 +162,7 @@ def figures(name: str, known: dict[str, Any]) -> dict[str, Any]:
     against = {}
     if control in known and control != name:
         others = known[control]["rows"]
-        against = {metric: asdict(difference(rows, others, metric)) for metric in COMPARED}
+        against = compared(rows, others, COMPARED)
     return {**mine, **summarize(rows), "control": control, "against": against}
 
 
@@ -206,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

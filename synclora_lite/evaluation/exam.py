@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing.editor import tuned_settings
+from synclora_lite.editing.editor import adapter_place, tuned_settings, weight_hashes
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
@@ -23,9 +23,7 @@ from synclora_lite.evaluation.judging import judge
 from synclora_lite.files import (
     append_jsonl,
     code_sha256,
-    data_dir,
     read_jsonl,
-    sha256,
     write_result,
 )
 from synclora_lite.i2v.folders import model_folder
@@ -101,11 +99,10 @@ class Exam:
         """Return the hashes of the files that the method loads."""
         if self.method in WITHOUT_MODEL:
             return {}
-        names = [self.options.get("model", "lite")]
+        places = [model_folder(self.options.get("model", "lite"))]
         if self.method == "sync-lora":
-            names.append(self.options.get("adapter", "lite-adapter"))
-        files = [path for name in names for path in _files(str(name))]
-        return {f"{path.parent.name}/{path.name}": sha256(path) for path in files}
+            places.append(adapter_place(self.options.get("adapter", "lite-adapter")))
+        return dict(weight_hashes(places))
 
 
 def run_exam(
@@ -194,7 +191,7 @@ def _edited(exam: Exam, k: int, source: Clip, first_frame: Image) -> Frames:
 
 
 def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
-    """Return what the autoencoder makes of a clip: no method that uses it can do better."""
+    """Return what the autoencoder makes of a clip, all that its latents can show."""
     import torch
 
     from synclora_lite.i2v import decode, encode, load_model
@@ -208,9 +205,3 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
         return to_frames(decode(model, encode(model, video)))[0].cpu().numpy()
 
     return passed
-
-
-def _files(name: str) -> list[Path]:
-    shipped = data_dir() / "models" / name
-    place = shipped if shipped.is_dir() else Path(name)
-    return [place] if place.is_file() else sorted(place.rglob("*.safetensors"))

@@ -18,11 +18,13 @@ import numpy as np
 from scipy.stats import beta
 
 from synclora_lite import artifacts
-from synclora_lite.editing.gate import FILE, Gate, gate_of_risk, risk
+from synclora_lite.editing.gate import FILE, KIND, Gate, gate_of_risk, risk
+from synclora_lite.editing.sampling import Sampling
+from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import Row
 from synclora_lite.files import write_json, write_result
-from synclora_lite.i2v.folders import model_folder
+from synclora_lite.i2v.folders import model_folder, weights_digest
 
 SEED = 78  # of the calibration clips: neither the exam's (0) nor the tuning's
 BAD_KEPT, BAD_SYNC = 0.5, 0.5  # an edit is bad if the truth says that it reaches less
@@ -171,8 +173,9 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    kind = {name: getattr(wanted, name) for name in ("detail", "steps", "register", "warm")}
-    gate = replace(gate, method="sync-lora", **kind)
+    settings = asdict(Sampling()) | exams[0].tuned() | {"method": exams[0].method} | vars(wanted)
+    weights = weights_digest(exams[0].weights())
+    gate = replace(gate, weights=weights, **{name: settings[name] for name in KIND})
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
@@ -183,4 +186,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -68,6 +68,13 @@ def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Inte
     return bootstrap(a - b for a, b in pairs if a is not None and b is not None)
 
 
+def compared(
+    rows: Sequence[Row], control: Sequence[Row], metrics: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """Return each metric's mean minus the control's, paired by clip, with its interval."""
+    return {metric: asdict(difference(rows, control, metric)) for metric in metrics}
+
+
 def summarize(rows: Sequence[Row]) -> dict[str, Any]:
     """Summarize the rows of an exam.
 

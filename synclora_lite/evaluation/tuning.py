@@ -18,6 +18,7 @@ import numpy as np
 from synclora_lite import artifacts
 from synclora_lite.editing import Sampling
 from synclora_lite.editing.editor import TUNED
+from synclora_lite.errors import ArtifactError, ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.files import data_dir, read_result, write_json, write_result
 
@@ -69,6 +70,16 @@ def best(found: list[dict[str, Any]]) -> Settings:
     return dict(max(found, key=lambda row: row["mean"])["settings"])
 
 
+def _recorded() -> dict[str, list[dict[str, Any]]]:
+    """Return what was found before, of all methods."""
+    try:
+        return dict(read_result(RESULT)["values"]["search"])
+    except ArtifactError as error:
+        raise ConfigError(
+            "no recorded search", f"data/results/{RESULT}.json", "run it without --only first"
+        ) from error
+
+
 def main() -> None:
     """Tune all methods and keep what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,7 +89,7 @@ def main() -> None:
     parser.add_argument("--only", choices=GRID, help="this method; the others stay as known")
     wanted = parser.parse_args()
     exam = Exam("sync-lora", seed=SEED, options={"steps": wanted.steps})
-    known = read_result(RESULT)["values"]["search"] if wanted.only else {}
+    known = _recorded() if wanted.only else {}
     methods = [wanted.only] if wanted.only else list(GRID)
     found = {method: tune(method, wanted.clips, exam, wanted.folder) for method in methods}
     search = known | found
@@ -93,4 +104,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_one_line(main)

@@ -1,5 +1,7 @@
 """From a model's name to its folder: shipped, on disk, or in the cache of the hub's client."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -92,6 +94,12 @@ def stored_sha256(file: Path) -> str:
     blob = file.resolve()
     named = blob.parent.name == "blobs" and len(blob.name) == 64
     return blob.name if named else sha256(file)
+
+
+def weights_digest(weights: Mapping[str, str]) -> str:
+    """Return one hash for the hashes of many weight files, by name."""
+    lines = (f"{name} {digest}" for name, digest in sorted(weights.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def stock_positions(folder: Path) -> Positions:

@@ -51,7 +51,7 @@ def denoise(
         layout: What the reference may look at; as the adapter was trained.
         cached: Compute the reference's keys and values once (layout "reference-self" only).
         steps: Euler steps.
-        sigmas: Noise levels from 1 to 0 to use instead of the scheduler's.
+        sigmas: Noise levels, falling to 0, to use instead of the scheduler's.
         generator: Source of the noise, if `noise` is not given.
         noise: Start from this instead.
         adjust: Corrects, at every step, the clean latents that are predicted, frame 0 left out.
@@ -67,7 +67,8 @@ def denoise(
         shape = (batch, channels, frames, height, width)
         noise = torch.randn(shape, generator=generator).to(first_frame.device)
     x = pack(torch.cat([first_frame, noise[:, :, 1:]], dim=2)).float()  # steps add up in float32
-    field = _Field(model, (frames, height, width), reference, reference_offset, layout, cached)
+    seen = reference if reference_guidance else None
+    field = _Field(model, (frames, height, width), seen, reference_offset, layout, cached)
     if sigmas is None:
         sigmas = inference_sigmas(model.scheduler, steps, x.shape[1])
     fixed = height * width  # tokens of the first frame

@@ -60,9 +60,14 @@ def add_adapter(
     A fresh adapter changes nothing: its second factor starts at zero.
 
     Raises:
-        ModelError: The rank is below 1, or no layer has one of the target names.
+        ModelError: The rank is below 1, no layer has one of the target names, or the transformer
+            has an adapter.
 
     """
+    if NAME in getattr(transformer, "peft_config", {}):
+        raise ModelError(
+            "a transformer that has an adapter already", "one without", "load the model anew"
+        )
     if settings.rank < 1:
         raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
     transformer.requires_grad_(requires_grad=False)

@@ -48,6 +48,7 @@ FOLDERS: dict[str, tuple[str, str]] = {
     "ltx": ("media", "reference"),
     "diffusers": ("videos", "reference_videos"),
 }
+ORIGIN = ("realigned_from", "shift")  # parameters of a pair that was shifted into time
 TARGET_NAMES = ("media_path", "video", "file_name", "video_path", "target_video", "media")
 REFERENCE_NAMES = (
     "reference_path",
@@ -160,6 +161,7 @@ def _export(folder: str | Path, pair: Pair, out: Path, layout: str) -> dict[str,
             f"the clips of {pair.id} are missing or changed", "the clips that were built"
         )
     row: dict[str, Any] = {"caption": pair.caption}
+    shifted = "realigned_from" in pair.parameters
     names = zip(FOLDERS[layout], COLUMNS[layout], (pair.edited, pair.source), strict=True)
     for name, column, media in names:
         row[column] = f"{name}/{pair.id}.mp4"
@@ -171,7 +173,19 @@ def _export(folder: str | Path, pair: Pair, out: Path, layout: str) -> dict[str,
         "seed": pair.seed,
         "weight": pair.weight,
         "verdict": pair.verdict,
+        **{name: pair.parameters.get(name) if shifted else None for name in ORIGIN},
     }
+
+
+def _origin(row: dict[str, Any]) -> dict[str, Any]:
+    """Return of which pair a row is the shifted one, and by how much; CSV has numbers as text."""
+    origin, shift = (row.get(name) for name in ORIGIN)
+    if not (isinstance(origin, str) and origin):
+        return {}
+    try:
+        return {"realigned_from": origin, "shift": int(str(shift))}
+    except ValueError:
+        return {}
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -202,7 +216,7 @@ def _described(data: Path, row: dict[str, Any], number: int) -> tuple[Pair, tupl
             "builder": str(row.get("builder") or "imported"),
             "kind": str(row.get("kind") or "unknown"),
             "seed": _seed(row.get("seed")),
-            "parameters": {"imported": True},
+            "parameters": {"imported": True, **_origin(row)},
             "frames": info.frames,
             "fps": info.fps,
             "caption": str(row.get("caption") or CAPTION),

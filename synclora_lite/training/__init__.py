@@ -16,7 +16,7 @@ from synclora_lite.training.latents import encode_bank, to_frames, to_model_rang
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
 from synclora_lite.training.pretrain import pretrain_recipe
-from synclora_lite.training.run import recipe_for, run_config
+from synclora_lite.training.run import recipe_for
 
 __all__ = [
     "AdapterConfig",
@@ -38,7 +38,6 @@ __all__ = [
     "pretrain_recipe",
     "read_log",
     "recipe_for",
-    "run_config",
     "seeded",
     "shuffled_rows",
     "to_frames",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.i2v import I2VModel, load_model
-from synclora_lite.i2v.folders import model_folder
+from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
 from synclora_lite.i2v.precision import awake, natural_dtype
 from synclora_lite.incontext import (
     AdapterSettings,
@@ -97,9 +97,16 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
         loss=loss,
         validate=validate if config.validation_clips else None,
         export=lambda folder: save_adapter(model.transformer, settings, folder),
-        settings={k: v for k, v in asdict(config).items() if k != "loop"},
+        settings={k: v for k, v in asdict(config).items() if k != "loop"}
+        | {"base_weights": _base_digest(config.model)},
         pairs=lambda index: bank.names(rows_of(index)),
     )
+
+
+def _base_digest(model: str | Path) -> str:
+    """Return a hash of the frozen transformer: a run goes on with the one it began with."""
+    files = (model_folder(model) / "transformer").glob("*.safetensors")
+    return weights_digest({file.name: stored_sha256(file) for file in files})
 
 
 def _base(config: AdapterConfig) -> I2VModel:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import load_part, save_part
+from synclora_lite.i2v import check_size, load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
@@ -57,9 +57,20 @@ def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
 
 
 def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderKLLTXVideo:
-    """Return the autoencoder to train: `start`, or a new one that begins with little noise."""
-    if config.start:
-        return load_part(AutoencoderKLLTXVideo, config.start)
+    """Return the autoencoder to train: `start`, or a new one that begins with little noise.
+
+    Raises:
+        ModelError: It takes no clips of the size and length that it would be shown.
+
+    """
+    vae = load_part(AutoencoderKLLTXVideo, config.start) if config.start else _fresh(config, bank)
+    height, width = (config.crop or side for side in bank.shards[0].shape[3:5])
+    check_size(vae, config.frames, height, width)
+    return vae
+
+
+def _fresh(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderKLLTXVideo:
+    """Return a new autoencoder, fitted to principal components if asked."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.loop.seed)
         vae = AutoencoderKLLTXVideo(**vae_config(config.channels, config.width, config.patch))
@@ -76,6 +87,7 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
 
     Raises:
         TrainingError: The bank's clips are smaller or shorter than what is to be cut from them.
+        ModelError: The autoencoder takes no clips of that size and length.
 
     """
     bank = _open_bank(config)

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from synclora_lite.editing import METHODS, Editor, edit_video
 from synclora_lite.editing.detail import Passed, restore_detail, trust_carried
 from synclora_lite.editing.domain import Domain
+from synclora_lite.editing.editor import Latents
 from synclora_lite.editing.sampling import Sampling, enlarge_edit, sync_lora
 from synclora_lite.errors import EditError
 from synclora_lite.i2v import tiny_model
@@ -212,6 +213,22 @@ def test_of_two_warps_that_are_equally_likely_the_one_in_sync_is_preferred() -> 
     grey = np.full((1, 24, 24, 3), 100, np.uint8)
     lighter, darker = (Passed(grey + change, grey) for change in (np.uint8(8), np.uint8(248)))
     assert trust_carried(grey, grey, lighter, darker).mean() > 104
+
+
+def test_window_and_first_frame_are_encoded_once_for_sampler_and_output_step(
+    pair: tuple[Clip, np.ndarray],
+) -> None:
+    encoded: list[np.ndarray] = []
+
+    class Counting(Editor):
+        def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
+            encoded.append(frames)
+            return super().encode(frames)
+
+    editor = Counting(tiny_model(), Domain(side=32, frames=9, limit=1e9), AdapterSettings())
+    edit_video(*pair, model=editor, steps=1, detail="carried", warm=0.5)
+    assert len(encoded) == 4  # source, first frame, and the two warps
+    assert len({frames.tobytes() for frames in encoded}) == 4
 
 
 def test_detail_is_recorded_and_belongs_to_the_model(

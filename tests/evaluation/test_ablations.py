@@ -10,7 +10,7 @@ from synclora_lite.editing import Editor
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.evaluation import ablation_banks as banks
-from synclora_lite.evaluation.ablations import VARIANTS, Study, recipe
+from synclora_lite.evaluation.ablations import VARIANTS, Study, recipe, run_variant
 from synclora_lite.files import append_jsonl
 from synclora_lite.i2v import tiny_model
 from synclora_lite.training.bank import LatentBank, write_shard
@@ -63,6 +63,11 @@ def test_strangers_move_alike_and_faults_are_planted_in_every_second_pair():
             np.array_equal, banks.draw_pair("faulty", 2, 32, 5), banks.draw_pair("edited", 2, 32, 5)
         )
     )
+
+
+def test_a_bank_is_of_whole_shards(tmp_path):
+    with pytest.raises(ConfigError, match="a bank of 20 pairs; expected a multiple of 16"):
+        run_variant("edit-only", Study(pairs=20, folder=tmp_path))
 
 
 def test_a_bank_goes_on_where_it_was_stopped(tmp_path, monkeypatch):

@@ -1,14 +1,18 @@
 """The gate's threshold: chosen on some clips, and its promise holds on others."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from synclora_lite.editing.gate import Gate, gate_of_risk, load_gate, risk
+from synclora_lite.editing import Edit
+from synclora_lite.editing.gate import KIND, Gate, gate_of_risk, judge_edit, load_gate, risk
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import gating
 from synclora_lite.files import write_json
+from synclora_lite.i2v.folders import weights_digest
+from synclora_lite.video import Clip
 
 
 def clips(count, random):
@@ -62,9 +66,12 @@ def test_the_worse_measure_counts():
 
 
 def test_a_promise_is_for_the_kind_of_edit_that_was_measured():
-    gate = Gate(level=0.2, method="sync-lora", detail="both", steps=20, register=True, warm=0.5)
+    weights = {"lite/a": "1", "lite-adapter/b": "2"}
     settings = {"method": "sync-lora", "detail": "both", "steps": 20, "register": True}
-    settings |= {"warm": 0.5, "seed": 3}
+    settings |= {"warm": 0.5, "reference_strength": 1.0, "sync_guidance": 1.0}
+    settings |= {"temperature": 0.4, "edit_gain": 1.0}
+    gate = Gate(level=0.2, weights=weights_digest(weights), **settings)
+    settings |= {"seed": 3, "weights": weights}
     assert gate.promised(settings) == 0.2
     for other in (
         {"method": "copy"},
@@ -72,6 +79,10 @@ def test_a_promise_is_for_the_kind_of_edit_that_was_measured():
         {"steps": 4},
         {"register": False},
         {"warm": 1.0},
+        {"sync_guidance": 5.0},
+        {"temperature": 1.0},
+        {"weights": {**weights, "lite-adapter/b": "3"}},
+        {"weights": {}},
     ):
         assert gate.promised({**settings, **other}) is None
 
@@ -86,6 +97,23 @@ def test_a_model_folder_keeps_its_gate(tmp_path):
     write_json(tmp_path / "gate.json", {"misfit": "much"})
     with pytest.raises(ConfigError, match="misfit"):
         load_gate(tmp_path)
+
+
+def test_a_stricter_gate_says_what_it_asked_for_and_later_seeds_are_promised_nothing():
+    frames = np.zeros((3, 8, 8, 3), np.uint8)
+    kind = dict(zip(KIND, ("sync-lora", "both", 20, True, 0.5, 1.0, 1.0, 0.4, 1.0), strict=True))
+    gate = Gate(misfit=0.5, level=0.1, weights=weights_digest({}), **kind)
+    sync = {"verdict": "accept", "misfit": 0.3, "reasons": ["9 cues agree"]}
+    report = {"sync": sync, "provenance": kind | {"weights": {}}}
+    edit = Edit(Clip(frames, 12), Clip(frames, 12), frames[0], report)
+    for tries, level in ((1, 0.1), (2, None)):
+        judged, reasons = judge_edit(edit, gate, tries)
+        assert reasons == []
+        assert (judged.report["gate"]["level"], judged.report["gate"]["tries"]) == (level, tries)
+    off = replace(edit, report={**report, "sync": {**sync, "misfit": 0.7}})
+    assert judge_edit(off, gate)[1] == ["misfit 0.70; 0.50 at most were asked for"]
+    bad = {"verdict": "reject", "misfit": 1.7, "reasons": ["yaw disagrees"]}
+    assert judge_edit(replace(off, report={**report, "sync": bad}), gate)[1] == bad["reasons"]
 
 
 def test_bad_is_what_the_truth_says():

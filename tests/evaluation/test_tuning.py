@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from synclora_lite.editing import METHODS
+from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation import Exam, tuning
 from synclora_lite.files import data_dir, read_result
 
@@ -51,6 +52,13 @@ def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path)
     assert search == {name: rows for name, rows in before["search"].items() if name != "sdedit"}
     tuned = json.loads((data / "models" / "lite" / "tuned.json").read_text())
     assert tuned == after["values"]["kept"]
+
+
+def test_one_method_alone_needs_a_recorded_search(monkeypatch, tmp_path):
+    monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["tuning", "--only", "sdedit"])
+    with pytest.raises(SystemExit, match=r"Error: no recorded search; expected .*without --only"):
+        in_one_line(tuning.main)
 
 
 @pytest.mark.parametrize("method", tuning.GRID)

@@ -122,6 +122,13 @@ def test_a_fresh_adapter_changes_nothing_and_freezes_the_base():
     )
 
 
+def test_a_second_adapter_is_refused(tmp_path):
+    model = tiny_model()
+    save_adapter(trained(model.transformer), SETTINGS, tmp_path)
+    with pytest.raises(ModelError, match="has an adapter already"):
+        load_adapter(model.transformer, tmp_path)
+
+
 def test_a_saved_adapter_comes_back_equal_and_fused_it_is_the_same(tmp_path):
     model = tiny_model()
     save_adapter(trained(model.transformer), SETTINGS, tmp_path)

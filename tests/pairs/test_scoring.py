@@ -13,9 +13,11 @@ from synclora_lite.errors import PairError
 from synclora_lite.files import read_json
 from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.pairs import (
+    export_pairs,
     failing,
     filter_pairs,
     funnel,
+    import_pairs,
     plot_funnel,
     read_manifest,
     realign_pairs,
@@ -166,6 +168,23 @@ def test_late_pairs_are_saved_once_by_shifting_them_back(scored, tmp_path):
     assert filter_pairs(read_manifest(tmp_path)) == [pairs[0], *saved]
     assert realign_pairs(tmp_path) == entries
     assert len(read_manifest(tmp_path)) == 3 + len(saved)
+
+
+@pytest.mark.parametrize("table", ["metadata.jsonl", "metadata.csv"])
+def test_pairs_that_were_shifted_are_known_as_such_after_export_and_import(scored, tmp_path, table):
+    folder, _ = scored
+    shutil.copytree(folder, tmp_path / "pairs")
+    realign_pairs(tmp_path / "pairs")
+    out = tmp_path / "out"
+    export_pairs(tmp_path / "pairs", read_manifest(tmp_path / "pairs"), out)
+    for other in {"metadata.jsonl", "metadata.csv"} - {table}:
+        (out / other).unlink()
+    import_pairs(tmp_path / "back", out)
+    origins = [
+        [(p.id, p.parameters.get("realigned_from"), p.parameters.get("shift")) for p in pairs]
+        for pairs in (read_manifest(tmp_path / "pairs"), read_manifest(tmp_path / "back"))
+    ]
+    assert [row for row in origins[0] if row[1]] == [row for row in origins[1] if row[1]] != []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Configuration, banks, the loop and its recipes."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from synclora_lite.cli import train as commands
-from synclora_lite.errors import ConfigError, SyncLoraError, TrainingError
+from synclora_lite.errors import ConfigError, ModelError, SyncLoraError, TrainingError
 from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.pairs.bank import training_case
@@ -441,6 +442,16 @@ def test_the_share_of_identical_pairs_falls_with_the_step(bank, folder):
     )
 
 
+def test_a_run_on_another_base_of_the_same_name_is_refused(tmp_path, bank):
+    save_model(tiny_model(), tmp_path / "model")
+    config = adapter_config(bank, tmp_path / "model", loop=loop(2))
+    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    shutil.rmtree(tmp_path / "model")
+    save_model(tiny_model(seed=1), tmp_path / "model")
+    with pytest.raises(ConfigError, match="other settings: base_weights is"):
+        train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+
+
 def test_the_autoencoder_learns_and_normalises_its_latents(tmp_path):
     frames = torch.randint(0, 256, (6, 2, 5, 1, 1, 3), dtype=torch.uint8)
     frames = frames.expand(-1, -1, -1, 32, 32, -1)
@@ -468,6 +479,16 @@ def test_what_is_cut_from_a_banks_clips_has_to_fit_into_them(tmp_path, name, wan
     config = AutoencoderConfig(loop(1), tmp_path / "frames", **sizes)
     with pytest.raises(TrainingError, match=f"{name} {wanted} for clips of 5 frames, 32x32 pixels"):
         recipe_for(config)
+
+
+def test_windows_that_the_autoencoder_cannot_take_are_refused_in_advance(tmp_path):
+    frames = torch.zeros(2, 2, 5, 32, 32, 3, dtype=torch.uint8)
+    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
+    for sizes, message in (({"frames": 4}, r"4k\+1 frames"), ({"crop": 20}, "multiples of 16")):
+        settings = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0, **sizes}
+        config = AutoencoderConfig(loop(1), tmp_path / "frames", **settings)
+        with pytest.raises(ModelError, match=message):
+            recipe_for(config)
 
 
 def test_crops_keep_the_weighted_pixels_and_their_place():

@@ -1,4 +1,4 @@
-"""Glasses and hats, drawn where the landmarks say the eyes and the forehead are."""
+"""Glasses, hats and earrings, drawn where the landmarks say that they belong."""
 
 from dataclasses import dataclass
 
