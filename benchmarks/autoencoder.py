@@ -4,20 +4,26 @@
     python benchmarks/autoencoder.py --model runs/autoencoder-1/final
 
 The clips are the true edits of the exam. Beside it stand principal components of blocks as large
-as a latent's place, found on training clips: what a linear map keeps with so many numbers.
+as a latent's place, found on training clips: what a linear map keeps with so many numbers, in
+pixels and of the mouth. And the same clips with noise, and with a blur, as far from the truth as
+what the autoencoder gave back: what of the cues' loss is the size of the error, and what its kind.
 Writes data/results/autoencoder_MODEL.json.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
 from diffusers import AutoencoderKLLTXVideo
+from einops import rearrange
 
 from synclora_lite.evaluation.exam import render_case
 from synclora_lite.evaluation.judging import judge
+from synclora_lite.evaluation.metrics import psnr
 from synclora_lite.files import write_result
 from synclora_lite.i2v import decode, encode, load_model, load_part
 from synclora_lite.pairs.bank import training_case
@@ -25,7 +31,9 @@ from synclora_lite.portraits import held_out, render_batch
 from synclora_lite.training.latents import to_frames, to_model_range
 from synclora_lite.training.principal import blocks, principal
 
-COMPONENTS = (64, 128, 192, 256)
+COMPONENTS = (64, 128, 192, 256, 384, 512, 768)
+SIDE, FRAMES = 16, 4  # of a block: what one place of the latents stands for
+KEPT = ("psnr", "sync", "pearson.mouth", "pearson.blink", "pearson.gaze_x")
 
 
 def main() -> None:
@@ -41,9 +49,16 @@ def main() -> None:
     cases = held_out(args.seed, args.clips, 17)
     truths = [np.array(render_case(case)[1]) for case in cases]
     outputs = [through(vae, truth) for truth in truths]
-    rows = [judge(t, t, o) for t, o in zip(truths, outputs, strict=True)]
-    values = {"clips": len(rows), "channels": vae.config.latent_channels, **means(rows)}
-    values |= {f"linear_{n}": round(v, 2) for n, v in linear(truths, COMPONENTS).items()}
+    values = {"clips": len(truths), "channels": vae.config.latent_channels}
+    values |= judged(truths, outputs)
+    errors = [psnr(t, o) for t, o in zip(truths, outputs, strict=True)]
+    for name, spoil in (("noise", noisy), ("blur", blurred)):
+        others = [spoil(t, e) for t, e in zip(truths, errors, strict=True)]
+        values |= {f"{name}.{k}": v for k, v in judged(truths, others).items() if k in KEPT}
+    for count, kept in linear(truths, COMPONENTS).items():
+        found = judged(truths, kept)
+        values |= {f"linear_{count}": round(found["psnr"], 2)}
+        values |= {f"linear_{count}.{k}": found[k] for k in KEPT if k != "psnr"}
     for name, value in values.items():
         print(f"{name:20} {value}")
     if args.record:
@@ -67,20 +82,54 @@ def through(vae: AutoencoderKLLTXVideo, clip: np.ndarray) -> np.ndarray:
     ].numpy()
 
 
-def means(rows: list[dict[str, float | None]]) -> dict[str, float]:
-    """Average the figures that say how near a clip came back, over the clips that have them."""
+def judged(truths: list[np.ndarray], outputs: list[np.ndarray]) -> dict[str, float]:
+    """Average the figures that say how near clips came back, over the clips that have them."""
+    rows = [judge(t, t, o) for t, o in zip(truths, outputs, strict=True)]
     table = pd.DataFrame(rows).filter(regex=r"^(psnr|ssim|sync|blink_f1|pearson\..*)$")
     return {str(name): round(float(value), 4) for name, value in table.mean().items()}
 
 
-def linear(truths: list[np.ndarray], counts: tuple[int, ...]) -> dict[int, float]:
-    """Return the PSNR in dB that principal components of 16 x 16 pixels and 4 frames keep."""
+def noisy(clip: np.ndarray, wanted: float) -> np.ndarray:
+    """Add white noise, of a fixed seed, until the clip is `wanted` dB from itself."""
+    noise = np.random.default_rng(0).standard_normal(clip.shape)
+    return _spoilt(lambda strength: clip + 100 * strength * noise, clip, wanted)
+
+
+def blurred(clip: np.ndarray, wanted: float) -> np.ndarray:
+    """Blur every frame until the clip is `wanted` dB from itself."""
+
+    def blur(strength: float) -> np.ndarray:
+        return np.stack([cv2.GaussianBlur(f, (0, 0), 0.1 + 8 * strength) for f in clip])
+
+    return _spoilt(blur, clip, wanted)
+
+
+def _spoilt(spoil: Callable[[float], np.ndarray], clip: np.ndarray, wanted: float) -> np.ndarray:
+    """Find by halving the strength, 0 to 1, at which the clip is `wanted` dB from itself."""
+    low, high = 0.0, 1.0
+    for _ in range(14):
+        strength = (low + high) / 2
+        made = np.clip(spoil(strength) + 0.5, 0, 255).astype(np.uint8)
+        low, high = (strength, high) if psnr(clip, made) > wanted else (low, strength)
+    return made
+
+
+def linear(truths: list[np.ndarray], counts: tuple[int, ...]) -> dict[int, list[np.ndarray]]:
+    """Return the clips with so many principal components of 16 x 16 pixels and 4 frames kept."""
     cases = [training_case(k) for k in range(0, 2048, 8)]
     trained = render_batch([c.edited for c in cases], [c.motion for c in cases], 96)
-    directions = principal(blocks(to_model_range(trained), 16, 4), max(counts))
-    rows = blocks(to_model_range(torch.from_numpy(np.stack(truths))), 16, 4)
-    kept = {n: rows @ directions[:n].T @ directions[:n] for n in counts}
-    return {n: -10 * ((k - rows).square().mean() / 4).log10().item() for n, k in kept.items()}
+    directions = principal(blocks(to_model_range(trained), SIDE, FRAMES), max(counts))
+    return {n: [projected(truth, directions[:n]) for truth in truths] for n in counts}
+
+
+def projected(clip: np.ndarray, directions: torch.Tensor) -> np.ndarray:
+    """Keep of every block what lies along the directions."""
+    kept = blocks(to_model_range(torch.from_numpy(clip)[None]), SIDE, FRAMES)
+    kept = kept @ directions.T @ directions
+    pattern = "(b f h w) (c t y x) -> b c (f t) (h y) (w x)"
+    sizes = {"b": 1, "h": clip.shape[1] // SIDE, "w": clip.shape[2] // SIDE}
+    video = rearrange(kept, pattern, **sizes, t=FRAMES, y=SIDE, x=SIDE)
+    return to_frames(video[:, :, FRAMES - 1 :])[0].numpy()
 
 
 if __name__ == "__main__":
