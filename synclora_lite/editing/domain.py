@@ -138,7 +138,7 @@ def check_domain(
     return ratio
 
 
-def draw_limit(known: Float[np.ndarray, "a"], unknown: Float[np.ndarray, "b"]) -> float:
+def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
     """Put the limit midway, on a logarithmic scale, between the two kinds.
 
     Raises:

@@ -20,7 +20,7 @@ from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import model_folder
 from synclora_lite.i2v.full import LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.i2v.precision import fast_dtype
+from synclora_lite.i2v.precision import check_device, fast_dtype
 from synclora_lite.incontext import adapter_file, read_weights
 from synclora_lite.video import Clip, resample
 from synclora_lite.video.geometry import resize_picture

@@ -16,17 +16,17 @@ TIMESTEPS = 1000  # the transformer is told sigma times this
 
 
 def add_noise(
-    latents: Float[Tensor, "batch *shape"],
-    noise: Float[Tensor, "batch *shape"],
+    latents: Float[Tensor, " batch *shape"],
+    noise: Float[Tensor, " batch *shape"],
     sigmas: Float[Tensor, " batch"],
-) -> Float[Tensor, "batch *shape"]:
+) -> Float[Tensor, " batch *shape"]:
     """Return x_t = (1 - sigma) x_0 + sigma noise, one sigma per sample."""
     return torch.lerp(latents, noise, sigmas.view(-1, *[1] * (latents.ndim - 1)))
 
 
 def velocity_target(
-    latents: Float[Tensor, "batch *shape"], noise: Float[Tensor, "batch *shape"]
-) -> Float[Tensor, "batch *shape"]:
+    latents: Float[Tensor, " batch *shape"], noise: Float[Tensor, " batch *shape"]
+) -> Float[Tensor, " batch *shape"]:
     """Return the velocity to predict, d x_t / d sigma = noise - x_0."""
     return noise - latents
 

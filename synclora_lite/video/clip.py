@@ -78,7 +78,7 @@ def trim(clip: Clip, first: int, last: int) -> Clip:
 
 def resample_indices(
     frames: int, fps: Number, target_fps: Number
-) -> Int[np.ndarray, "target_frames"]:
+) -> Int[np.ndarray, " target_frames"]:
     """Return, for each frame at `target_fps`, the nearest of `frames` frames at `fps`.
 
     The first maps to the first, indices never fall, and the duration is kept to within half a
@@ -107,7 +107,7 @@ def resample(clip: Clip, fps: Number) -> Clip:
 
 def regular_grid(
     times: Sequence[float], declared: Number | None, limit: int
-) -> tuple[float, Int[np.ndarray, "grid"]]:
+) -> tuple[float, Int[np.ndarray, " grid"]]:
     """Find the constant frame rate that a file's time stamps stand for.
 
     If every stamp lies within half a frame of a constant rate (the declared one first), each

@@ -137,7 +137,7 @@ class _Keeper:
         self.frames.append(picture)
         self._check_total(len(self.frames), picture)
 
-    def stack(self, grid: Int[np.ndarray, "frames"]) -> UInt8[np.ndarray, "frames height width 3"]:
+    def stack(self, grid: Int[np.ndarray, " frames"]) -> UInt8[np.ndarray, "frames height width 3"]:
         """Return the frames of the grid as one array, freeing them while they are copied."""
         self._check_total(len(grid), self.frames[0])
         result = np.empty((len(grid), *self.frames[0].shape), dtype=np.uint8)

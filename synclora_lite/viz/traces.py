@@ -10,7 +10,7 @@ from synclora_lite.video.clip import Number
 from synclora_lite.viz.filmstrip import Picture
 from synclora_lite.viz.style import EDIT_LINES, SOURCE_LINE, figure, style
 
-Traces = Mapping[str, Float[np.ndarray, "_"]]
+Traces = Mapping[str, Float[np.ndarray, " _"]]
 
 
 def plot_traces(

@@ -65,7 +65,7 @@ def test_changing_the_input_is_a_mistake():
 
 def test_an_error_of_the_student_is_told_with_advice():
     with pytest.raises(CheckFailed, match=r"(?s)raised NameError.*spelt"):
-        check_double(lambda x: undefined_name * x)
+        check_double(lambda x: undefined_name * x)  # noqa: F821
 
 
 def test_a_stub_says_that_it_is_one():
