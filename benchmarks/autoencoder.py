@@ -56,9 +56,7 @@ def main() -> None:
         others = [spoil(t, e) for t, e in zip(truths, errors, strict=True)]
         values |= {f"{name}.{k}": v for k, v in judged(truths, others).items() if k in KEPT}
     for count, kept in linear(truths, COMPONENTS).items():
-        found = judged(truths, kept)
-        values |= {f"linear_{count}": round(found["psnr"], 2)}
-        values |= {f"linear_{count}.{k}": found[k] for k in KEPT if k != "psnr"}
+        values |= {f"linear_{count}.{k}": v for k, v in judged(truths, kept).items() if k in KEPT}
     for name, value in values.items():
         print(f"{name:20} {value}")
     if args.record:
