@@ -1,5 +1,6 @@
 """Estimates: exact where they can be, and close to what a real step takes from the allocator."""
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,7 @@ def job(tmp_path_factory):
 
 def allocated(run):
     """Return the most bytes that PyTorch's allocator handed out at one time during `run`."""
+    gc.collect()  # or what earlier tests left behind is freed during the run, and counted
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         run()
     found = profiled.profiler.kineto_results.events()
