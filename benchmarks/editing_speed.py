@@ -1,14 +1,15 @@
 """Editing one lite clip: with the reference cache and without it, and the whole edit.
 
-    python benchmarks/editing_speed.py --record     a minute; a quiet machine, please
+    python benchmarks/editing_speed.py --record     two minutes; a quiet machine, please
     python benchmarks/editing_speed.py --quick      seconds, on a tiny random model
 
 The clip is data/clips/hat.mp4 with its edited first frame. "cached" computes the reference's keys
 and values once, "masked" takes the reference through every step beside the target, which it may
 not see. Both give the same latents, and how far they are apart is stored. An edit is encoding,
 20 steps and decoding, with the model loaded; "edit_video" is what `synclora edit` runs before it
-scores and writes: the checks of the input and the source's detail as well. All take turns within
-one run; the peak of memory is that of a process which loads the model and edits.
+scores and writes, with the settings of the command: the checks of the input, a registered first
+frame, a warm start and carried detail. All take turns within one run; the peak of memory is that
+of a process which loads the model and edits.
 Writes data/results/editing_speed.json.
 """
 

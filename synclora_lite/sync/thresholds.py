@@ -73,7 +73,7 @@ BLINK_SHARE = 0.4  # of it, enough in the other half to confirm it
 BLINK_NOISE = 0.1  # rises below this are nothing
 BLINK_WINDOW = 15  # frames around a blink from which it must stand out
 BLINK_TOLERANCE = 1  # frames
-BLINK_F1 = 0.5
+BLINK_F1 = 0.5  # of the blinks of both halves; below, too many are missing or new
 
 BODY_VISIBLE = 0.6  # MediaPipe's visibility from which a joint is judged: below, it is a guess
 BODY_SEEN = 0.25  # share of frames in which it must be visible in both halves
