@@ -1,0 +1,187 @@
+"""One training loop for every part of the lite model: exact resume, masters in float32.
+
+The network computes in the device's fastest precision, activations and gradients included; the
+optimiser works on float32 masters and copies them back after each step. Batches are drawn from a
+generator seeded by (seed, step), so a run that was stopped goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from recipes.muon import Muon
+from synclora_lite.files import atomic_path, write_json
+
+Loss = Callable[[int, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How long, how fast, how often.
+
+    Attributes:
+        steps: Of the whole run; may be raised later, since the rate is constant until the end.
+        lr: Learning rate after `warmup` steps.
+        cooldown: Steps at the end over which it falls to a hundredth.
+        average: Decay of the averaged weights, which are the ones that are kept.
+        minutes: Stop after this long, to go on another time.
+    """
+
+    steps: int
+    lr: float = 1e-3
+    warmup: int = 50
+    cooldown: int = 0
+    average: float = 0.998
+    save_every: int = 200
+    minutes: float = float("inf")
+    seed: int = 0
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step."""
+        rise = min(1.0, (step + 1) / self.warmup)
+        left = (self.steps - step) / max(1, self.cooldown)
+        return self.lr * rise * max(0.01, min(1.0, left))
+
+
+class Masters:
+    """Float32 masters of a network's trainable weights, their optimiser and their average."""
+
+    def __init__(self, network: nn.Module, average: float) -> None:
+        self.working = {n: p for n, p in network.named_parameters() if p.requires_grad}
+        self.masters = {n: p.detach().float().clone() for n, p in self.working.items()}
+        self.averaged = {n: p.clone() for n, p in self.masters.items()}
+        self.average = average
+        self.optimizer = Muon(list(self.masters.values()))
+
+    @torch.no_grad()
+    def step(self, step: int, lr: float) -> float:
+        """Update masters from the working copy's gradients; return the gradients' norm."""
+        for name, parameter in self.working.items():
+            assert parameter.grad is not None, name
+            self.masters[name].grad = parameter.grad.float()
+            parameter.grad = None
+        norm = nn.utils.clip_grad_norm_(self.masters.values(), 1e9)
+        if not torch.isfinite(norm):
+            return float(norm)  # a batch that overflowed in half precision is left out
+        self.optimizer.step(lr)
+        decay = min(self.average, (1 + step) / (10 + step))
+        torch._foreach_lerp_(list(self.averaged.values()), list(self.masters.values()), 1 - decay)
+        self.give(self.masters)
+        return float(norm)
+
+    @torch.no_grad()
+    def give(self, values: dict[str, Tensor]) -> None:
+        """Copy weights into the network."""
+        torch._foreach_copy_(list(self.working.values()), [values[n] for n in self.working])
+
+    def state(self) -> dict[str, Tensor]:
+        """Return everything that a resumed run needs."""
+        moments = self.optimizer.state_of(self.masters)
+        return (
+            {f"master.{n}": v for n, v in self.masters.items()}
+            | {f"average.{n}": v for n, v in self.averaged.items()}
+            | {f"moment.{n}": v for n, v in moments.items()}
+        )
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Undo `state`."""
+        for name, value in state.items():
+            kind, rest = name.split(".", 1)
+            if kind != "moment":
+                place = self.masters if kind == "master" else self.averaged
+                place[rest].copy_(value)
+        moments = {n.split(".", 1)[1]: v for n, v in state.items() if n.startswith("moment.")}
+        self.optimizer.restore(self.masters, moments)
+        self.give(self.masters)
+
+
+def train(
+    network: nn.Module,
+    loss: Loss,
+    schedule: Schedule,
+    folder: Path,
+    *,
+    export: Callable[[dict[str, Tensor]], None],
+    validate: Callable[[], dict[str, float]] | None = None,
+    validate_every: int = 400,
+) -> None:
+    """Train to the end of the schedule, or of its minutes, from where the folder's state is.
+
+    Args:
+        network: In training precision, on its device.
+        loss: Of the batch of a step, whose randomness comes from the generator it is given.
+        schedule: See there.
+        folder: Gets state.safetensors, log.jsonl and what `export` writes.
+        export: Called with the averaged weights.
+        validate: Metrics with the averaged weights.
+        validate_every: Steps between them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = Masters(network, schedule.average)
+    state, start = folder / "state.safetensors", 0
+    if state.exists():
+        saved = load_file(state)
+        start = int(saved.pop("step"))
+        weights.restore(saved)
+    began = time.monotonic()
+    bar = tqdm(range(start, schedule.steps), initial=start, total=schedule.steps, desc=folder.name)
+
+    def keep(step: int) -> None:
+        with atomic_path(state) as partial:
+            save_file(weights.state() | {"step": torch.tensor(step)}, partial)
+        export(weights.averaged)
+        weights.give(weights.averaged)
+        if validate is not None and (step % validate_every == 0 or step == schedule.steps):
+            _log(folder, {"step": step, **validate()})
+        weights.give(weights.masters)
+
+    recent: list[float] = []
+    for step in bar:
+        generator = seeded(schedule.seed, step)
+        value = loss(step, generator)
+        value.backward()
+        norm = weights.step(step, schedule.rate(step))
+        recent.append(float(value.detach()))
+        if (step + 1) % 20 == 0:
+            mean = sum(recent) / len(recent)
+            bar.set_postfix(loss=f"{mean:.5f}")
+            seconds = round(time.monotonic() - began, 1)
+            _log(folder, {"step": step + 1, "loss": mean, "norm": norm, "seconds": seconds})
+            recent.clear()
+        late = time.monotonic() - began > 60 * schedule.minutes
+        if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps or late:
+            keep(step + 1)
+        if late:
+            break
+    write_json(folder / "schedule.json", asdict(schedule) | {"minutes": None})
+
+
+def seeded(*numbers: int) -> torch.Generator:
+    """Return a generator whose stream depends on all the numbers and on nothing else."""
+    seed = 0
+    for number in numbers:
+        seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
+    return torch.Generator().manual_seed(seed)
+
+
+def training_dtype(device: torch.device) -> torch.dtype:
+    """Return the precision that a device multiplies fastest and that training bears."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    from synclora_lite.i2v.precision import multiplies_bfloat16
+
+    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
+
+
+def _log(folder: Path, row: dict[str, float]) -> None:
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps(row) + "\n")
