@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from synclora_lite.portraits.camera import Camera, sample_camera
 from synclora_lite.portraits.identity import (
     BACKGROUND,
     BRIGHT_HAIR,
@@ -21,7 +22,7 @@ from synclora_lite.portraits.identity import (
     pick,
     sample_identity,
 )
-from synclora_lite.portraits.motion import Motion, sample_motion
+from synclora_lite.portraits.motion import FAR_TURN, HEAD, TURN, Motion, sample_motion
 
 
 def different(color: Color, options: tuple[Color, ...], g: torch.Generator) -> Color:
@@ -132,12 +133,13 @@ def edit_identity(identity: Identity, kind: str, generator: torch.Generator) -> 
 
 @dataclass(frozen=True)
 class EditCase:
-    """One exercise of the exam: a source, its edit, and the motion both share."""
+    """One exercise of the exam: a source, its edit, and the motion and camera both share."""
 
     kind: str
     source: Identity
     edited: Identity
     motion: Motion
+    camera: Camera | None = None
 
 
 HELD_OUT = 1 << 31  # seeds from here on are for evaluation; training draws below. A generator
@@ -150,6 +152,40 @@ def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
     g = torch.Generator().manual_seed(seed)
     source = sample_identity(g)
     return EditCase(kind, source, edit_identity(source, kind, g), sample_motion(g, frames))
+
+
+SCENES = {  # share of training, turn, relit, occluded, lively
+    "plain": (0.35, TURN, False, False, False),
+    "turned": (0.17, FAR_TURN, False, False, False),
+    "occluded": (0.12, TURN, False, True, False),
+    "relit": (0.12, TURN, True, False, False),
+    "lively": (0.08, TURN, False, False, True),
+    "combined": (0.16, FAR_TURN, True, True, True),
+}
+LIVELY = 1.8  # how much further a lively head turns and travels
+
+
+def scene_case(seed: int, kind: str, frames: int = 17) -> EditCase:
+    """Draw a case as training sees it: the people of `edit_case`, filmed in one of SCENES.
+
+    In a combined scene light, occluder and liveliness each come with half the chance.
+    """
+    case = edit_case(seed, kind, frames)
+    g = torch.Generator().manual_seed(seed ^ 0x5CE9E)  # below HELD_OUT as the seed is
+    shares = torch.tensor([share for share, *_ in SCENES.values()])
+    name = list(SCENES)[int(torch.multinomial(shares, 1, generator=g))]
+    _, turn, relit, occluded, lively = SCENES[name]
+    if name == "combined":
+        relit, occluded, lively = (bool(chance(0.5, g)) for _ in range(3))
+    motion = case.motion if turn == TURN else sample_motion(g, frames, turn=turn)
+    motion = more_lively(motion) if lively and turn == TURN else motion
+    camera = sample_camera(g, frames, motion.fps, relit=relit, occluded=occluded)
+    return replace(case, motion=motion, camera=camera)
+
+
+def more_lively(motion: Motion) -> Motion:
+    """Turn and move the head further."""
+    return motion.replace(**{name: LIVELY * motion[name] for name in HEAD})
 
 
 def held_out(seed: int, clips: int, frames: int = 17) -> list[EditCase]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from synclora_lite.portraits.occluders import occluders
 from synclora_lite.portraits.shapes import (
     box,
     circle,
@@ -46,7 +47,7 @@ def background(s: Scene) -> None:
 def back_hair(s: Scene) -> None:
     """Hair that falls behind the neck, and the bun."""
     w = s.who
-    x, y = s.plane(-0.25)
+    x, y = s.solid(-0.25, 1.0)
     wave = 0.05 * w["hair_curl"] * torch.sin(11 * y) * torch.sin(9 * x)
     width = w["face_width"] + 0.10 + w["hair_volume"] * 0.7
     cap = ellipse(x, y + 0.22, width, 0.98)
@@ -54,7 +55,10 @@ def back_hair(s: Scene) -> None:
     long = torch.where(w["hair_length"] > 0.05, smooth_union(cap, fall, 0.3), cap)
     bun = circle(x, y + 1.18, 0.26) + (1 - w["bun"]) * 9
     cover = coverage(torch.minimum(long, bun) + wave, s.pixel) * w["hair"]
-    s.paint(cover, _tint(w["hair_color"], -0.22))
+    dark = _tint(w["hair_color"], -0.22)
+    if s.view is not None:  # the side that turns towards us is as light as the hair in front
+        dark = torch.lerp(dark, w["hair_color"], s.near(x).unsqueeze(1))
+    s.paint(cover, dark)
 
 
 def body(s: Scene) -> None:
@@ -87,19 +91,49 @@ def ears(s: Scene) -> None:
     w = s.who
     x, y = s.plane(0.0)
     side = x.abs() - w["face_width"] * 0.97
-    s.paint(coverage(ellipse(side, y - 0.03, 0.11, 0.18), s.pixel), _tint(w["skin"], -0.08))
+    hidden: Tensor | float = 0.0
+    if s.view is not None:
+        side, near = near_ear(s)
+        hidden = _face(s) * (1 - coverage(ellipse(side, y - 0.03, 0.11, 0.18) + near, s.pixel))
+        hidden = torch.where(w["hair_length"] * w["hair"] > 0.05, (near < 0.2) * 1.0, hidden)
+    seen = 1 - hidden
+    s.paint(seen * coverage(ellipse(side, y - 0.03, 0.11, 0.18), s.pixel), _tint(w["skin"], -0.08))
     s.paint(
-        0.5 * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05), _tint(w["skin"], -0.3)
+        0.5 * seen * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05),
+        _tint(w["skin"], -0.3),
     )
     ring = coverage(circle(side - 0.04, y - 0.27, 0.065), s.pixel)
-    s.paint(ring * w["earrings"], w["earring_color"])
+    s.paint(seen * ring * w["earrings"], w["earring_color"])
+
+
+def near_ear(s: Scene) -> tuple[Tensor, Tensor]:
+    """Distance across from the ears of a solid head, and how much of them is still hidden.
+
+    The near ear turns its full width to us, in front of cheek and hair; the far one is behind.
+    """
+    cos, sin = s.motion["yaw"].cos(), s.motion["yaw"].sin()
+    across = s.plane(0.0)[0] * cos + 0.10 * sin
+    side = (across.abs() - s.who["face_width"] * 0.97 * cos) / (cos + 0.7 * sin.abs())
+    return side, 0.2 * (1 + across.sign() * sin * 3.5 + 0.3).clamp(0, 1)
+
+
+def _face(s: Scene) -> Tensor:
+    """Coverage of the head: the face and, of a turned head, its side and a bald crown."""
+    face = coverage(head_outline(s.x, s.y, s), s.pixel)
+    if s.view is None:
+        return face
+    x, y = s.solid(-0.02, 0.5)
+    side = coverage(head_outline(x, y * 1.03, s, grow=-0.01), s.pixel)
+    x, y = s.solid(-0.25, 1.05)
+    crown = coverage(ellipse(x, y + 0.22, s.who["face_width"] * 0.96, 0.76), s.pixel)
+    return torch.maximum(face, torch.maximum(side, crown * (1 - s.who["hair"])))
 
 
 def skin(s: Scene) -> None:
     """The head itself, shaded by a lamp that stays in the room while the head turns."""
     w, m = s.who, s.motion
     x, y = s.x, s.y
-    face = coverage(head_outline(x, y, s), s.pixel)
+    face = _face(s)
     s.paint(face, w["skin"])
     lit = (x + m["yaw"]) * w["light"] * 0.8 - (y + m["pitch"]) * 0.35
     s.paint(face * (lit * 0.28).clamp(0, 0.25), _tint(w["skin"], 0.55))
@@ -119,7 +153,10 @@ def beard(s: Scene) -> None:
         x, y - 0.53 - 0.05 * m["mouth_open"], w["mouth_size"] * 0.95, 0.10 + 0.09 * m["mouth_open"]
     )
     beard_shape = torch.maximum(torch.maximum(face, -jaw_line), -lips)
-    s.paint(coverage(beard_shape, 0.05) * w["beard"], w["hair_color"] * 0.9)
+    cover = coverage(beard_shape, 0.05)
+    if s.view is not None:
+        cover = coverage(torch.maximum(-jaw_line, -lips), 0.05) * _face(s)
+    s.paint(cover * w["beard"], w["hair_color"] * 0.9)
 
 
 def nose(s: Scene) -> None:
@@ -127,6 +164,8 @@ def nose(s: Scene) -> None:
     w = s.who
     x, y = s.x, s.y
     tip = w["nose_length"] - 0.08
+    if s.view is not None:
+        x = _nose_wedge(s, tip)
     side = -torch.sign(w["light"] + 1e-6)
     bridge = (x - side * 0.055) ** 2 * 420 + ((y - tip * 0.35) / tip) ** 2 * 3.2
     s.paint(0.30 * torch.exp(-bridge), _tint(w["skin"], -0.45))
@@ -136,6 +175,22 @@ def nose(s: Scene) -> None:
     s.paint(0.55 * torch.exp(-ball), _tint(w["skin"], 0.45))
     nostril = ellipse(x.abs() - w["nose_width"] * 0.52, y - tip - 0.03, 0.034, 0.020)
     s.paint(0.75 * coverage(nostril, s.pixel * 1.2), _tint(w["skin"], -0.72))
+
+
+def _nose_wedge(s: Scene, tip: Tensor) -> Tensor:
+    """Paint the nose that stands out from a turned face; its own x is that of the wedge."""
+    w, m = s.who, s.motion
+    along = ((s.y + 0.18) / (tip + 0.18)).clamp(0, 1)
+    x, _ = s.plane(0.60 + 0.17 * along)
+    turned = (m["yaw"].sin().abs() * 4 - 0.9).clamp(0, 1)
+    half = 0.05 + (w["nose_width"] - 0.05) * along**1.5
+    wedge = torch.maximum(x.abs() - half, torch.maximum(-0.18 - s.y, s.y - tip - 0.06))
+    cover = turned * coverage(wedge, 0.03) * along
+    s.paint(cover, w["skin"])
+    far = (x * m["yaw"].sign()).clamp_min(0) / half
+    s.paint(0.45 * turned * along * torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04),
+            _tint(w["skin"], -0.45))  # fmt: skip
+    return torch.lerp(s.x, x, turned)
 
 
 def mouth(s: Scene) -> None:
@@ -248,6 +303,10 @@ def front_hair(s: Scene) -> None:
     )
     hair = torch.maximum(cap + wave, torch.maximum(above + wave, y - sideburn - 0.2))
     cover = coverage(hair, s.pixel) * w["hair"]
+    if s.view is not None:  # short hair leaves the near ear free
+        side, hidden = near_ear(s)
+        ear = coverage(ellipse(side, s.plane(0.0)[1] - 0.03, 0.12, 0.19) + hidden, s.pixel)
+        cover = cover * (1 - ear * (w["hair_length"] <= 0.05))
     s.paint(cover, w["hair_color"])
     sheen = torch.exp(-((y + 0.86 - 0.3 * x * w["light"]) ** 2) * 70 - x * x * 2.5)
     s.paint(0.30 * cover * sheen, _tint(w["hair_color"], 0.5))
@@ -264,10 +323,39 @@ def glasses(s: Scene) -> None:
     frame = stroke(rim, 0.052, s.pixel)
     bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * coverage(s.x.abs() - 0.075, s.pixel)
     temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * coverage(0.60 - s.x.abs(), s.pixel)
-    temple = temple * coverage(s.x.abs() - w["face_width"] * 1.02, s.pixel)
+    ear = w["face_width"] * 1.02
+    if s.view is not None:  # towards us the temple goes on to the ear
+        ear = ear + 0.16 * s.near(s.x)
+    temple = temple * coverage(s.x.abs() - ear, s.pixel)
     cover = torch.maximum(torch.maximum(frame, bridge), temple)
     s.paint(0.10 * coverage(rim, s.pixel) * w["glasses"], torch.ones_like(w["skin"]))
     s.paint(cover * w["glasses"], w["glasses_color"])
+
+
+def back_hat(s: Scene) -> None:
+    """The crown of a hat behind the ears, seen when the head turns."""
+    w = s.who
+    x, y = s.solid(-0.2, 1.02)
+    crown = ellipse(x, y + 0.42, w["face_width"] + 0.13, 0.84)
+    edge = -0.50 + 0.16 * x * x
+    dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
+    s.paint(dome, w["hat_color"])
+    s.paint(dome * coverage(edge - 0.24 - y, s.pixel), _tint(w["hat_color"], -0.28))
+
+
+def room_light(s: Scene) -> None:
+    """Take from the background what `lamp` gives it too much: light falls softer there."""
+    s.image.mul_(torch.exp(-0.6 * _lamp(s)))
+
+
+def lamp(s: Scene) -> None:
+    """The colour of the light, and how it falls off across the picture."""
+    s.image.mul_(torch.exp(_lamp(s)))
+
+
+def _lamp(s: Scene) -> Tensor:
+    v = s.view or {}
+    return v["tint"] + (v["across"] * s.u + v["down"] * s.v).unsqueeze(1)
 
 
 def hat(s: Scene) -> None:
@@ -285,6 +373,9 @@ def hat(s: Scene) -> None:
     ribs = 0.12 * (torch.sin(x * 42) > 0)
     s.paint(band * w["hat"], _tint(w["hat_color"], -0.28))
     s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), _tint(w["hat_color"], -0.55))
+    if s.view is not None:
+        x = s.solid(0.1, 1.0)[0]
+        edge = -0.50 + 0.16 * x * x
     brim = ellipse(x, y - edge, 1.18, 0.13)
     s.paint(coverage(brim, s.pixel) * w["hat"] * w["hat_brim"], _tint(w["hat_color"], -0.15))
 
@@ -292,4 +383,8 @@ def hat(s: Scene) -> None:
 ORDER = (
     background, back_hair, body, ears, skin, beard, nose, mouth, eyes, brows,
     front_hair, glasses, hat,
+)  # fmt: skip
+FILMED = (
+    background, room_light, back_hair, back_hat, body, skin, ears, beard, nose, mouth, eyes, brows,
+    front_hair, glasses, hat, occluders, lamp,
 )  # fmt: skip

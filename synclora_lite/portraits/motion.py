@@ -14,6 +14,9 @@ CHANNELS = (
     "blink_left", "blink_right", "gaze_x", "gaze_y",
     "mouth_open", "mouth_width", "brow", "smile",
 )  # fmt: skip
+HEAD = ("yaw", "pitch", "roll", "x", "y")
+TURN = 0.27  # how far a head turns in everyday talk, in radians
+FAR_TURN = 0.6
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Motion:
         return Motion(values, self.fps)
 
 
-def _smooth_noise(seconds: Tensor, cutoff: float, generator: torch.Generator) -> Tensor:
+def smooth_noise(seconds: Tensor, cutoff: float, generator: torch.Generator) -> Tensor:
     """Band-limited noise of about unit variance: six sinusoids up to `cutoff` hertz."""
     frequency = cutoff * (torch.arange(6) + torch.rand(6, generator=generator)) / 6
     phase = 2 * math.pi * torch.rand(6, generator=generator)
@@ -73,31 +76,39 @@ def _speech(seconds: Tensor, generator: torch.Generator) -> Tensor:
     rate = 2.2 + 1.2 * float(torch.rand((), generator=generator))
     phase = 6.3 * float(torch.rand((), generator=generator))
     syllable = 0.5 - 0.5 * torch.cos(
-        2 * math.pi * rate * seconds + phase + 0.8 * _smooth_noise(seconds, 1.5, generator)
+        2 * math.pi * rate * seconds + phase + 0.8 * smooth_noise(seconds, 1.5, generator)
     )
-    envelope = torch.sigmoid(3 * (_smooth_noise(seconds, 0.8, generator) + 0.5))
+    envelope = torch.sigmoid(3 * (smooth_noise(seconds, 0.8, generator) + 0.5))
     return syllable * envelope
 
 
-def sample_motion(generator: torch.Generator, frames: int = 17, fps: float = 12.0) -> Motion:
-    """Draw a random talking, looking, blinking and nodding trajectory."""
+def sample_motion(
+    generator: torch.Generator, frames: int = 17, fps: float = 12.0, *, turn: float = TURN
+) -> Motion:
+    """Draw a random talking, looking, blinking and nodding trajectory.
+
+    The yaw stays within `turn` radians; a head that turns further than TURN starts within it.
+    """
     g = generator
     seconds = torch.arange(frames) / fps
     blink = _blinks(seconds, g)
     mouth = _speech(seconds, g) * (0.55 + 0.45 * torch.rand((), generator=g))
+    yaw = smooth_noise(seconds, 0.9, g)
+    start = TURN * torch.tanh(yaw[0])
+    wide = start + (turn - start.abs()) * torch.tanh(1.6 * (yaw - yaw[0]))
     values = {
-        "yaw": 0.27 * torch.tanh(_smooth_noise(seconds, 0.9, g)),
-        "pitch": 0.21 * torch.tanh(_smooth_noise(seconds, 1.1, g)),
-        "roll": 0.14 * torch.tanh(_smooth_noise(seconds, 0.8, g)),
-        "x": 0.06 * torch.tanh(_smooth_noise(seconds, 0.6, g)),
-        "y": 0.04 * torch.tanh(_smooth_noise(seconds, 0.6, g)),
+        "yaw": TURN * torch.tanh(yaw) if turn == TURN else wide,
+        "pitch": min(0.3, 0.21 * (turn / TURN)) * torch.tanh(smooth_noise(seconds, 1.1, g)),
+        "roll": 0.14 * torch.tanh(smooth_noise(seconds, 0.8, g)),
+        "x": 0.06 * torch.tanh(smooth_noise(seconds, 0.6, g)),
+        "y": 0.04 * torch.tanh(smooth_noise(seconds, 0.6, g)),
         "blink_left": blink,
         "blink_right": blink,
         "gaze_x": _saccades(seconds, g).clamp(-1, 1),
         "gaze_y": _saccades(seconds, g).clamp(-1, 1),
         "mouth_open": mouth,
-        "mouth_width": torch.tanh(_smooth_noise(seconds, 1.6, g)),
-        "brow": torch.tanh(0.8 * _smooth_noise(seconds, 1.0, g)),
-        "smile": 0.25 * torch.sigmoid(2 * _smooth_noise(seconds, 0.5, g)),
+        "mouth_width": torch.tanh(smooth_noise(seconds, 1.6, g)),
+        "brow": torch.tanh(0.8 * smooth_noise(seconds, 1.0, g)),
+        "smile": 0.25 * torch.sigmoid(2 * smooth_noise(seconds, 0.5, g)),
     }
     return Motion(torch.stack([values[c] for c in CHANNELS], 1), fps)

@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from synclora_lite.portraits import layers
+from synclora_lite.portraits.camera import Camera, lens_blur, stack_cameras
 from synclora_lite.portraits.identity import Identity, stack
 from synclora_lite.portraits.motion import CHANNELS, Motion
 
@@ -23,7 +24,9 @@ HEAD_SCALE = 0.64  # half the head's height, in half image heights
 HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
 RELIEF = 0.60  # depth of the face from the axis the head turns about
 NOSE_RELIEF = 0.13
+BEND = 0.55  # the face falls back less from middle to chin than from middle to ear
 CHUNK = 4  # frames drawn at once: their fields fit in the processor's cache
+CHUNK_ELSEWHERE = 136  # a GPU is busy only with many
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,34 @@ class Scene:
     pixel: float  # width of a pixel in head units
     motion: dict[str, Float[Tensor, "n 1 1"]]
     who: dict[str, Tensor]
+    view: dict[str, Tensor] | None = None  # the camera's rows; None draws flat layers, no lens
 
-    def plane(self, depth: float) -> tuple[Tensor, Tensor]:
+    def plane(self, depth: float | Tensor) -> tuple[Tensor, Tensor]:
         """Canonical coordinates on a plane that turns with the head, at a depth behind the face."""
         m = self.motion
         u, v = _head_frame(self.u, self.v, m)
         x = (u - depth * m["yaw"].sin()) / m["yaw"].cos()
         y = (v - depth * m["pitch"].sin()) / m["pitch"].cos()
         return x, y
+
+    def solid(self, depth: float, roundness: float) -> tuple[Tensor, Tensor]:
+        """Canonical coordinates of a solid's silhouette, around a middle at a depth.
+
+        The solid is as deep as wide times `roundness`: 1 looks as wide from every side, and 0 is
+        the plane. Without a camera, hair and hat are cut from planes.
+        """
+        if self.view is None:
+            return self.plane(depth)
+        m = self.motion
+        u, v = _head_frame(self.u, self.v, m)
+        wide = (m["yaw"].cos() ** 2 + (roundness * m["yaw"].sin()) ** 2).sqrt()
+        high = (m["pitch"].cos() ** 2 + (roundness * m["pitch"].sin()) ** 2).sqrt()
+        x = (u - depth * m["yaw"].sin()) / wide
+        return x, (v - depth * m["yaw"].cos() * m["pitch"].sin()) / high
+
+    def near(self, x: Tensor) -> Tensor:
+        """How far the side on which x lies is turned towards us, 0 to 1."""
+        return (-x.sign() * self.motion["yaw"].sin() * 3 - 0.2).clamp(0, 1)
 
     def paint(self, cover: Tensor, color: Tensor) -> None:
         """Blend a colour into the picture where it covers."""
@@ -79,17 +102,49 @@ def head_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor
     return x, y
 
 
-def _draw(who: dict[str, Tensor], motion: Tensor, size: int) -> UInt8[Tensor, "n h w 3"]:
+def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Invert a surface a little flatter at any angle: each axis has a quadratic's visible root.
+
+    ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and ``c`` the rest; pixels
+    beyond the silhouette have no root and keep a place outside of the head.
+    """
+    u, v = _head_frame(u, v, m)
+    cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()
+    cos_pitch, sin_pitch = m["pitch"].cos(), m["pitch"].sin()
+    x, y = u, v
+    bump = torch.zeros_like(u)
+    for step in range(3):
+        rest = u - (RELIEF * (1 - BEND * y * y) + bump) * sin_yaw
+        x = _near_root(RELIEF * sin_yaw, cos_yaw, rest)
+        rest = v - ((RELIEF * (1 - x * x) + bump) * cos_yaw - x * sin_yaw) * sin_pitch
+        y = _near_root(RELIEF * BEND * cos_yaw * sin_pitch, cos_pitch, rest)
+        if step < 2:
+            bump = NOSE_RELIEF * torch.exp(-x * x * 40 - (y - 0.14) ** 2 * 18)
+    return x, y
+
+
+def _near_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """Return the root of a x^2 - b x + c that is c / b for small a."""
+    return 2 * c / (b + (b * b - 4 * a * c).clamp_min(0).sqrt())
+
+
+def _draw(
+    who: dict[str, Tensor], motion: Tensor, view: dict[str, Tensor] | None, size: int
+) -> UInt8[Tensor, "n h w 3"]:
     """Draw one chunk of frames; `motion` is (n, channels) and `who` has one row per frame."""
     device = motion.device
     axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
     u, v = axis.view(1, 1, size), axis.view(1, size, 1)
     m = {name: motion[:, k, None, None] for k, name in enumerate(CHANNELS)}
-    x, y = head_coordinates(u, v, m)
+    x, y = (head_coordinates if view is None else surface_coordinates)(u, v, m)
+    if view is not None:
+        who = who | {"light": (who["light"] + view["side"]).clamp(-1.5, 1.5)}
     image = torch.empty(len(motion), 3, size, size, device=device)
-    scene = Scene(image, u, v, x, y, 2 / size / HEAD_SCALE, m, who)
-    for layer in layers.ORDER:
+    scene = Scene(image, u, v, x, y, 2 / size / HEAD_SCALE, m, who, view)
+    for layer in layers.ORDER if view is None else layers.FILMED:
         layer(scene)
+    if view is not None:
+        image = lens_blur(image, view["blur"] * size / 96)
     return (image * 255 + 0.5).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -99,8 +154,11 @@ def render_batch(
     motions: Sequence[Motion],
     size: int = 128,
     device: torch.device | str = "cpu",
+    cameras: Sequence[Camera] | None = None,
 ) -> UInt8[Tensor, "clips frames size size 3"]:
     """Render one clip per (identity, motion); all motions have the same number of frames.
+
+    With cameras, one per clip, heads are solid, and lens, light and occluders are drawn.
 
     Raises:
         ValueError: the numbers of identities and motions differ, or the motions' lengths do.
@@ -114,19 +172,30 @@ def render_batch(
     frames = lengths.pop()
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
+    view = None if cameras is None else stack_cameras(cameras, frames, device)
     owner = torch.arange(len(identities), device=device).repeat_interleave(frames)
-    drawn = [
-        _draw({k: t[owner[s : s + CHUNK]] for k, t in who.items()}, motion[s : s + CHUNK], size)
-        for s in range(0, len(motion), CHUNK)
-    ]
-    return torch.cat(drawn).view(len(identities), frames, size, size, 3)
+    chunk = CHUNK if motion.device.type == "cpu" else CHUNK_ELSEWHERE
+    drawn = []
+    for s in range(0, len(motion), chunk):
+        part = slice(s, s + chunk)
+        filmed = view and {name: rows[part] for name, rows in view.items()}
+        people = {name: rows[owner[part]] for name, rows in who.items()}
+        drawn.append(_draw(people, motion[part], filmed, size))
+    clips = torch.cat(drawn).view(len(identities), frames, size, size, 3)
+    for clip, camera in zip(clips, cameras or (), strict=bool(cameras)):
+        if camera.noise:
+            generator = torch.Generator().manual_seed(camera.seed)
+            noise = camera.noise * torch.randn(clip.shape, generator=generator).to(device)
+            clip.copy_((clip + noise).round().clamp(0, 255))
+    return clips
 
 
 def render_clip(
-    identity: Identity, motion: Motion, size: int = 128
+    identity: Identity, motion: Motion, size: int = 128, camera: Camera | None = None
 ) -> UInt8[np.ndarray, "frames size size 3"]:
     """Render one clip as the uint8 RGB array that every other room reads."""
-    return render_batch([identity], [motion], size)[0].numpy()
+    cameras = None if camera is None else [camera]
+    return render_batch([identity], [motion], size, cameras=cameras)[0].numpy()
 
 
 @torch.no_grad()
@@ -142,7 +211,7 @@ def feature_mask(
     for motion in motions:
         values = motion.values.to(device)
         m = {name: values[:, k, None, None] for k, name in enumerate(CHANNELS)}
-        x, y = head_coordinates(axis.view(1, 1, size), axis.view(1, size, 1), m)
+        x, y = surface_coordinates(axis.view(1, 1, size), axis.view(1, size, 1), m)
         eyes = ((x.abs() - 0.335) / 0.30) ** 2 + ((y + 0.12) / 0.22) ** 2
         mouth = (x / 0.38) ** 2 + ((y - 0.54) / 0.26) ** 2
         masks.append((2 - torch.minimum(eyes, mouth)).clamp(0, 1))

@@ -53,6 +53,16 @@ def box(x: Field, y: Field, half_x: Value, half_y: Value, corner: Value) -> Fiel
     return outside + torch.maximum(dx, dy).clamp_max(0) - corner
 
 
+def capsule(
+    x: Field, y: Field, start: tuple[float, float], end: tuple[float, float], radius: Value
+) -> Field:
+    """Exact distance to a line with round ends."""
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    dx, dy = x - start[0], y - start[1]
+    t = ((dx * along_x + dy * along_y) / (along_x**2 + along_y**2)).clamp(0, 1)
+    return ((dx - t * along_x) ** 2 + (dy - t * along_y) ** 2).sqrt() - radius
+
+
 def curve(x: Field, y: Field, height: Field, slope: Field) -> Field:
     """Distance to the graph ``y = height(x)``, positive below it (y grows downwards)."""
     return (y - height) / (1 + slope * slope).sqrt()
