@@ -1,8 +1,8 @@
 """Image-to-video models of the LTX family: loading, latents, rectified flow and sampling."""
 
-from synclora_lite.i2v.attention import Layout, ReferenceCache
-from synclora_lite.i2v.coordinates import Positions, latent_frame_starts, token_coordinates
-from synclora_lite.i2v.flow import (
+from synclora_lite.core.attention import Layout, ReferenceCache
+from synclora_lite.core.positions import Positions, latent_frame_starts, token_coordinates
+from synclora_lite.core.flow import (
     add_noise,
     inference_sigmas,
     sample_sigmas,
@@ -16,8 +16,8 @@ from synclora_lite.i2v.loading import load_part
 from synclora_lite.i2v.model import I2VModel, create_model, load_model, save_model, save_part
 from synclora_lite.i2v.precision import multiplies_bfloat16
 from synclora_lite.i2v.presets import tiny_model, transformer_config
-from synclora_lite.i2v.sampler import denoise
-from synclora_lite.i2v.velocity import predict_velocity, reference_cache
+from synclora_lite.core.sampling import denoise
+from synclora_lite.core.block import predict_velocity, reference_cache
 
 __all__ = [
     "I2VModel",

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.i2v.coordinates import Positions, token_coordinates
+from synclora_lite.core.positions import Positions, token_coordinates
 from synclora_lite.i2v.folders import (
     CAPTION,
     load_caption,

@@ -17,7 +17,7 @@ from synclora_lite.incontext.formats import (
     read_weights,
     to_format,
 )
-from synclora_lite.incontext.sequence import Sequence, assemble, flow_loss
+from synclora_lite.core.sequence import Sequence, assemble, flow_loss
 
 __all__ = [
     "ATTENTION",

@@ -116,7 +116,7 @@ def test_the_estimate_holds_under_autocast_with_a_base_in_bfloat16(job, monkeypa
     found = estimate(replace(job, precision="bfloat16")).memory
     copies = found["adapter"] / 3  # two of six bytes
     expected = found["activations"] + found["gradients"] + copies
-    monkeypatch.setattr("synclora_lite.i2v.attention.attend", F.scaled_dot_product_attention)
+    monkeypatch.setattr("synclora_lite.core.attention.attend", F.scaled_dot_product_attention)
     monkeypatch.setattr(F, "rms_norm", lambda x, _, weight, eps: FusedNorm.apply(x, weight, eps))
     model = create_model(TINY_VAE, DEEP)
     model.transformer.bfloat16()

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.i2v.attention import Layout, ReferenceCache
-from synclora_lite.i2v.flow import inference_sigmas
+from synclora_lite.core.attention import Layout, ReferenceCache
+from synclora_lite.core.flow import inference_sigmas
 from synclora_lite.i2v.latents import pack, unpack
 from synclora_lite.i2v.model import I2VModel
-from synclora_lite.i2v.velocity import predict_velocity, reference_cache
+from synclora_lite.core.block import predict_velocity, reference_cache
 
 Latents = Float[Tensor, "batch channels frames height width"]
 

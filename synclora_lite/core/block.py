@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from synclora_lite.i2v.attention import (
+from synclora_lite.core.attention import (
     Layout,
     ReferenceCache,
     cross_attention,
@@ -22,7 +22,7 @@ from synclora_lite.i2v.attention import (
     rotations,
     self_attention,
 )
-from synclora_lite.i2v.flow import TIMESTEPS
+from synclora_lite.core.flow import TIMESTEPS
 
 
 def predict_velocity(

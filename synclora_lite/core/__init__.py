@@ -1,0 +1,1 @@
+"""The method: positions, flow, attention, block, sequence, training and sampling."""
