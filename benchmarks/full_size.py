@@ -25,12 +25,13 @@ from diffusers import (
 )
 from torch.profiler import ProfilerActivity, profile
 
+from synclora_lite.core import flow_loss, in_context_batch
 from synclora_lite.files import write_result
 from synclora_lite.i2v import I2VModel, denoise
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.precision import fast_dtype
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
 from synclora_lite.training.optimizer import make_optimizer

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from peft import LoraConfig
 from torch import Tensor
 
-from synclora_lite.i2v import I2VModel, encode, load_model, pack
+from synclora_lite.core import pack
+from synclora_lite.i2v import I2VModel, encode, load_model
 from synclora_lite.training import AdapterConfig, LatentBank, to_model_range
 
 Latents = Float[Tensor, "batch channels frames height width"]

@@ -28,9 +28,9 @@ import torch
 from measuring import Seconds, child, faster, in_turn, peak_resident, products, spread, tidy
 from plain_loop import plain, plain_loss, plain_velocity
 
+from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
-from synclora_lite.i2v import load_model, predict_velocity, save_model, tiny_model
-from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     Job,

@@ -1,76 +1,87 @@
-"""The two attentions of an LTX block, exact and fast, and what the reference may look at."""
+"""The two attentions of an LTX block, exact and fast, and what the reference may attend to."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.normalization import RMSNorm
-from diffusers.models.transformers.transformer_ltx import LTXAttention, LTXVideoRotaryPosEmbed
-from jaxtyping import Complex, Float
+from diffusers.models.transformers.transformer_ltx import LTXAttention
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
+from synclora_lite.core.positions import rotate
+
 Layout = Literal["full", "reference-self"]
-"""Either all tokens see each other, or the reference sees only itself (and the target sees all).
+"""Either all tokens attend to all, or the reference attends to itself only (the target to all).
 
 Reference tokens that see only themselves, at timestep 0, are the same at every sampling step.
 """
+WRITTEN_OUT = 512  # up to so many keys a CPU trains faster without the fused kernel
 
 
 @dataclass(frozen=True)
 class ReferenceCache:
-    """Keys and values of the reference tokens, block by block: (batch, heads, tokens, head_dim)."""
+    """Keys and values of the reference tokens, block by block."""
 
     keys: list[Float[Tensor, "batch heads tokens head_dim"]] = field(default_factory=list)
     values: list[Float[Tensor, "batch heads tokens head_dim"]] = field(default_factory=list)
 
+    def update(
+        self,
+        k: Float[Tensor, "batch heads tokens head_dim"],
+        v: Float[Tensor, "batch heads tokens head_dim"],
+        layer: int,
+    ) -> tuple[
+        Float[Tensor, "batch heads all_tokens head_dim"],
+        Float[Tensor, "batch heads all_tokens head_dim"],
+    ]:
+        """In the first pass keep a block's keys and values; later put the kept ones before them."""
+        if len(self.keys) > layer:
+            return torch.cat([self.keys[layer], k], 2), torch.cat([self.values[layer], v], 2)
+        self.keys.append(k)
+        self.values.append(v)
+        return k, v
 
-def rotations(
-    rope: LTXVideoRotaryPosEmbed, coordinates: Float[Tensor, "3 tokens"]
-) -> Complex[Tensor, "1 tokens half_dim"]:
-    """Return the rotary embedding as complex numbers of length one."""
-    cosine, sine = rope(coordinates, video_coords=coordinates[None])
-    return torch.complex(cosine[..., ::2], sine[..., ::2])
 
+def attention_mask(
+    reference_tokens: int, target_tokens: int, layout: Layout
+) -> Bool[Tensor, "tokens tokens"]:
+    """Return which token (row) may attend to which (column), the reference first.
 
-def rotate(
-    x: Float[Tensor, "batch tokens dim"], rotation: Complex[Tensor, "1 tokens half_dim"]
-) -> Float[Tensor, "batch tokens dim"]:
-    """Turn each pair of channels by its angle, in float32 as the stock model does."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)
+    `self_attention` needs no mask: it computes the two groups of rows one after the other.
+    """
+    tokens = reference_tokens + target_tokens
+    mask = torch.ones(tokens, tokens, dtype=torch.bool)
+    if layout == "reference-self":
+        mask[:reference_tokens, reference_tokens:] = False
+    return mask
 
 
 def self_attention(
     attn: LTXAttention,
     x: Float[Tensor, "batch tokens dim"],
-    rotation: Complex[Tensor, "1 tokens half_dim"],
+    rotation: Complex[Tensor, "tokens half_dim"],
     *,
     reference_tokens: int = 0,
     layout: Layout = "full",
     cache: ReferenceCache | None = None,
-    block: int = 0,
+    layer: int = 0,
 ) -> Float[Tensor, "batch tokens dim"]:
     """Attend among tokens, of which the first `reference_tokens` are the reference.
 
-    With the layout "reference-self" the two parts are attended one after the other, which needs
-    no mask. A cache that holds this block's entry replaces the reference; one that does not is
-    filled from `x`, which must then be the reference alone.
+    With a filled cache, `x` is the target alone and the reference comes from the cache.
     """
-    x = _once(x)
-    v = _heads(attn, attn.to_v(x))
-    q = _heads(attn, rotate(normalise(attn.norm_q, attn.to_q(x)), rotation)).to(v.dtype)
-    k = _heads(attn, rotate(normalise(attn.norm_k, attn.to_k(x)), rotation)).to(v.dtype)
-    if cache is not None and len(cache.keys) > block:
-        k = torch.cat([cache.keys[block], k], dim=2)
-        v = torch.cat([cache.values[block], v], dim=2)
-    elif cache is not None:
-        cache.keys.append(k)
-        cache.values.append(v)
+    v = split_heads(attn.to_v(x), attn.heads)  # (B, H, S, d)
+    q = split_heads(rotate(rms_norm(attn.norm_q, attn.to_q(x)), rotation), attn.heads).to(v.dtype)
+    k = split_heads(rotate(rms_norm(attn.norm_k, attn.to_k(x)), rotation), attn.heads).to(v.dtype)
+    if cache is not None:
+        k, v = cache.update(k, v, layer)
     if layout == "reference-self" and reference_tokens:
-        r = reference_tokens
-        own = attend(q[:, :, :r], k[:, :, :r], v[:, :, :r])
-        out = torch.cat([own, attend(q[:, :, r:], k, v)], dim=2)
+        parts = [reference_tokens, x.shape[1] - reference_tokens]  # R, T
+        q_reference, q_target = q.split(parts, dim=2)
+        k_reference, v_reference = k.split(parts, dim=2)[0], v.split(parts, dim=2)[0]
+        own = attend(q_reference, k_reference, v_reference)  # (B, H, R, d)
+        out = torch.cat([own, attend(q_target, k, v)], dim=2)  # (B, H, R + T, d)
     else:
         out = attend(q, k, v)
     return attn.to_out[0](out.transpose(1, 2).flatten(2))
@@ -83,13 +94,13 @@ def attend(
 ) -> Float[Tensor, "batch heads queries head_dim"]:
     """Return softmax(q k^T / sqrt(d)) v.
 
-    For bfloat16 on a CPU it is written out: three times as fast, forward and backward, as
-    PyTorch's fused kernel, at the few hundred tokens of a small clip.
+    Where a gradient is needed on a CPU, for the few hundred tokens of a small clip, it is written
+    out: PyTorch's fused kernel is up to five times as slow backward (bfloat16, 180 tokens).
     """
-    if q.device.type != "cpu" or v.dtype != torch.bfloat16:
+    if q.device.type != "cpu" or not q.requires_grad or k.shape[2] > WRITTEN_OUT:
         return F.scaled_dot_product_attention(q, k, v)
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
-    return torch.softmax(scores.float(), dim=-1).to(v.dtype) @ v
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)  # (B, H, Q, K)
+    return torch.softmax(scores, dim=-1) @ v
 
 
 def cross_attention(
@@ -103,35 +114,28 @@ def cross_attention(
     """
     if caption.shape[1] == 1:
         return attn.to_out[0](attn.to_v(caption))
-    return attn(x, encoder_hidden_states=caption.expand(len(x), -1, -1))
+    caption = caption.expand(len(x), -1, -1)
+    q = split_heads(rms_norm(attn.norm_q, attn.to_q(x)), attn.heads)
+    k = split_heads(rms_norm(attn.norm_k, attn.to_k(caption)), attn.heads)
+    v = split_heads(attn.to_v(caption), attn.heads)
+    return attn.to_out[0](attend(q.to(v.dtype), k.to(v.dtype), v).transpose(1, 2).flatten(2))
 
 
-def _once(x: Float[Tensor, "batch tokens dim"]) -> Float[Tensor, "batch tokens dim"]:
-    """Convert `x` once for three layers, each of which would do it by itself under autocast."""
-    kind = x.device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return x
-    return x.to(torch.get_autocast_dtype(kind))
-
-
-def normalise(
-    norm: torch.nn.RMSNorm | RMSNorm, x: Float[Tensor, "batch tokens dim"]
+def rms_norm(
+    norm: torch.nn.Module, x: Float[Tensor, "batch tokens dim"]
 ) -> Float[Tensor, "batch tokens dim"]:
-    """Apply `norm` by PyTorch's kernel, in the precision of its weights.
+    """Return x / sqrt(mean(x^2) + eps), times the weight if `norm` has one, by PyTorch's kernel.
 
-    Autocast on a GPU, and the stock class of diffusers, would keep a float32 copy of every token
-    for the backward pass: three gigabytes at the size of LTX-Video 2B.
+    It keeps the input for the backward pass and one number per token. The stock class of diffusers
+    keeps a float32 copy of every token: three gigabytes at the size of LTX-Video 2B.
     """
-    if norm.weight is not None:
-        x = x.to(norm.weight.dtype)
-    kind = x.device.type
-    if kind == "meta" or not torch.is_autocast_enabled(kind):
-        return F.rms_norm(x, x.shape[-1:], norm.weight, norm.eps)
-    with torch.autocast(kind, enabled=False):
-        return F.rms_norm(x, x.shape[-1:], norm.weight, norm.eps)
+    weight = norm.weight
+    x = x if weight is None else x.to(weight.dtype)
+    return F.rms_norm(x, x.shape[-1:], weight, norm.eps)
 
 
-def _heads(
-    attn: LTXAttention, x: Float[Tensor, "batch tokens dim"]
-) -> Float[Tensor, "batch heads tokens head_dim"]:
-    return x.unflatten(2, (attn.heads, -1)).transpose(1, 2)
+def split_heads(
+    x: Float[Tensor, "batch tokens dim"], heads: int
+) -> Float[Tensor, "batch {heads} tokens head_dim"]:
+    """Give each attention head its share of the channels."""
+    return x.unflatten(2, (heads, -1)).transpose(1, 2)

@@ -11,16 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.core import ReferenceCache, inference_sigmas, pack, predict_velocity, unpack
 from synclora_lite.editing.editor import Editor
-from synclora_lite.i2v import (
-    I2VModel,
-    ReferenceCache,
-    denoise,
-    inference_sigmas,
-    pack,
-    predict_velocity,
-    unpack,
-)
+from synclora_lite.i2v import I2VModel, denoise
 
 Latents = Float[Tensor, "1 channels frames height width"]
 FirstFrame = Float[Tensor, "1 channels 1 height width"]

@@ -6,18 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from synclora_lite.core import flow_loss, in_context_batch
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.i2v import I2VModel, load_model
 from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
 from synclora_lite.i2v.precision import awake, natural_dtype
-from synclora_lite.incontext import (
-    AdapterSettings,
-    add_adapter,
-    assemble,
-    flow_loss,
-    load_adapter,
-    save_adapter,
-)
+from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.training.bank import LatentBank, shuffled_rows, split_rows
 from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe

@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION, Layout, Positions, scheduler_shift
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v import Layout, Positions, scheduler_shift
 from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
 from synclora_lite.settings import Span, build
 
 RANGES: dict[str, Span] = {

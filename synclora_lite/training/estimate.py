@@ -16,19 +16,21 @@ from diffusers import (
 )
 from safetensors import safe_open
 
-from synclora_lite.errors import ModelError
-from synclora_lite.files import read_json
-from synclora_lite.i2v import (
-    I2VModel,
+from synclora_lite.core import (
     ReferenceCache,
+    flow_loss,
+    in_context_batch,
     pack,
     predict_velocity,
     reference_cache,
 )
+from synclora_lite.errors import ModelError
+from synclora_lite.files import read_json
+from synclora_lite.i2v import I2VModel
 from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training.adam8 import BLOCK
 from synclora_lite.training.metering import count_operations, peak_memory
 

@@ -12,16 +12,8 @@ from diffusers import (
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.i2v import (
-    I2VModel,
-    load_model,
-    load_part,
-    sample_sigmas,
-    save_model,
-    scheduler_shift,
-    transformer_config,
-)
-from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.core import flow_loss, in_context_batch, sample_sigmas, scheduler_shift
+from synclora_lite.i2v import I2VModel, load_model, load_part, save_model, transformer_config
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import FlowConfig, PretrainConfig
 from synclora_lite.training.loop import Recipe

@@ -12,28 +12,30 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
 from PIL import Image
 
-from synclora_lite.errors import ModelError
-from synclora_lite.i2v import (
-    I2VModel,
+from synclora_lite.core import (
     add_noise,
-    create_model,
-    decode,
-    denoise,
-    encode,
     inference_sigmas,
     latent_frame_starts,
-    load_model,
     pack,
     predict_velocity,
     reference_cache,
     sample_sigmas,
-    save_model,
     scheduler_shift,
     shift_sigmas,
-    tiny_model,
     token_shift,
     unpack,
     velocity_target,
+)
+from synclora_lite.errors import ModelError
+from synclora_lite.i2v import (
+    I2VModel,
+    create_model,
+    decode,
+    denoise,
+    encode,
+    load_model,
+    save_model,
+    tiny_model,
 )
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 

@@ -6,16 +6,13 @@ from diffusers import LTXImageToVideoPipeline
 from peft import PeftModel
 from safetensors.torch import save_file
 
+from synclora_lite.core import ATTENTION, FEED_FORWARD, flow_loss, in_context_batch, pack
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import denoise, pack, tiny_model
+from synclora_lite.i2v import denoise, tiny_model
 from synclora_lite.incontext import (
-    ATTENTION,
-    FEED_FORWARD,
     AdapterSettings,
     adapter_weights,
     add_adapter,
-    assemble,
-    flow_loss,
     from_any_format,
     load_adapter,
     save_adapter,

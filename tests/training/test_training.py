@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from synclora_lite.cli import train as commands
+from synclora_lite.core import scheduler_shift
 from synclora_lite.errors import ConfigError, ModelError, SyncLoraError, TrainingError
-from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import render_batch
