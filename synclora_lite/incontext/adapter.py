@@ -170,9 +170,7 @@ def _check_weights(
         if all(weights[name].shape == value.shape for name, value in expected.items()):
             return
         what = f"the weights of {file} have other sizes than rank {settings.rank} of this model"
-    raise ModelError(
-        what, f"an adapter for {settings.base}", "check which model it was trained on"
-    )
+    raise ModelError(what, f"an adapter for {settings.base}", "check which model it was trained on")
 
 
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:

@@ -149,7 +149,7 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     if job.training:
         step = _training_step(model, shape)
         trained = add_adapter(model.transformer, AdapterSettings(job.rank, base=job.model))
-        for parameter in trained:  # as autocast uses them: peft makes them float32
+        for parameter in trained:  # as autocast uses them: they are kept in float32
             parameter.data = parameter.data.to(model.transformer.dtype)
         model.transformer.gradient_checkpointing = job.checkpointing
         parameters["adapter"] = _count(trained)
@@ -279,8 +279,9 @@ def _training_step(model: I2VModel, shape: tuple[int, ...]) -> Callable[[], None
     def step() -> None:
         latents = torch.empty(shape, device="meta", dtype=model.caption.dtype)
         sigmas = torch.empty(shape[0], device="meta", dtype=latents.dtype)
-        sequence = assemble(model, latents, latents, sigmas, reference=latents)
-        flow_loss(model, sequence).mean().backward()
+        conditioning = model.conditioning(shape[2:], latents)
+        batch = in_context_batch(latents, latents, sigmas, conditioning)
+        flow_loss(model.transformer, batch).mean().backward()
         model.transformer.zero_grad(set_to_none=True)
 
     return step

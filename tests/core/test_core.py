@@ -366,7 +366,8 @@ def test_guidance_is_the_difference_that_the_reference_makes():
     known, first = conditioning(model, clips(4)), clips(7)[:, :, :1]
     levels = torch.tensor([1.0, 0.0])
     none, one, three = (
-        sample(model.transformer, first, clips(0), levels, known, guidance=s) for s in (0.0, 1.0, 3.0)
+        sample(model.transformer, first, clips(0), levels, known, guidance=s)
+        for s in (0.0, 1.0, 3.0)
     )
     alone = sample(model.transformer, first, clips(0), levels, conditioning(model))
     assert torch.equal(none, alone)

@@ -60,7 +60,7 @@ def test_the_kept_caption_gives_what_the_stock_pipeline_gives_for_the_prompt(fol
         output_type="latent",
         return_dict=False,
     )[0]
-    ours = denoise(model, start[:, :, :1], noise=start, steps=3, frames=3)
+    ours = denoise(model, start[:, :, :1], start, steps=3)
     assert (pack(ours) - stock).abs().max() < 1e-4
 
 

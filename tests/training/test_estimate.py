@@ -85,8 +85,10 @@ def test_the_estimate_is_what_training_takes_from_the_allocator(job, checkpointi
     latents = torch.randn(1, 8, 3, 6, 6)
 
     def step():
-        sequence = assemble(model, latents, latents, torch.rand(1), reference=latents)
-        flow_loss(model, sequence).mean().backward()
+        sequence = in_context_batch(
+            latents, latents, torch.rand(1), model.conditioning(latents.shape[2:], latents)
+        )
+        flow_loss(model.transformer, sequence).mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -128,8 +130,10 @@ def test_the_estimate_holds_under_autocast_with_a_base_in_bfloat16(job, monkeypa
 
     def step():
         with torch.autocast("cpu", torch.bfloat16):
-            sequence = assemble(model, latents, latents, torch.rand(1), reference=latents)
-            loss = flow_loss(model, sequence).mean()
+            sequence = in_context_batch(
+                latents, latents, torch.rand(1), model.conditioning(latents.shape[2:], latents)
+            )
+            loss = flow_loss(model.transformer, sequence).mean()
         loss.backward()
 
     assert expected == pytest.approx(allocated(step), rel=0.1)
