@@ -27,6 +27,7 @@ from synclora_lite.core.lora import (
     lora_state_dict,
     merge,
     set_scale,
+    target_layers,
 )
 from synclora_lite.core.positions import (
     Positions,
@@ -81,6 +82,7 @@ __all__ = [
     "scheduler_shift",
     "set_scale",
     "shift_sigmas",
+    "target_layers",
     "target_velocity",
     "token_coordinates",
     "token_shift",

@@ -59,6 +59,13 @@ def lora_layers(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
     return ((n, m) for n, m in model.named_modules() if isinstance(m, LoRALinear))
 
 
+def target_layers(model: nn.Module, targets: Sequence[str]) -> dict[str, nn.Linear]:
+    """Return the linear layers whose names are, or end in, one of `targets`."""
+    endings = tuple(f".{target}" for target in targets)
+    linear = ((n, m) for n, m in model.named_modules() if isinstance(m, nn.Linear))
+    return {name: layer for name, layer in linear if f".{name}".endswith(endings)}
+
+
 def inject(
     model: nn.Module, targets: Sequence[str], rank: int, generator: torch.Generator | None = None
 ) -> list[nn.Parameter]:
@@ -72,10 +79,8 @@ def inject(
 
     """
     model.requires_grad_(requires_grad=False)
-    endings = tuple(f".{target}" for target in targets)
-    for name, layer in list(model.named_modules()):
-        if isinstance(layer, nn.Linear) and f".{name}".endswith(endings):
-            _replace(model, name, LoRALinear(layer, rank, generator))
+    for name, layer in target_layers(model, targets).items():
+        _replace(model, name, LoRALinear(layer, rank, generator))
     return [p for _, layer in lora_layers(model) for p in layer.parameters() if p.requires_grad]
 
 

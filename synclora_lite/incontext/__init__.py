@@ -5,6 +5,7 @@ from synclora_lite.incontext.adapter import (
     adapter_weights,
     add_adapter,
     load_adapter,
+    read_adapter,
     save_adapter,
 )
 from synclora_lite.incontext.formats import (
@@ -23,6 +24,7 @@ __all__ = [
     "add_adapter",
     "from_any_format",
     "load_adapter",
+    "read_adapter",
     "read_weights",
     "save_adapter",
     "to_format",

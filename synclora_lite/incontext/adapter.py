@@ -17,6 +17,7 @@ from synclora_lite.core import (
     lora_state_dict,
     merge,
     set_scale,
+    target_layers,
 )
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
@@ -69,10 +70,7 @@ def add_adapter(
             has an adapter.
 
     """
-    if lora_state_dict(transformer):
-        raise ModelError(
-            "a transformer that has an adapter already", "one without", "load the model anew"
-        )
+    _check_free(transformer)
     if settings.rank < 1:
         raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
     generator = torch.Generator().manual_seed(seed)
@@ -132,14 +130,41 @@ def load_adapter(
 
     Args:
         transformer: Changed in place.
-        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
-            name of a downloaded hub repository.
+        source: See `read_adapter`.
         strength: Factor on the update; 0 is the base model.
         fuse: Add the update to the weights: faster, and can't be trained further.
 
     Returns:
-        How to use it. For a bare file all but rank and targets are the usual ones of public
-        in-context adapters: shared positions and full attention.
+        How to use it.
+
+    Raises:
+        ModelError: Files are missing or do not fit the transformer, or it has an adapter.
+        ConfigError: The settings beside the weights are damaged.
+
+    """
+    _check_free(transformer)
+    weights, settings = read_adapter(transformer, source)
+    add_adapter(transformer, settings)
+    load_lora_state_dict(transformer, weights)
+    set_scale(transformer, strength)
+    if fuse:
+        merge(transformer)
+    return settings
+
+
+def read_adapter(
+    transformer: LTXVideoTransformer3DModel, source: str | Path
+) -> tuple[Weights, AdapterSettings]:
+    """Read a saved adapter and check that it fits the transformer, which is not changed.
+
+    Args:
+        transformer: Without an adapter.
+        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
+            name of a downloaded hub repository.
+
+    Returns:
+        Its factors, all of one rank, and how to use it. For a bare file all but rank and targets
+        are the usual ones of public in-context adapters: shared positions and full attention.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer.
@@ -151,26 +176,24 @@ def load_adapter(
     beside = file.with_name(SETTINGS)
     bare = Path(source).is_file() or not beside.exists()
     settings = _settings(None if bare else beside, weights)
-    add_adapter(transformer, settings)
-    _check_weights(file, weights, lora_state_dict(transformer), settings)
-    load_lora_state_dict(transformer, weights)
-    set_scale(transformer, strength)
-    if fuse:
-        merge(transformer)
-    return settings
-
-
-def _check_weights(
-    file: Path, weights: Weights, expected: Weights, settings: AdapterSettings
-) -> None:
-    """Raise ModelError unless the weights of a file are those of this model's adapter."""
+    expected = {}
+    for name, layer in target_layers(transformer, settings.targets).items():
+        expected[f"{name}.lora_A.weight"] = (settings.rank, layer.in_features)
+        expected[f"{name}.lora_B.weight"] = (layer.out_features, settings.rank)
     missing, unknown = expected.keys() - weights.keys(), weights.keys() - expected.keys()
     what = f"{file} does not fit: {len(missing)} weights missing, {len(unknown)} unknown"
     if not (missing or unknown):
-        if all(weights[name].shape == value.shape for name, value in expected.items()):
-            return
+        if all(tuple(weights[name].shape) == shape for name, shape in expected.items()):
+            return weights, settings
         what = f"the weights of {file} have other sizes than rank {settings.rank} of this model"
     raise ModelError(what, f"an adapter for {settings.base}", "check which model it was trained on")
+
+
+def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
+    if lora_state_dict(transformer):
+        raise ModelError(
+            "a transformer that has an adapter already", "one without", "load the model anew"
+        )
 
 
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:

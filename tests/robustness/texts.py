@@ -98,7 +98,6 @@ def _train(folder: Path) -> int:
 
 
 def _load(folder: Path) -> int:
-    load_editor.cache_clear()
     return guarded(lambda: load_editor(folder / "model", folder / "adapter"))
 
 
