@@ -25,12 +25,14 @@ import numpy as np
 import torch
 from measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 
+from synclora_lite import core
 from synclora_lite.cli.edit import WARM
+from synclora_lite.core import inference_sigmas
 from synclora_lite.editing import edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.editor import Editor, Latents, load_editor
 from synclora_lite.files import data_dir, write_result
-from synclora_lite.i2v import decode, denoise, save_model, tiny_model
+from synclora_lite.i2v import decode, save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
 from synclora_lite.video import Clip, read_clip, read_image
 
@@ -130,17 +132,13 @@ def example() -> tuple[Clip, np.ndarray]:
 
 def sample(editor: Editor, source: Latents, anchor: Latents, plan: Plan, cached: bool) -> Latents:
     """Sample an edit's latents in one of the two ways, without guidance beyond the reference."""
-    assert editor.adapter is not None
-    return denoise(
-        editor.model,
-        anchor,
-        reference=source,
-        reference_offset=editor.adapter.reference_offset,
-        layout=editor.adapter.layout,
-        cached=cached,
-        steps=plan.steps,
-        generator=torch.Generator().manual_seed(SEED),
-    )
+    model, adapter = editor.model, editor.adapter
+    assert adapter is not None
+    size = source.shape[2:]
+    conditioning = model.conditioning(size, source, adapter.reference_offset, adapter.layout)
+    noise = torch.randn(source.shape, generator=torch.Generator().manual_seed(SEED))
+    sigmas = inference_sigmas(model.scheduler, plan.steps, size.numel())
+    return core.sample(model.transformer, anchor, noise, sigmas, conditioning, cached=cached)
 
 
 def variants(

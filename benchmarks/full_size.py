@@ -25,12 +25,13 @@ from diffusers import (
 )
 from torch.profiler import ProfilerActivity, profile
 
+from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, sample
 from synclora_lite.files import write_result
-from synclora_lite.i2v import I2VModel, denoise
+from synclora_lite.i2v import I2VModel
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.precision import fast_dtype
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
 from synclora_lite.training.optimizer import make_optimizer
@@ -141,8 +142,9 @@ def training(bench: Bench, way: str) -> dict[str, float]:
     def step(optimizer: torch.optim.Optimizer) -> None:
         levels = torch.rand(len(latents), device=bench.device)
         with autocast(config):
-            sequence = assemble(model, latents, latents, levels, reference=latents)
-            loss = loss_of(model, sequence).mean()
+            conditioning = model.conditioning(latents.shape[2:], latents)
+            batch = in_context_batch(latents, latents, levels, conditioning)
+            loss = loss_of(model.transformer, batch).mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -166,23 +168,21 @@ def editing(bench: Bench, steps: int = 4) -> dict[str, float]:
     model = bench.model()
     latents = bench.latents(model).to(bench.dtype)
 
-    def sample(cached: bool) -> None:
-        denoise(
-            model,
-            latents[:, :, :1],
-            reference=latents,
-            cached=cached,
-            steps=steps,
-            layout="reference-self",
-        )
+    conditioning = model.conditioning(latents.shape[2:], latents)
+    sigmas = inference_sigmas(model.scheduler, steps, latents[0, 0].numel())
+
+    def draw(cached: bool) -> None:
+        noise = torch.randn_like(latents)
+        first = latents[:, :, :1]
+        sample(model.transformer, first, noise, sigmas, conditioning, cached=cached)
 
     seconds = {}
     for cached in (True, False):
-        sample(cached)
-        seconds[cached] = timed(bench.device, partial(sample, cached)) / steps
+        draw(cached)
+        seconds[cached] = timed(bench.device, partial(draw, cached)) / steps
     expected = measure(bench.configs, replace(bench.job, training=False))
     without_decoding = sum(v for n, v in expected.memory.items() if n != "decoding") - RUNTIME
-    peak = peak_bytes(bench.device, lambda: sample(True), [model.transformer, model.vae])
+    peak = peak_bytes(bench.device, lambda: draw(True), [model.transformer, model.vae])
     return {
         "seconds_per_step_cached": seconds[True],
         "seconds_per_step_uncached": seconds[False],

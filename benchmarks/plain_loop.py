@@ -13,8 +13,9 @@ from jaxtyping import Float
 from peft import LoraConfig
 from torch import Tensor
 
-from synclora_lite.i2v import I2VModel, encode, load_model, pack
-from synclora_lite.training import AdapterConfig, LatentBank, to_model_range
+from synclora_lite.core import pack
+from synclora_lite.i2v import I2VModel, encode, load_model
+from synclora_lite.training import AdapterConfig, LatentDataset, to_model_range
 
 Latents = Float[Tensor, "batch channels frames height width"]
 
@@ -30,7 +31,7 @@ def plain(
     model.transformer.add_adapter(lora)
     trained = [p for p in model.transformer.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.loop.lr)
-    bank = LatentBank(frames, "frames") if frames else LatentBank(config.bank)
+    bank = LatentDataset(frames, "frames") if frames else LatentDataset(config.bank)
     generator = torch.Generator().manual_seed(seed)
     casting = nullcontext() if dtype == torch.float32 else torch.autocast("cpu", dtype)
 

@@ -28,13 +28,13 @@ import torch
 from measuring import Seconds, child, faster, in_turn, peak_resident, products, spread, tidy
 from plain_loop import plain, plain_loss, plain_velocity
 
+from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
-from synclora_lite.i2v import load_model, predict_velocity, save_model, tiny_model
-from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     Job,
-    LatentBank,
+    LatentDataset,
     adapter_recipe,
     encode_bank,
     load_config,
@@ -45,7 +45,6 @@ from synclora_lite.training.estimate import model_configs
 from synclora_lite.training.loop import _Run
 from synclora_lite.training.metering import count_operations
 from synclora_lite.training.precision import NAMED, compute_dtype
-from synclora_lite.training.team import Team
 from synclora_lite.video import read_clip
 
 VARIANTS = ("ours", "ours, float32", "plain", "plain, bfloat16", "plain, encoding")
@@ -80,7 +79,7 @@ class Plan:
         config, _ = load_config(PROJECT / "configs" / "adapter.toml")
         assert isinstance(config, AdapterConfig)
         batch = self.batch or config.loop.batch
-        loop = replace(config.loop, batch=batch, threads=self.threads, seed=SEED, validate_every=0)
+        loop = replace(config.loop, batch=batch, seed=SEED, validate_every=0)
         return replace(
             config,
             loop=replace(loop, checkpoint_every=10**9),
@@ -156,7 +155,7 @@ def measure(plan: Plan, scratch: Path, peaks: tuple[str, ...] = ("imports", *VAR
 def job_facts(config: AdapterConfig, plan: Plan) -> dict[str, Any]:
     """Return what a step is made of."""
     model = load_model(config.model)
-    latents = LatentBank(config.bank).read(torch.tensor([0]))[0, 0]
+    latents = LatentDataset(config.bank).read(torch.tensor([0]))[0, 0]
     return {
         "batch": config.loop.batch,
         "rank": config.rank,
@@ -186,7 +185,7 @@ def variant(name: str, config: AdapterConfig, folder: Path) -> Callable[[], obje
     if name == "ours, float32":
         config = replace(config, loop=replace(config.loop, precision="float32"))
     if name.startswith("ours"):
-        return _Run(adapter_recipe(config), config.loop, folder / name, Team()).advance
+        return _Run(adapter_recipe(config), config.loop, folder / name).advance
     dtype = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
     return plain(config, folder / "frames" if name.endswith("encoding") else None, dtype, SEED)
 
@@ -198,21 +197,22 @@ def difference(config: AdapterConfig) -> dict[str, float]:
     Of the predicted velocities the largest difference; of the losses the difference itself.
     """
     model, offset = load_model(config.model), config.reference_offset
-    source, edited = LatentBank(config.bank).read(torch.arange(len(CLIPS))).unbind(1)
+    source, edited = LatentDataset(config.bank).read(torch.arange(len(CLIPS))).unbind(1)
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.randn(edited.shape, generator=generator)
     sigmas = torch.rand(len(edited), generator=generator)
     given = (model, source, edited, noise, sigmas, offset)
-    sequence = assemble(model, edited, noise, sigmas, reference=source, reference_offset=offset)
+    conditioning = model.conditioning(edited.shape[2:], source, offset, "full")
+    batch = in_context_batch(edited, noise, sigmas, conditioning)
     ours = predict_velocity(
         model.transformer,
-        sequence.tokens,
-        sequence.sigmas,
+        batch.tokens,
+        batch.sigmas,
         model.caption,
-        sequence.coordinates,
+        batch.coordinates,
     )
     stock = plain_velocity(*given)
-    loss = flow_loss(model, sequence, "full").mean()
+    loss = flow_loss(model.transformer, batch).mean()
     return {
         "velocity": (ours[:, -stock.shape[1] :] - stock).abs().max().item(),
         "loss": (loss - plain_loss(*given)).abs().item(),
@@ -224,7 +224,7 @@ def counted(config: AdapterConfig, plan: Plan, step: Callable[[], object]) -> di
 
     The first is arithmetic on the model's sizes, the other the matrix products of a real step.
     """
-    frames = LatentBank(config.bank.parent / "frames", "frames").shards[0]
+    frames = LatentDataset(config.bank.parent / "frames", "frames").shards[0]
     job = Job(plan.model, frames.shape[2], frames.shape[3], config.rank, config.loop.batch)
     passes = estimated(model_configs(plan.model), replace(job, precision="float32")).operations
     return {"passes": passes, "step": count_operations(step)}

@@ -27,7 +27,7 @@ def _run(path: Path, recipes: tuple[str, ...], quiet: bool) -> None:
     from synclora_lite.training import load_config, recipe_for
     from synclora_lite.training import train as run
     from synclora_lite.training.config import RECIPES
-    from synclora_lite.training.team import join
+    from synclora_lite.training.processes import process_group
 
     config, out = load_config(path)
     name = next(n for n, kind in RECIPES.items() if isinstance(config, kind))
@@ -36,7 +36,8 @@ def _run(path: Path, recipes: tuple[str, ...], quiet: bool) -> None:
         raise ConfigError(
             f"{path} has the recipe {name}", " or ".join(recipes), f"run synclora {other}"
         )
-    team = join(config.loop.device)
+    group = process_group(config.loop.device)
     final = run(recipe_for(config), config.loop, out, progress=not quiet)
-    if team.leads:
+    if group.is_main_process:
         typer.echo(f"Trained weights are in {final}")
+    group.destroy_process_group()

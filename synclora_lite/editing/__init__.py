@@ -5,6 +5,7 @@ from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.gate import Gate, edit_gated, edit_survival
 from synclora_lite.editing.methods import METHODS, Method
+from synclora_lite.editing.pipeline import SyncLoraOutput, SyncLoraPipeline
 from synclora_lite.editing.precheck import Framing, align, compare_framing
 from synclora_lite.editing.registration import register
 from synclora_lite.editing.sampling import Sampling
@@ -17,6 +18,8 @@ __all__ = [
     "Gate",
     "Method",
     "Sampling",
+    "SyncLoraOutput",
+    "SyncLoraPipeline",
     "align",
     "bend_warp",
     "compare_framing",

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +63,10 @@ class Editor:
         return to_frames(decode(self.model, latents))[0].cpu().numpy()
 
 
-@lru_cache(maxsize=2)
 def load_editor(
     model: str | Path = "lite", adapter: str | Path | None = None, device: str = "cpu"
 ) -> Editor:
-    """Load a model folder and, if named, an adapter; the last two stay in memory.
+    """Load a model folder and, if named, an adapter, whose update is added to the weights.
 
     Args:
         model: "lite", the name of another shipped model, a folder in diffusers layout, or the

@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from synclora_lite.editing.baselines import bent_frames
 from synclora_lite.editing.edit import Edit, edit_video, measured
 from synclora_lite.editing.editor import Editor
+from synclora_lite.editing.running import loaded_once
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
 from synclora_lite.i2v.folders import weights_digest
@@ -190,6 +191,7 @@ def edit_gated(
 
     """
     gate = gate or load_gate(options.get("model", "lite"))
+    options["model"] = loaded_once(**options)
     reasons: list[str] = []
     for attempt in range(tries):
         edit = edit_video(source, first_frame, seed=seed + attempt, **options)

@@ -13,10 +13,11 @@ from synclora_lite.editing import baselines
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.fitting import Fit, edit_in_windows
-from synclora_lite.editing.methods import Method, without_model
+from synclora_lite.editing.methods import Method, find_method, without_model
 from synclora_lite.editing.sampling import SAMPLERS, Sampling
 from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError
+from synclora_lite.i2v.folders import is_ltx2
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -41,6 +42,20 @@ def editor_for(
     if method.adapter and model.adapter is None:
         raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
     return model
+
+
+def loaded_once(
+    method: str = "sync-lora",
+    model: str | Path | Editor = "lite",
+    adapter: str | Path = "lite-adapter",
+    device: str = "cpu",
+    **_: object,
+) -> str | Path | Editor:
+    """Return what to pass on as `model` to many edits, so that it is loaded once."""
+    chosen = find_method(method)
+    if not chosen.model or isinstance(model, Editor) or is_ltx2(model):
+        return model
+    return editor_for(chosen, model, adapter, device)
 
 
 def run_ltx2(

@@ -11,16 +11,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.editing.editor import Editor
-from synclora_lite.i2v import (
-    I2VModel,
+from synclora_lite.core import (
     ReferenceCache,
-    denoise,
     inference_sigmas,
     pack,
-    predict_velocity,
+    sample,
+    target_velocity,
     unpack,
 )
+from synclora_lite.editing.editor import Editor
+from synclora_lite.i2v import I2VModel, denoise
 
 Latents = Float[Tensor, "1 channels frames height width"]
 FirstFrame = Float[Tensor, "1 channels 1 height width"]
@@ -75,22 +75,21 @@ def sync_lora(
     The difference that the reference makes is weighted by strength times guidance; a weight other
     than 1 costs a second pass per step.
     """
-    assert editor.adapter is not None
+    model, adapter = editor.model, editor.adapter
+    assert adapter is not None
     noise = how.temperature * torch.randn(source.shape, generator=how.generator()).to(source)
-    levels = None
+    levels = inference_sigmas(model.scheduler, how.steps, source[0, 0].numel())
     if guess is not None:
-        levels = _levels(editor.model, source, how, how.warm)
+        levels = _levels(model, source, how, how.warm)
         noise = torch.lerp(guess, noise, levels[0].to(guess))
-    return denoise(
-        editor.model,
+    size = source.shape[2:]
+    return sample(
+        model.transformer,
         first,
-        reference=source,
-        reference_offset=editor.adapter.reference_offset,
-        reference_guidance=how.reference_strength * how.sync_guidance,
-        layout=editor.adapter.layout,
-        steps=how.steps,
-        sigmas=levels,
-        noise=noise,
+        noise,
+        levels,
+        model.conditioning(size, source, adapter.reference_offset, adapter.layout),
+        guidance=how.reference_strength * how.sync_guidance,
         adjust=None if how.edit_gain == 1 else enlarge_edit(source, first, how.edit_gain),
     )
 
@@ -121,16 +120,17 @@ def frame_norm(latents: Latents) -> Float[Tensor, "1 1 frames 1 1"]:
 
 def i2v(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
     """Let the plain model continue the edited frame: it never sees the source."""
-    generator = how.generator()
-    return denoise(editor.model, first, source.shape[2], steps=how.steps, generator=generator)
+    noise = torch.randn(source.shape, generator=how.generator()).to(source)
+    return denoise(editor.model, first, noise, steps=how.steps)
 
 
 def sdedit(editor: Editor, source: Latents, first: FirstFrame, how: Sampling) -> Latents:
     """Noise the source to level `start` and denoise it from the edited frame (Meng et al. 2022)."""
-    levels = _levels(editor.model, source, how, how.start)
+    model, levels = editor.model, _levels(editor.model, source, how, how.start)
     noise = torch.randn(source.shape, generator=how.generator()).to(source)
     begun = torch.lerp(source, noise, levels[0].to(source))
-    return denoise(editor.model, first, source.shape[2], sigmas=levels, noise=begun)
+    conditioning = model.conditioning(source.shape[2:])
+    return sample(model.transformer, first, begun, levels, conditioning)
 
 
 @torch.no_grad()
@@ -220,9 +220,7 @@ def _velocity(
     cache: ReferenceCache | None = None,
 ) -> Tokens:
     """Predict with a clean first frame; an empty cache is filled, a full one is attended to."""
-    sigmas = sigma.to(tokens).repeat(1, size[0])
-    sigmas[:, 0] = 0
-    coordinates = model.coordinates(*size)
-    return predict_velocity(
-        model.transformer, tokens, sigmas, model.caption, coordinates, cache=cache
-    )
+    conditioning = model.conditioning(size)
+    return target_velocity(
+        model.transformer, tokens, sigma.item(), conditioning, size[0], cache=cache
+    ).to(tokens)

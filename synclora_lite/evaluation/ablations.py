@@ -123,7 +123,6 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     build_bank(variant.bank, whole, pairs, editor)
     bank = take(whole, place / "bank", pairs, variant.without)
     config = recipe(variant, study, bank)
-    # loading a model anew: `load_editor` keeps the one that it has in memory
     base = weights_digest(Exam("i2v").weights())
     out = place / f"train-{pairs}-pairs-{study.steps}x{study.batch}-{base}"
     adapter = train(recipe_for(config), config.loop, out)

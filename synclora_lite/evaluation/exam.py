@@ -179,15 +179,22 @@ def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Challenge], Fram
         return lambda k, task: task.truth
     if exam.method == "ceiling":
         return _through_vae(exam)
-    return lambda k, task: _edited(exam, k, task.source, task.first_frame)
+    return _by_method(exam)
 
 
-def _edited(exam: Exam, k: int, source: Clip, first_frame: Image) -> Frames:
+def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Run the method as `synclora edit` does, with other noise for every clip."""
     from synclora_lite.editing import edit_video
+    from synclora_lite.editing.running import loaded_once
 
-    options = exam.options | {"seed": exam.options.get("seed", 0) + k}
-    return edit_video(source, first_frame, method=exam.method, **options).clip.frames
+    options = {"method": exam.method, **exam.options}
+    options["model"] = loaded_once(**options)
+
+    def edited(k: int, task: Challenge) -> Frames:
+        seed = exam.options.get("seed", 0) + k
+        return edit_video(task.source, task.first_frame, **{**options, "seed": seed}).clip.frames
+
+    return edited
 
 
 def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:

@@ -11,10 +11,10 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
 from synclora_lite.files import data_dir, read_json, sha256
 from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
-from synclora_lite.i2v.coordinates import Positions
 
 __all__ = [
     "CAPTION",

@@ -1,4 +1,4 @@
-"""From pixels to normalised latents to tokens, and back."""
+"""From pixels to normalised latents, and back."""
 
 from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float
@@ -59,20 +59,6 @@ def legal_size(
     frames, height, width = size
     rows, columns = (-(-n // spatial_ratio) * spatial_ratio for n in (height, width))
     return -(-(frames - 1) // temporal_ratio) * temporal_ratio + 1, rows, columns
-
-
-def pack(
-    latents: Float[Tensor, "batch channels frames height width"],
-) -> Float[Tensor, "batch tokens channels"]:
-    """Make every latent pixel a token: frame by frame, row by row."""
-    return latents.flatten(2).transpose(1, 2)
-
-
-def unpack(
-    tokens: Float[Tensor, "batch tokens channels"], frames: int, height: int, width: int
-) -> Float[Tensor, "batch channels {frames} {height} {width}"]:
-    """Undo `pack`."""
-    return tokens.transpose(1, 2).unflatten(2, (frames, height, width))
 
 
 def _channel(values: Float[Tensor, " channels"]) -> Float[Tensor, "1 channels 1 1 1"]:

@@ -1,5 +1,6 @@
 """The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,9 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
+from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.i2v.coordinates import Positions, token_coordinates
 from synclora_lite.i2v.folders import (
     CAPTION,
     load_caption,
@@ -30,6 +31,7 @@ from synclora_lite.settings import build
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
 _RANGES = {"frame_rate": (1.0, 1000.0)}
+Latents = Float[Tensor, "batch channels frames height width"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,27 @@ class I2VModel:
             positions=self.positions,
             offset_columns=offset_columns,
         ).to(self.device)
+
+    def conditioning(
+        self,
+        size: Sequence[int],
+        reference: Latents | None = None,
+        reference_offset: int = 0,
+        layout: Layout = "reference-self",
+    ) -> Conditioning:
+        """Return what the transformer is told about clips of latent `size` besides their noise.
+
+        Args:
+            size: Latent frames, rows and columns of the target.
+            reference: Normalised latents of the source clips.
+            reference_offset: Latent columns by which their positions are moved to the right.
+            layout: What the reference may attend to; as the adapter was trained.
+
+        """
+        place = None
+        if reference is not None:
+            place = self.coordinates(*reference.shape[2:], reference_offset)
+        return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
 
 
 def create_model(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from synclora_lite.i2v.coordinates import Positions
+from synclora_lite.core import Positions
 from synclora_lite.i2v.model import I2VModel, create_model
 
 TINY_VAE: dict[str, Any] = {

@@ -1,13 +1,11 @@
-"""In-context adaptation: reference and target in one sequence, and a LoRA that reads it."""
+"""The in-context adapter: its settings, its files, and the key formats of other programs."""
 
 from synclora_lite.incontext.adapter import (
-    ATTENTION,
-    FEED_FORWARD,
-    SELF_ATTENTION,
     AdapterSettings,
     adapter_weights,
     add_adapter,
     load_adapter,
+    read_adapter,
     save_adapter,
 )
 from synclora_lite.incontext.formats import (
@@ -17,22 +15,16 @@ from synclora_lite.incontext.formats import (
     read_weights,
     to_format,
 )
-from synclora_lite.incontext.sequence import Sequence, assemble, flow_loss
 
 __all__ = [
-    "ATTENTION",
-    "FEED_FORWARD",
-    "SELF_ATTENTION",
     "AdapterSettings",
     "KeyFormat",
-    "Sequence",
     "adapter_file",
     "adapter_weights",
     "add_adapter",
-    "assemble",
-    "flow_loss",
     "from_any_format",
     "load_adapter",
+    "read_adapter",
     "read_weights",
     "save_adapter",
     "to_format",

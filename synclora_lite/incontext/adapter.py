@@ -1,16 +1,26 @@
-"""The adapter: a peft LoRA on the transformer, and its files."""
+"""The adapter: a LoRA on the transformer, the settings it was trained with, and its files."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
-from peft import LoraConfig, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig
 from safetensors.torch import save_file
 
+from synclora_lite.core import (
+    FEED_FORWARD,
+    SELF_ATTENTION,
+    Layout,
+    inject,
+    load_lora_state_dict,
+    lora_state_dict,
+    merge,
+    set_scale,
+    target_layers,
+)
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.i2v import Layout
 from synclora_lite.incontext.formats import (
     WEIGHTS,
     KeyFormat,
@@ -22,13 +32,9 @@ from synclora_lite.incontext.formats import (
 )
 from synclora_lite.settings import build
 
-SETTINGS, NAME = "adapter.json", "default"
+SETTINGS = "adapter.json"
 _RANGES = {"rank": (1, 65_536), "reference_offset": (-65_536, 65_536)}
 PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
-
-ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
-SELF_ATTENTION = tuple(f"attn1.{name}" for name in ATTENTION)
 
 
 @dataclass(frozen=True)
@@ -64,30 +70,22 @@ def add_adapter(
             has an adapter.
 
     """
-    if NAME in getattr(transformer, "peft_config", {}):
-        raise ModelError(
-            "a transformer that has an adapter already", "one without", "load the model anew"
-        )
+    _check_free(transformer)
     if settings.rank < 1:
         raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
-    transformer.requires_grad_(requires_grad=False)
-    config = _peft_config(settings)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            transformer.add_adapter(config, adapter_name=NAME)
-        except ValueError as error:
-            raise ModelError(
-                f"no layer is named {', '.join(settings.targets)}",
-                "endings of layer names such as to_q",
-            ) from error
-    return [p for p in transformer.parameters() if p.requires_grad]
+    generator = torch.Generator().manual_seed(seed)
+    parameters = inject(transformer, settings.targets, settings.rank, generator)
+    if not parameters:
+        raise ModelError(
+            f"no layer is named {', '.join(settings.targets)}",
+            "endings of layer names such as to_q",
+        )
+    return parameters
 
 
 def adapter_weights(transformer: LTXVideoTransformer3DModel) -> Weights:
     """Return the adapter's weights under plain names, as copies on the CPU."""
-    weights = get_peft_model_state_dict(transformer, adapter_name=NAME)
-    return {name: value.detach().cpu().clone() for name, value in weights.items()}
+    return {name: value.cpu().clone() for name, value in lora_state_dict(transformer).items()}
 
 
 def save_adapter(
@@ -132,14 +130,41 @@ def load_adapter(
 
     Args:
         transformer: Changed in place.
-        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
-            name of a downloaded hub repository.
+        source: See `read_adapter`.
         strength: Factor on the update; 0 is the base model.
         fuse: Add the update to the weights: faster, and can't be trained further.
 
     Returns:
-        How to use it. For a bare file all but rank and targets are the usual ones of public
-        in-context adapters: shared positions and full attention.
+        How to use it.
+
+    Raises:
+        ModelError: Files are missing or do not fit the transformer, or it has an adapter.
+        ConfigError: The settings beside the weights are damaged.
+
+    """
+    _check_free(transformer)
+    weights, settings = read_adapter(transformer, source)
+    add_adapter(transformer, settings)
+    load_lora_state_dict(transformer, weights)
+    set_scale(transformer, strength)
+    if fuse:
+        merge(transformer)
+    return settings
+
+
+def read_adapter(
+    transformer: LTXVideoTransformer3DModel, source: str | Path
+) -> tuple[Weights, AdapterSettings]:
+    """Read a saved adapter and check that it fits the transformer, which is not changed.
+
+    Args:
+        transformer: Without an adapter.
+        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
+            name of a downloaded hub repository.
+
+    Returns:
+        Its factors, all of one rank, and how to use it. For a bare file all but rank and targets
+        are the usual ones of public in-context adapters: shared positions and full attention.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer.
@@ -151,28 +176,24 @@ def load_adapter(
     beside = file.with_name(SETTINGS)
     bare = Path(source).is_file() or not beside.exists()
     settings = _settings(None if bare else beside, weights)
-    add_adapter(transformer, settings)
-    try:
-        result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
-    except RuntimeError as error:  # sizes differ
+    expected = {}
+    for name, layer in target_layers(transformer, settings.targets).items():
+        expected[f"{name}.lora_A.weight"] = (settings.rank, layer.in_features)
+        expected[f"{name}.lora_B.weight"] = (layer.out_features, settings.rank)
+    missing, unknown = expected.keys() - weights.keys(), weights.keys() - expected.keys()
+    what = f"{file} does not fit: {len(missing)} weights missing, {len(unknown)} unknown"
+    if not (missing or unknown):
+        if all(tuple(weights[name].shape) == shape for name, shape in expected.items()):
+            return weights, settings
+        what = f"the weights of {file} have other sizes than rank {settings.rank} of this model"
+    raise ModelError(what, f"an adapter for {settings.base}", "check which model it was trained on")
+
+
+def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
+    if lora_state_dict(transformer):
         raise ModelError(
-            f"the weights of {file} have other sizes than rank {settings.rank} of this model",
-            f"an adapter for {settings.base}",
-            "check which model it was trained on",
-        ) from error
-    missing = [name for name in adapter_weights(transformer) if name not in weights]
-    if result.unexpected_keys or missing:
-        raise ModelError(
-            f"{file} does not fit: {len(missing)} weights missing, "
-            f"{len(result.unexpected_keys)} unknown",
-            f"an adapter for {settings.base}",
-            "check which model it was trained on",
+            "a transformer that has an adapter already", "one without", "load the model anew"
         )
-    transformer.set_adapters(NAME, strength)
-    if fuse:
-        transformer.fuse_lora()
-        transformer.unload_lora()
-    return settings
 
 
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:

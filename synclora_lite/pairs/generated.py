@@ -80,7 +80,9 @@ def animate_panels(
     pixels = torch.from_numpy(wide).permute(2, 0, 1)[None, :, None].to(model.device)
     first = encode(model, pixels.float() / 127.5 - 1).to(model.transformer.dtype)
     latent_frames = (frames - 1) // model.temporal_ratio + 1
-    latents = denoise(model, first, latent_frames, steps=steps, generator=generator)
+    shape = (1, first.shape[1], latent_frames, *first.shape[3:])
+    noise = torch.randn(shape, generator=generator).to(model.device)
+    latents = denoise(model, first, noise, steps=steps)
     video = ((decode(model, latents)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     clip = video.permute(1, 2, 3, 0).cpu().numpy()  # (frames, height, 2 width, 3)
     return clip[:, :, : source.shape[1]], clip[:, :, source.shape[1] :]

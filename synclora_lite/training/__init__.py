@@ -1,7 +1,7 @@
 """Training: configuration, banks of latents, one resumable loop, and the recipes run on it."""
 
 from synclora_lite.training.adapter import adapter_recipe
-from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, write_shard
+from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, write_shard
 from synclora_lite.training.config import (
     AdapterConfig,
     AutoencoderConfig,
@@ -25,7 +25,7 @@ __all__ = [
     "Estimate",
     "FlowConfig",
     "Job",
-    "LatentBank",
+    "LatentDataset",
     "LoopConfig",
     "PretrainConfig",
     "Recipe",

@@ -14,7 +14,7 @@ from synclora_lite.errors import TrainingError
 from synclora_lite.i2v import check_size, load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
-from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
+from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import AutoencoderConfig
 from synclora_lite.training.latent_axes import order_latents
 from synclora_lite.training.latents import to_frames, to_model_range
@@ -56,7 +56,7 @@ def vae_config(channels: int, width: int, patch: int) -> dict[str, Any]:
     }
 
 
-def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderKLLTXVideo:
+def new_autoencoder(config: AutoencoderConfig, bank: LatentDataset) -> AutoencoderKLLTXVideo:
     """Return the autoencoder to train: `start`, or a new one that begins with little noise.
 
     Raises:
@@ -69,7 +69,7 @@ def new_autoencoder(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderK
     return vae
 
 
-def _fresh(config: AutoencoderConfig, bank: LatentBank) -> AutoencoderKLLTXVideo:
+def _fresh(config: AutoencoderConfig, bank: LatentDataset) -> AutoencoderKLLTXVideo:
     """Return a new autoencoder, fitted to principal components if asked."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.loop.seed)
@@ -170,9 +170,9 @@ def feature_weight(
     return weight / weight.mean()
 
 
-def _open_bank(config: AutoencoderConfig) -> LatentBank:
+def _open_bank(config: AutoencoderConfig) -> LatentDataset:
     """Open the bank of a recipe whose crops and windows fit into its clips."""
-    bank = LatentBank(config.bank, "frames")
+    bank = LatentDataset(config.bank, "frames")
     frames, *sides = bank.read(torch.tensor([0])).shape[2:5]
     for name, wanted, most in (
         ("crop", config.crop, min(sides)),

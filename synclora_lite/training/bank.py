@@ -24,7 +24,7 @@ from synclora_lite.tensors import read_tensors
 SCORES, MADE = "scores.safetensors", "made.json"
 
 
-class LatentBank:
+class LatentDataset:
     """Random access to the rows of a bank.
 
     Args:
@@ -61,6 +61,11 @@ class LatentBank:
     def __len__(self) -> int:
         """Return the number of rows."""
         return int(self.ends[-1])
+
+    @property
+    def shape(self) -> torch.Size:
+        """Size of one clip: channels, frames, height, width of latents."""
+        return self.shards[0].shape[2:]
 
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
         """Return pairs, source first; half precision becomes float32.

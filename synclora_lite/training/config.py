@@ -7,15 +7,14 @@ from typing import Any, Literal
 
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION, Layout, Positions, scheduler_shift
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v import Layout, Positions, scheduler_shift
 from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
 from synclora_lite.settings import Span, build
 
 RANGES: dict[str, Span] = {
     **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
-    **dict.fromkeys(("batch", "accumulate", "threads", "keep"), (1, 65_536)),
+    **dict.fromkeys(("batch", "accumulate", "keep"), (1, 65_536)),
     **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
     "size": (16, 8192),
     **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
@@ -57,8 +56,8 @@ class LoopConfig:
     compile: bool = False
     checkpointing: bool = False  # recompute activations: a third slower, far less memory
     offload: bool = False  # the autoencoder waits in main memory while it is idle
-    threads: int = 2
     log_every: int = 10
+    log_with: Literal["csv", "tensorboard", "trackio"] = "csv"  # the last two beside the CSV
     validate_every: int = 500
     checkpoint_every: int = 250
     keep: int = 2

@@ -16,19 +16,21 @@ from diffusers import (
 )
 from safetensors import safe_open
 
-from synclora_lite.errors import ModelError
-from synclora_lite.files import read_json
-from synclora_lite.i2v import (
-    I2VModel,
+from synclora_lite.core import (
     ReferenceCache,
+    flow_loss,
+    in_context_batch,
     pack,
     predict_velocity,
     reference_cache,
 )
+from synclora_lite.errors import ModelError
+from synclora_lite.files import read_json
+from synclora_lite.i2v import I2VModel
 from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training.adam8 import BLOCK
 from synclora_lite.training.metering import count_operations, peak_memory
 
@@ -147,7 +149,7 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     if job.training:
         step = _training_step(model, shape)
         trained = add_adapter(model.transformer, AdapterSettings(job.rank, base=job.model))
-        for parameter in trained:  # as autocast uses them: peft makes them float32
+        for parameter in trained:  # as autocast uses them: they are kept in float32
             parameter.data = parameter.data.to(model.transformer.dtype)
         model.transformer.gradient_checkpointing = job.checkpointing
         parameters["adapter"] = _count(trained)
@@ -277,8 +279,9 @@ def _training_step(model: I2VModel, shape: tuple[int, ...]) -> Callable[[], None
     def step() -> None:
         latents = torch.empty(shape, device="meta", dtype=model.caption.dtype)
         sigmas = torch.empty(shape[0], device="meta", dtype=latents.dtype)
-        sequence = assemble(model, latents, latents, sigmas, reference=latents)
-        flow_loss(model, sequence).mean().backward()
+        conditioning = model.conditioning(shape[2:], latents)
+        batch = in_context_batch(latents, latents, sigmas, conditioning)
+        flow_loss(model.transformer, batch).mean().backward()
         model.transformer.zero_grad(set_to_none=True)
 
     return step

@@ -12,7 +12,7 @@ from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.i2v import pack
+from synclora_lite.core import pack
 
 NOISE = 0.05  # deviation of the noise that the decoder is trained to bear, where channels have 1
 

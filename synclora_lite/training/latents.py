@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.i2v import encode
-from synclora_lite.training.bank import LatentBank, check_made, write_shard
+from synclora_lite.training.bank import LatentDataset, check_made, write_shard
 
 CLIPS_AT_ONCE = 8
 
@@ -32,7 +32,7 @@ def to_frames(
 @torch.no_grad()
 def encode_bank(
     vae: AutoencoderKLLTXVideo, frames: str | Path, folder: str | Path, *, progress: bool = True
-) -> LatentBank:
+) -> LatentDataset:
     """Encode a bank of frame pairs, shard by shard, skipping those already there.
 
     What they were made with is recorded beside them. Shards of an older bank, which has no record,
@@ -48,7 +48,7 @@ def encode_bank(
         TrainingError: The folder holds latents of another autoencoder, or of clips of another size.
 
     """
-    bank, folder = LatentBank(frames, "frames"), Path(folder)
+    bank, folder = LatentDataset(frames, "frames"), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     clips = "x".join(str(length) for length in bank.shards[0].shape[2:5])
     check_made(folder, {"autoencoder": encoder_digest(vae), "clips": clips})
@@ -61,7 +61,7 @@ def encode_bank(
             parts = shard.flatten(0, 1).split(CLIPS_AT_ONCE)
             latents = torch.cat([encode(vae, to_model_range(p)).half().cpu() for p in parts])
             write_shard(folder / file.name, latents=latents.unflatten(0, (-1, 2)))
-    return LatentBank(folder)
+    return LatentDataset(folder)
 
 
 def encoder_digest(vae: AutoencoderKLLTXVideo) -> str:

@@ -2,8 +2,12 @@
 
 import csv
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
+
+from synclora_lite.errors import ConfigError
 from synclora_lite.files import atomic_path
 
 
@@ -32,6 +36,28 @@ class CsvLog:
             writer = csv.DictWriter(stream, self.columns, restval="")
             writer.writeheader()
             writer.writerows(map(_rounded, rows))
+
+
+def open_tracker(name: str, out: Path) -> GeneralTracker | None:
+    """Return accelerate's tracker of that name, which shows the log elsewhere; none for "csv".
+
+    Args:
+        name: "csv", "tensorboard" (files go to `out/logs`) or "trackio".
+        out: Folder of the run, whose name the tracker shows.
+
+    Raises:
+        ConfigError: Its package is not installed.
+
+    """
+    if name == "csv":
+        return None
+    if find_spec(name) is None:
+        raise ConfigError(f"log_with = {name!r}", f"{name} to be installed", f"pip install {name}")
+    kind = LOGGER_TYPE_TO_CLASS[name]
+    place = {"logging_dir": out / "logs"} if kind.requires_logging_directory else {}
+    tracker: GeneralTracker = kind(out.name, **place)
+    tracker.start()
+    return tracker
 
 
 def read_log(path: str | Path) -> list[dict[str, float]]:

@@ -4,11 +4,13 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object, reduce
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -24,7 +26,7 @@ from synclora_lite.training.checkpoint import (
 )
 from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.health import check_numbers, check_weights, told_with
-from synclora_lite.training.log import CsvLog, plot_log
+from synclora_lite.training.log import CsvLog, open_tracker, plot_log
 from synclora_lite.training.optimizer import (
     averaged_weights,
     learning_rate,
@@ -32,13 +34,15 @@ from synclora_lite.training.optimizer import (
     optimizer_state,
     restore,
     restore_optimizer,
+    restore_scaler,
+    scaler_state,
     update_average,
 )
-from synclora_lite.training.precision import LossScale, autocast, divide
-from synclora_lite.training.team import Team, join, leave
+from synclora_lite.training.precision import autocast, compute_dtype
+from synclora_lite.training.processes import process_group, share
 
 FREE = {
-    *("steps", "threads", "log_every", "validate_every", "checkpoint_every", "keep", "device"),
+    *("steps", "log_every", "log_with", "validate_every", "checkpoint_every", "keep", "device"),
     *("checkpointing", "offload"),
 }
 """Settings that may change between a run and its resumption."""
@@ -57,6 +61,7 @@ class Recipe:
         settings: Recorded in checkpoints; a run resumes only with the same ones.
         pairs: From the number of a batch, the names of its pairs, for the message of a run that
             has to stop.
+        autocast: Whether `loss` is to run under autocast, because what it trains is in float32.
 
     """
 
@@ -66,6 +71,7 @@ class Recipe:
     export: Callable[[Path], object] | None = None
     settings: Mapping[str, Any] | None = None
     pairs: Callable[[int], list[str]] | None = None
+    autocast: bool = True
 
 
 def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool = True) -> Path:
@@ -90,13 +96,11 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
             exploded; names the step, the pairs and the last good checkpoint.
 
     """
-    torch.set_num_threads(config.threads)
-    team = join(config.device)
-    run = _Run(recipe, config, Path(out), team)
+    run = _Run(recipe, config, Path(out))
     with tqdm(
         total=config.steps,
         initial=run.step,
-        disable=not (progress and team.leads),
+        disable=not (progress and run.group.is_main_process),
         desc=Path(out).name,
         unit="step",
     ) as bar:
@@ -105,17 +109,22 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
             bar.update()
             bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
     run.finish()
-    leave()
     return run.out / "final"
 
 
 class _Run:
     """The state of a run: weights, optimiser, averages, step."""
 
-    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path, team: Team) -> None:
-        self.recipe, self.config, self.out, self.team = recipe, config, out, team
-        self.scale = LossScale(config)
-        self.batches = team.share(config.accumulate)
+    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path) -> None:
+        self.recipe, self.config, self.out = recipe, config, out
+        self.group = process_group(config.device)
+        self.batches = share(config.accumulate, self.group.process_index, self.group.num_processes)
+        self.scaler = torch.amp.GradScaler(  # keeps float16 gradients from vanishing
+            config.device.split(":")[0],
+            init_scale=2.0**12,
+            growth_interval=200,
+            enabled=compute_dtype(config) == torch.float16,
+        )
         self.parameters = dict(recipe.parameters)
         self.optimizer = make_optimizer(self.parameters, config)
         self.averaged: Named = {}
@@ -125,11 +134,13 @@ class _Run:
         self.settings: dict[str, Any] = _plain({**kept, **(recipe.settings or {})})
         self.step = 0
         self.checkpoints = out / "checkpoints"
-        with team.leader_first():
+        with self.group.main_process_first():
             self._resume()
         out.mkdir(parents=True, exist_ok=True)
-        self.log = CsvLog(out / "train.csv", self.step) if team.leads else None
-        self.validation = CsvLog(out / "validation.csv", self.step) if team.leads else None
+        writes = self.group.is_main_process
+        self.log = CsvLog(out / "train.csv", self.step) if writes else None
+        self.validation = CsvLog(out / "validation.csv", self.step) if writes else None
+        self.tracker = open_tracker(config.log_with, out) if writes else None
         self.recent: list[dict[str, float]] = []
         self.started = time.perf_counter()
 
@@ -140,16 +151,18 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         numbers = self._gradients()
+        self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters.values(), config.clip or math.inf, foreach=True
         ).item()
         numbers["lr"] = rate
-        if self.scale.overflowed(norm):
-            numbers["skipped"] = 1.0
+        if self.scaler.is_enabled() and not math.isfinite(norm) and self.scaler.get_scale() > 1:
+            numbers["skipped"] = 1.0  # an overflow of float16: the scaler leaves the step out
         else:
             numbers["gradient"] = norm
             check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
-            self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         if self.averaged:
@@ -165,29 +178,29 @@ class _Run:
         """Save the last step and export the averaged weights, or the plain ones."""
         if self.step % self.config.checkpoint_every:
             self._save()
-        if self.recipe.export and self.team.leads:
+        if self.recipe.export and self.group.is_main_process:
             with averaged_weights(self.averaged, self.parameters):
                 self.recipe.export(self.out / "final")
-        self.team.wait()
+        if self.tracker is not None:
+            self.tracker.finish()
+        self.group.wait_for_everyone()
 
     def _gradients(self) -> dict[str, float]:
         """Accumulate the gradients of `accumulate` batches; return their mean numbers."""
-        config, factor = self.config, self.scale.factor
-        batches = []
+        config, batches = self.config, []
         for micro in self.batches:
             index = self.step * config.accumulate + micro
-            with autocast(config):
+            with autocast(config) if self.recipe.autocast else nullcontext():
                 loss, extra = self._loss(index)
-            (loss * (factor / config.accumulate)).backward()  # type: ignore[no-untyped-call]
+            self.scaler.scale(loss / config.accumulate).backward()
             batches.append({"loss": loss.item(), **extra})
-        if self.team.size > 1:  # a batch without reference may leave some without a gradient
+        if self.group.use_distributed:
             for parameter in self.parameters.values():
-                if parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
-        gradients = [p.grad for p in self.parameters.values() if p.grad is not None]
-        self.team.add_up(gradients)
-        divide(gradients, factor)
-        return _means(self.team.collect(batches))
+                found = parameter.grad  # a batch without reference may leave some without one
+                gradient = torch.zeros_like(parameter) if found is None else found
+                parameter.grad = reduce(gradient, "sum")
+            batches = gather_object(batches)
+        return _means(batches)
 
     def _loss(self, index: int) -> tuple[Tensor, dict[str, float]]:
         """Return the loss of one batch; a pair that cannot be used stops the run."""
@@ -207,22 +220,29 @@ class _Run:
         self.recent.append(numbers)
         if self.step % self.config.log_every == 0:
             seconds = (time.perf_counter() - self.started) / len(self.recent)
-            self.log.write(self.step, {**_means(self.recent), "seconds_per_step": seconds})
+            row = {**_means(self.recent), "seconds_per_step": seconds}
+            self.log.write(self.step, row)
+            if self.tracker is not None:
+                self.tracker.log(row, step=self.step)
             self.recent, self.started = [], time.perf_counter()
 
     def _validate(self) -> None:
         if self.recipe.validate and self.validation is not None:
             started = time.perf_counter()
             with averaged_weights(self.averaged, self.parameters), torch.no_grad():
-                self.validation.write(self.step, self.recipe.validate(self.step, self.out))
+                numbers = self.recipe.validate(self.step, self.out)
+            self.validation.write(self.step, numbers)
+            if self.tracker is not None:
+                named = {f"validation/{name}": value for name, value in numbers.items()}
+                self.tracker.log(named, step=self.step)
             self.started += time.perf_counter() - started
-        self.team.wait()
+        self.group.wait_for_everyone()
 
     def _save(self) -> None:
         check_weights(self.parameters, self.step, self.checkpoints)
-        if not self.team.leads:
+        if not self.group.is_main_process:
             return
-        state = optimizer_state(self.optimizer, self.parameters) | self.scale.state()
+        state = optimizer_state(self.optimizer, self.parameters) | scaler_state(self.scaler)
         weights = {name: p.detach() for name, p in self.parameters.items()}
         save_checkpoint(
             Checkpoint(self.step, weights, self.averaged, state, self.settings),
@@ -232,7 +252,7 @@ class _Run:
         plot_log(self.out / "train.csv", self.out / "loss.png")
 
     def _resume(self) -> None:
-        if self.team.leads:
+        if self.group.is_main_process:
             clear_unfinished(self.checkpoints)
             remove_unfinished(self.out)
         saved, refused = newest_checkpoint(self.checkpoints)
@@ -253,7 +273,7 @@ class _Run:
                 "restore them, or name another `out`",
             )
         restore(self.parameters, saved.weights)
-        moments = self.scale.restore(saved.optimizer)
+        moments = restore_scaler(self.scaler, saved.optimizer)
         restore_optimizer(self.optimizer, self.parameters, moments)
         self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
         self.step = saved.step

@@ -12,6 +12,7 @@ from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.muon import Muon
 
 Parameters = Mapping[str, torch.nn.Parameter]
+_SCALER, _CHANGING = "loss_scale", ("scale", "_growth_tracker")
 
 
 def make_optimizer(parameters: Parameters, config: LoopConfig) -> torch.optim.Optimizer:
@@ -58,6 +59,21 @@ def restore_optimizer(
         name, key = full_name.rsplit(".", 1)
         parameter = parameters[name]
         optimizer.state[parameter][key] = value.to(parameter.device).clone()
+
+
+def scaler_state(scaler: torch.amp.GradScaler) -> Named:
+    """Return what a checkpoint must hold of the loss scale of float16; nothing for others."""
+    state = scaler.state_dict()
+    return {f"{_SCALER}.{name}": torch.tensor(state[name]) for name in _CHANGING if state}
+
+
+def restore_scaler(scaler: torch.amp.GradScaler, state: Named) -> Named:
+    """Undo `scaler_state`, and return what else a checkpoint holds."""
+    own = {n.removeprefix(f"{_SCALER}."): v for n, v in state.items() if n.startswith(_SCALER)}
+    if own and scaler.is_enabled():
+        kept = {name: own[name].item() for name in _CHANGING}
+        scaler.load_state_dict(scaler.state_dict() | kept)
+    return {name: value for name, value in state.items() if not name.startswith(_SCALER)}
 
 
 @torch.no_grad()

@@ -12,17 +12,9 @@ from diffusers import (
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.i2v import (
-    I2VModel,
-    load_model,
-    load_part,
-    sample_sigmas,
-    save_model,
-    scheduler_shift,
-    transformer_config,
-)
-from synclora_lite.incontext import assemble, flow_loss
-from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
+from synclora_lite.core import flow_loss, in_context_batch, sample_sigmas, scheduler_shift
+from synclora_lite.i2v import I2VModel, load_model, load_part, save_model, transformer_config
+from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import FlowConfig, PretrainConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.validation import loss_by_level, sample_clips
@@ -41,7 +33,7 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
     the left panel is given whole and sees only itself: large video models learn to continue a
     picture to its side, and this is what an in-context adapter later finds and sharpens.
     """
-    bank = LatentBank(config.bank)
+    bank = LatentDataset(config.bank)
     model = base_model(config)
     model.transformer.train()
     if config.loop.checkpointing:
@@ -65,24 +57,21 @@ def pretrain_recipe(config: PretrainConfig) -> Recipe:
             latents = (two_panels if two_panel else single_clips)(pairs, generator).to(device)
         sigmas, noise = draw_noise(model, latents, generator, config.flow)
         given = torch.rand(len(rows), generator=generator) < config.first_frame
-        sequence = assemble(
-            model,
-            latents,
-            noise,
-            sigmas,
-            reference=beside,
-            reference_offset=-latents.shape[-1],
-            first_frame_given=given.to(device),
-        )
-        value = loss_of(model, sequence).mean()
+        conditioning = model.conditioning(latents.shape[2:], beside, -latents.shape[-1])
+        batch = in_context_batch(latents, noise, sigmas, conditioning, given.to(device))
+        value = loss_of(model.transformer, batch).mean()
         kind = "given_panel" if whole else "two_panel" if two_panel else "single"
         return value, {f"loss_{kind}": value.item()}
 
     def validate(step: int, out: Path) -> dict[str, float]:
         clips = bank.read(held_rows)[:, 0].to(device)
-        numbers = loss_by_level(
-            lambda noise, levels: flow_loss(model, assemble(model, clips, noise, levels)), clips
-        )
+        conditioning = model.conditioning(clips.shape[2:])
+
+        def held_loss(noise: Tensor, levels: Tensor) -> Tensor:
+            batch = in_context_batch(clips, noise, levels, conditioning)
+            return flow_loss(model.transformer, batch)
+
+        numbers = loss_by_level(held_loss, clips)
         video = out / "samples" / f"step-{step:08d}.mp4"
         return numbers | sample_clips(model, clips[: config.samples], video)
 

@@ -9,7 +9,7 @@ from synclora_lite.training.config import (
 )
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.pretrain import pretrain_recipe
-from synclora_lite.training.team import join
+from synclora_lite.training.processes import process_group
 
 
 def recipe_for(config: Config) -> Recipe:
@@ -19,7 +19,7 @@ def recipe_for(config: Config) -> Recipe:
         ConfigError: This machine has no such device, or the settings do not fit the bank.
 
     """
-    join(config.loop.device)
+    process_group(config.loop.device)
     if isinstance(config, AutoencoderConfig):
         return autoencoder_recipe(config)
     if isinstance(config, AdapterConfig):

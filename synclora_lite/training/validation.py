@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.core import Layout
 from synclora_lite.i2v import I2VModel, decode, denoise
 from synclora_lite.i2v.precision import awake
 from synclora_lite.training.bank import seeded
@@ -40,7 +41,7 @@ def sample_clips(
     *,
     reference: Latents | None = None,
     reference_offset: int = 0,
-    cached: bool = True,
+    layout: Layout = "reference-self",
     steps: int = 10,
 ) -> dict[str, float]:
     """Generate clips from the first frames of `truth` and write them below truth (and source).
@@ -55,12 +56,11 @@ def sample_clips(
     made = denoise(
         model,
         truth[:, :, :1],
-        truth.shape[2],
+        torch.randn(truth.shape, generator=seeded(23)).to(truth.device),
+        steps=steps,
         reference=reference,
         reference_offset=reference_offset,
-        layout="reference-self" if cached else "full",
-        steps=steps,
-        generator=seeded(23),
+        layout=layout,
     )
     rows = [r for r in (reference, truth, made) if r is not None]
     with awake(model.vae, model.device):

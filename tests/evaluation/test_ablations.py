@@ -13,7 +13,7 @@ from synclora_lite.evaluation import ablation_banks as banks
 from synclora_lite.evaluation.ablations import VARIANTS, Study, recipe, run_variant
 from synclora_lite.files import append_jsonl
 from synclora_lite.i2v import tiny_model
-from synclora_lite.training.bank import LatentBank, write_shard
+from synclora_lite.training.bank import LatentDataset, write_shard
 
 CONFIG = Path(__file__).parents[2] / "configs" / "adapter.toml"
 
@@ -44,11 +44,13 @@ def test_a_bank_is_taken_in_part_with_its_verdicts(tmp_path):
         write_shard(tmp_path / "whole" / f"pairs-{first:06d}.safetensors", latents=latents)
     for k in range(32):
         append_jsonl(tmp_path / "whole" / "checks.jsonl", {"gaze_x": 2.0 * (k % 2)})
-    part = LatentBank(banks.take(tmp_path / "whole", tmp_path / "part", 16))
+    part = LatentDataset(banks.take(tmp_path / "whole", tmp_path / "part", 16))
     assert len(part) == 16
     assert part.accepted.tolist() == [True, False] * 8
-    assert LatentBank(banks.take(tmp_path / "whole", tmp_path / "all", 32, "gaze")).accepted.all()
-    assert len(LatentBank(banks.take(tmp_path / "whole", tmp_path / "all", 16))) == 16
+    assert LatentDataset(
+        banks.take(tmp_path / "whole", tmp_path / "all", 32, "gaze")
+    ).accepted.all()
+    assert len(LatentDataset(banks.take(tmp_path / "whole", tmp_path / "all", 16))) == 16
 
 
 def test_strangers_move_alike_and_faults_are_planted_in_every_second_pair():
@@ -76,7 +78,7 @@ def test_a_bank_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     banks.build_bank("strangers", tmp_path, 2, editor)
     monkeypatch.setattr(banks, "draw_pair", None)  # nothing is drawn again
     banks.build_bank("strangers", tmp_path, 2, editor)
-    assert len(LatentBank(tmp_path)) == 2
+    assert len(LatentDataset(tmp_path)) == 2
     other = Editor(tiny_model(seed=1), editor.domain)
     with pytest.raises(TrainingError, match="was made with autoencoder"):
         banks.build_bank("strangers", tmp_path, 2, other)

@@ -13,8 +13,9 @@ from transformers import (
     T5TokenizerFast,
 )
 
+from synclora_lite.core import pack
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import denoise, load_model, pack, tiny_model
+from synclora_lite.i2v import denoise, load_model, tiny_model
 from synclora_lite.i2v.folders import PROMPT
 from synclora_lite.i2v.full import load_ltx2
 from synclora_lite.i2v.ltx2_sizes import tiny_ltx2
@@ -59,7 +60,7 @@ def test_the_kept_caption_gives_what_the_stock_pipeline_gives_for_the_prompt(fol
         output_type="latent",
         return_dict=False,
     )[0]
-    ours = denoise(model, start[:, :, :1], noise=start, steps=3, frames=3)
+    ours = denoise(model, start[:, :, :1], start, steps=3)
     assert (pack(ours) - stock).abs().max() < 1e-4
 
 

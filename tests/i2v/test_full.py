@@ -10,9 +10,10 @@ import torch
 from diffusers import LTXImageToVideoPipeline
 from safetensors.torch import save_file
 
+from synclora_lite.core import latent_frame_starts
 from synclora_lite.editing import edit_video
 from synclora_lite.errors import ArtifactError, ConfigError, EditError, ModelError
-from synclora_lite.i2v import latent_frame_starts, load_model, save_model, tiny_model
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.i2v.captions import kept_caption
 from synclora_lite.i2v.folders import is_ltx2, model_folder, stock_positions, stored_sha256
 from synclora_lite.i2v.full import choose_offload, edit_ltx2, load_ltx2, padded_caption

@@ -12,28 +12,31 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
 from PIL import Image
 
+from synclora_lite.core import (
+    add_noise,
+    inference_sigmas,
+    latent_frame_starts,
+    pack,
+    predict_velocity,
+    reference_cache,
+    sample,
+    sample_sigmas,
+    scheduler_shift,
+    shift_sigmas,
+    token_shift,
+    unpack,
+    velocity_target,
+)
 from synclora_lite.errors import ModelError
 from synclora_lite.i2v import (
     I2VModel,
-    add_noise,
     create_model,
     decode,
     denoise,
     encode,
-    inference_sigmas,
-    latent_frame_starts,
     load_model,
-    pack,
-    predict_velocity,
-    reference_cache,
-    sample_sigmas,
     save_model,
-    scheduler_shift,
-    shift_sigmas,
     tiny_model,
-    token_shift,
-    unpack,
-    velocity_target,
 )
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 
@@ -276,7 +279,7 @@ def test_sampler_matches_the_image_to_video_pipeline(scheduler: dict[str, Any]) 
     pipe = LTXImageToVideoPipeline(**components(model))
     pipe.set_progress_bar_config(disable=True)
     stock = pipe(latents=pack(start), **pipeline_inputs(model, 2))[0]
-    ours = denoise(model, start[:, :, :1], 3, noise=start, steps=5)
+    ours = denoise(model, start[:, :, :1], start, steps=5)
     assert (pack(ours) - stock).abs().max() < 1e-4
 
 
@@ -299,44 +302,30 @@ def test_sampler_matches_the_condition_pipeline() -> None:
     generator = torch.Generator().manual_seed(5)
     first = encode(model, pixels)
     start = torch.randn(1, 8, *SIZE, generator=generator)
-    ours = denoise(model, first, 3, noise=start, sigmas=pipe.scheduler.sigmas)
+    known = model.conditioning(SIZE)
+    ours = sample(model.transformer, first, start, pipe.scheduler.sigmas, known)
     assert (ours - stock).abs().max() < 1e-4
-
-
-@pytest.mark.parametrize("offset", [0, 2])
-@pytest.mark.parametrize("guidance", [1.0, 2.0])
-def test_cached_sampling_equals_uncached(offset: int, guidance: float) -> None:
-    model = tiny_model()
-    arguments: dict[str, Any] = {
-        "reference": noise(2, 8, *SIZE, seed=4),
-        "reference_offset": offset,
-        "reference_guidance": guidance,
-        "noise": noise(2, 8, *SIZE),
-        "steps": 4,
-    }
-    first = noise(2, 8, 1, 2, 2, seed=7)
-    cached = denoise(model, first, **arguments)
-    uncached = denoise(model, first, cached=False, **arguments)
-    full = denoise(model, first, layout="full", **arguments)
-    assert (cached - uncached).abs().max() < 1e-4
-    assert (cached - full).abs().max() > 1e-4
-    assert torch.equal(cached[:, :, :1], first)
 
 
 def test_a_correction_of_the_prediction_is_where_sampling_ends() -> None:
     model = tiny_model()
     first, wanted = noise(1, 8, 1, 2, 2), noise(1, 8, 2, 2, 2)
-    made = denoise(model, first, 3, steps=3, adjust=lambda _: wanted)
+    levels = inference_sigmas(model.scheduler, 3, 12)
+    made = sample(
+        model.transformer,
+        first,
+        noise(1, 8, *SIZE),
+        levels,
+        model.conditioning(SIZE),
+        adjust=lambda _: wanted,
+    )
     torch.testing.assert_close(made, torch.cat([first, wanted], dim=2))
 
 
 def test_sampling_repeats_with_the_same_generator_and_at_any_width() -> None:
     model = tiny_model()
     first = noise(1, 8, 1, 2, 4)
-    clips = [
-        denoise(model, first, 3, steps=2, generator=torch.Generator().manual_seed(s))
-        for s in (1, 1, 2)
-    ]
+    clips = [denoise(model, first, noise(1, 8, 3, 2, 4, seed=s), steps=2) for s in (1, 1, 2)]
     assert clips[0].shape == (1, 8, 3, 2, 4)
     assert torch.equal(clips[0], clips[1])
     assert not torch.equal(clips[0], clips[2])
@@ -350,7 +339,7 @@ def test_a_saved_model_comes_back_equal(tmp_path: Any) -> None:
     loaded = load_model(save_model(model, tmp_path / "small"))
     assert (loaded.name, loaded.positions, loaded.frame_rate) == ("small", "uniform", 12.0)
     start = noise(1, 8, *SIZE)
-    before, after = (denoise(m, start[:, :, :1], 3, noise=start, steps=3) for m in (model, loaded))
+    before, after = (denoise(m, start[:, :, :1], start, steps=3) for m in (model, loaded))
     assert torch.allclose(before, after, atol=1e-5)
 
 
@@ -363,7 +352,7 @@ def test_stock_pipelines_load_the_folder(tmp_path: Any) -> None:
     pipe.set_progress_bar_config(disable=True)
     start = noise(1, 8, *SIZE)
     stock = pipe(latents=pack(start), **pipeline_inputs(model))[0]
-    ours = denoise(load_model(folder), start[:, :, :1], 3, noise=start, steps=5)
+    ours = denoise(load_model(folder), start[:, :, :1], start, steps=5)
     assert (pack(ours) - stock).abs().max() < 1e-4
     assert model.transformer.dtype == torch.float32
     assert json.loads((folder / "synclora.json").read_text())["positions"] == "uniform"
@@ -374,8 +363,7 @@ def test_a_folder_without_a_model_is_a_clear_error(tmp_path: Any) -> None:
         load_model(tmp_path)
 
 
-def test_bfloat16_on_a_cpu_is_close_to_float32() -> None:
-    """There the attention is written out instead of the fused kernel."""
+def test_autocast_to_bfloat16_is_close_to_float32() -> None:
     model = tiny_model()
     x, sigmas = noise(2, 12, 8), torch.tensor([[0.0, 0.3, 0.3], [0.0, 0.9, 0.9]])
     arguments = (model.transformer, x, sigmas, model.caption, model.coordinates(*SIZE))

@@ -5,8 +5,9 @@ from dataclasses import replace
 import torch
 from diffusers import LTXImageToVideoPipeline
 
+from synclora_lite.core import pack
 from synclora_lite.files import data_dir
-from synclora_lite.i2v import denoise, load_model, pack
+from synclora_lite.i2v import denoise, load_model
 
 
 def test_the_stock_pipeline_loads_the_lite_folder_and_samples_what_we_do():
@@ -33,5 +34,5 @@ def test_the_stock_pipeline_loads_the_lite_folder_and_samples_what_we_do():
         output_type="latent",
         return_dict=False,
     )[0]
-    ours = denoise(model, start[:, :, :1], frames, noise=start, steps=4)
+    ours = denoise(model, start[:, :, :1], start, steps=4)
     assert (pack(ours) - stock).abs().max() < 1e-4

@@ -6,16 +6,13 @@ from diffusers import LTXImageToVideoPipeline
 from peft import PeftModel
 from safetensors.torch import save_file
 
+from synclora_lite.core import ATTENTION, FEED_FORWARD, block, flow_loss, in_context_batch, pack
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import denoise, pack, tiny_model
+from synclora_lite.i2v import denoise, tiny_model
 from synclora_lite.incontext import (
-    ATTENTION,
-    FEED_FORWARD,
     AdapterSettings,
     adapter_weights,
     add_adapter,
-    assemble,
-    flow_loss,
     from_any_format,
     load_adapter,
     save_adapter,
@@ -44,15 +41,17 @@ def trained(transformer, settings=SETTINGS):
 
 
 def generate(model, **options):
-    reference = clips(2)
-    return denoise(
-        model, clips(1)[:, :, :1], noise=clips(0), reference=reference, steps=3, **options
-    )
+    return denoise(model, clips(1)[:, :, :1], clips(0), reference=clips(2), steps=3, **options)
+
+
+def assembled(model, latents, pure, sigmas, reference=None, offset=0, **options):
+    known = model.conditioning(latents.shape[2:], reference, offset)
+    return in_context_batch(latents, pure, sigmas, known, **options)
 
 
 def test_the_sequence_is_clean_reference_clean_first_frame_noisy_rest():
     model, target, source, pure = tiny_model(), clips(1), clips(2), clips(3)
-    made = assemble(model, target, pure, torch.tensor([0.4, 0.8]), reference=source)
+    made = assembled(model, target, pure, torch.tensor([0.4, 0.8]), reference=source)
     assert torch.equal(made.sigmas, torch.tensor([[0, 0, 0, 0, 0.4, 0.4], [0, 0, 0, 0, 0.8, 0.8]]))
     assert torch.equal(made.tokens[:, :12], pack(source))
     assert torch.equal(made.tokens[:, 12:16], pack(target[:, :, :1]))
@@ -62,9 +61,7 @@ def test_the_sequence_is_clean_reference_clean_first_frame_noisy_rest():
 
 
 def test_an_offset_moves_only_the_reference_and_only_in_x():
-    made = assemble(
-        tiny_model(), clips(1), clips(3), torch.rand(2), reference=clips(2), reference_offset=2
-    )
+    made = assembled(tiny_model(), clips(1), clips(3), torch.rand(2), reference=clips(2), offset=2)
     moved = made.coordinates[:, :12] - made.coordinates[:, 12:]
     assert moved[:2].abs().max() == 0
     assert (moved[2] == 32).all()
@@ -77,25 +74,21 @@ def test_training_and_sampling_give_the_transformer_the_same_input(monkeypatch):
     monkeypatch.setattr(
         model.transformer.proj_in, "forward", lambda x: seen.append(x.clone()) or original(x)
     )
-    rotations = []
-    rope = model.transformer.rope.forward
+    original_rotations = block.rotations
+    turns = []
     monkeypatch.setattr(
-        model.transformer.rope,
-        "forward",
-        lambda *a, **k: rotations.append(rope(*a, **k)[0]) or rope(*a, **k),
+        block, "rotations", lambda *a: turns.append(original_rotations(*a)) or turns[-1]
     )
-    made = assemble(
-        model, clips(1), clips(0), torch.ones(2), reference=clips(2), reference_offset=2
-    )
-    flow_loss(model, made)
-    generate(model, cached=False, reference_offset=2)
+    made = assembled(model, clips(1), clips(0), torch.ones(2), reference=clips(2), offset=2)
+    flow_loss(model.transformer, made)
+    generate(model, reference_offset=2, layout="full")
     assert torch.equal(seen[0], seen[1])
-    assert torch.equal(rotations[0], rotations[1])
+    assert torch.equal(turns[0], turns[1])
 
 
 def test_a_frame_that_is_not_given_is_noisy_and_learned():
     given = torch.tensor([True, False])
-    made = assemble(
+    made = assembled(
         tiny_model(), clips(1), clips(3), torch.tensor([0.4, 0.8]), first_frame_given=given
     )
     assert made.learned.tolist() == [[False, True, True], [True, True, True]]
@@ -104,12 +97,12 @@ def test_a_frame_that_is_not_given_is_noisy_and_learned():
 
 def test_the_loss_counts_the_noisy_target_tokens_only():
     model = tiny_model()
-    made = assemble(model, clips(1), clips(3), torch.tensor([0.4, 0.8]), reference=clips(2))
-    loss = flow_loss(model, made)
+    made = assembled(model, clips(1), clips(3), torch.tensor([0.4, 0.8]), reference=clips(2))
+    loss = flow_loss(model.transformer, made)
     made.target[:, :4] += 100  # first frame
-    assert torch.equal(flow_loss(model, made), loss)
+    assert torch.equal(flow_loss(model.transformer, made), loss)
     made.target[:, 4:] += 100
-    assert (flow_loss(model, made) > loss + 1000).all()
+    assert (flow_loss(model.transformer, made) > loss + 1000).all()
 
 
 def test_a_fresh_adapter_changes_nothing_and_freezes_the_base():

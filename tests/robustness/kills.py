@@ -94,7 +94,7 @@ def training(recipe: str) -> Callable[[Path], None]:
         }
         (folder / "config.toml").write_text(
             f'recipe = "{recipe}"\nout = "{folder}/run"\nbank = "{folder}/bank"\n{extra[recipe]}'
-            "validation_clips = 2\nsamples = 1\n[loop]\nsteps = 120\nbatch = 4\nthreads = 1\n"
+            "validation_clips = 2\nsamples = 1\n[loop]\nsteps = 120\nbatch = 4\n"
             "warmup = 2\nema = 0.9\ncheckpoint_every = 5\nvalidate_every = 20\nlog_every = 5\n"
         )
 

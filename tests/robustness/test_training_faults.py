@@ -33,7 +33,7 @@ def bank(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, bank: Path) -> AdapterConfig:
-    loop = LoopConfig(6, batch=4, warmup=0, schedule="constant", checkpoint_every=2, threads=1)
+    loop = LoopConfig(6, batch=4, warmup=0, schedule="constant", checkpoint_every=2)
     model = str(save_model(tiny_model(), tmp_path / "tiny"))
     return AdapterConfig(loop=loop, bank=bank, model=model, rank=4, validation_clips=0)
 
@@ -150,4 +150,4 @@ def test_an_exploded_loss_is_told_although_it_is_a_number(tmp_path: Path) -> Non
         pairs=lambda k: [f"pair {k}"],
     )  # fmt: skip
     with pytest.raises(TrainingError, match=r"loss .*e\+06 .* at step 2, made of pair 2;"):
-        train(recipe, LoopConfig(4, threads=1), tmp_path, progress=False)
+        train(recipe, LoopConfig(4), tmp_path, progress=False)

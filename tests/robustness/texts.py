@@ -74,7 +74,7 @@ def good_files(folder: Path) -> None:
     (folder / "config.toml").write_text(
         'recipe = "adapter"\nout = "PLACE/run"\nbank = "PLACE/bank"\nmodel = "PLACE/model"\n'
         'rank = 4\nlayout = "full"\nidentical = [1.0, 0.0]\nvalidation_clips = 1\nsamples = 1\n'
-        "first_frame = 0.9\n[loop]\nsteps = 2\nbatch = 2\nlr = 0.001\nthreads = 1\nwarmup = 1\n"
+        "first_frame = 0.9\n[loop]\nsteps = 2\nbatch = 2\nlr = 0.001\nwarmup = 1\n"
         'precision = "float32"\nema = 0.9\n[flow]\nstd = 1.0\nmu = 0.5\n'
     )
 
@@ -98,7 +98,6 @@ def _train(folder: Path) -> int:
 
 
 def _load(folder: Path) -> int:
-    load_editor.cache_clear()
     return guarded(lambda: load_editor(folder / "model", folder / "adapter"))
 
 

@@ -7,7 +7,7 @@ from synclora_lite.errors import PairError, TrainingError
 from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.pairs.bank import read_shard, training_case
 from synclora_lite.portraits import render_clip
-from synclora_lite.training import LatentBank
+from synclora_lite.training import LatentDataset
 from tools import bank
 
 
@@ -28,7 +28,7 @@ def test_pairs_from_any_on_are_rendered_and_encoded(tmp_path, run):
     assert torch.equal(shard[0, 0], torch.from_numpy(render_clip(case.source, case.motion, 32)))
     save_model(tiny_model(), tmp_path / "model")
     run("latents", frames, latents, "--vae", tmp_path / "model" / "vae")
-    pair = LatentBank(latents).read(torch.tensor([0]))
+    pair = LatentDataset(latents).read(torch.tensor([0]))
     assert pair.shape[:2] == (1, 2)
     assert not torch.equal(pair[:, 0], pair[:, 1])
     with pytest.raises(PairError, match="holds clips of 17x32x32; expected 17x16x16; name another"):

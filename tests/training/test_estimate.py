@@ -12,12 +12,13 @@ from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from synclora_lite.cli.estimate import estimate as command
+from synclora_lite.core import flow_loss, in_context_batch
 from synclora_lite.errors import ConfigError, ModelError
 from synclora_lite.files import write_json
 from synclora_lite.i2v import create_model, save_model
 from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
+from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
 from synclora_lite.training.estimate_ltx2 import advice_ltx2, estimate_ltx2
@@ -84,8 +85,10 @@ def test_the_estimate_is_what_training_takes_from_the_allocator(job, checkpointi
     latents = torch.randn(1, 8, 3, 6, 6)
 
     def step():
-        sequence = assemble(model, latents, latents, torch.rand(1), reference=latents)
-        flow_loss(model, sequence).mean().backward()
+        sequence = in_context_batch(
+            latents, latents, torch.rand(1), model.conditioning(latents.shape[2:], latents)
+        )
+        flow_loss(model.transformer, sequence).mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -116,7 +119,7 @@ def test_the_estimate_holds_under_autocast_with_a_base_in_bfloat16(job, monkeypa
     found = estimate(replace(job, precision="bfloat16")).memory
     copies = found["adapter"] / 3  # two of six bytes
     expected = found["activations"] + found["gradients"] + copies
-    monkeypatch.setattr("synclora_lite.i2v.attention.attend", F.scaled_dot_product_attention)
+    monkeypatch.setattr("synclora_lite.core.attention.attend", F.scaled_dot_product_attention)
     monkeypatch.setattr(F, "rms_norm", lambda x, _, weight, eps: FusedNorm.apply(x, weight, eps))
     model = create_model(TINY_VAE, DEEP)
     model.transformer.bfloat16()
@@ -127,8 +130,10 @@ def test_the_estimate_holds_under_autocast_with_a_base_in_bfloat16(job, monkeypa
 
     def step():
         with torch.autocast("cpu", torch.bfloat16):
-            sequence = assemble(model, latents, latents, torch.rand(1), reference=latents)
-            loss = flow_loss(model, sequence).mean()
+            sequence = in_context_batch(
+                latents, latents, torch.rand(1), model.conditioning(latents.shape[2:], latents)
+            )
+            loss = flow_loss(model.transformer, sequence).mean()
         loss.backward()
 
     assert expected == pytest.approx(allocated(step), rel=0.1)

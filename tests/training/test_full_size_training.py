@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from synclora_lite.errors import ConfigError, ModelError
+from synclora_lite.errors import ConfigError, ModelError, TrainingError
 from synclora_lite.files import PROJECT
 from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.i2v.precision import awake
@@ -20,16 +20,18 @@ from synclora_lite.pairs import import_pairs
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,
+    Recipe,
     adapter_recipe,
     load_config,
+    read_log,
     train,
     write_shard,
 )
 from synclora_lite.training.adam8 import AdamW8bit, codes, quantise, restore
 from synclora_lite.training.bank import seeded
+from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.pair_latents import pair_latents, square
-from synclora_lite.training.precision import FIRST, LONG, LossScale
-from synclora_lite.training.team import Team
+from synclora_lite.training.processes import share
 from synclora_lite.video import Clip, write_clip
 
 
@@ -51,7 +53,7 @@ def bank(tmp_path_factory):
 
 def config(bank, folder, steps=4, **loop):
     quick = {"batch": 2, "warmup": 2, "checkpoint_every": 2, "validate_every": 0, "log_every": 1}
-    settings = LoopConfig(steps, **{**quick, "threads": 1, **loop})
+    settings = LoopConfig(steps, **{**quick, **loop})
     return AdapterConfig(settings, bank, model=str(folder), rank=4, validation_clips=0)
 
 
@@ -62,8 +64,7 @@ def weights(path):
 def gradients(wanted):
     """Return the gradients of one batch."""
     recipe = adapter_recipe(wanted)
-    with torch.autocast("cpu", torch.bfloat16, enabled=wanted.base == "bfloat16"):
-        loss, _ = recipe.loss(0, seeded(0, 0))
+    loss, _ = recipe.loss(0, seeded(0, 0))
     loss.backward()
     return {n: p.grad for n, p in recipe.parameters.items() if p.grad is not None}
 
@@ -85,16 +86,25 @@ def test_a_base_in_half_precision_trains_an_adapter_in_float32(bank, folder):
     assert torch.cosine_similarity(a, b, dim=0) > 0.99
 
 
-def test_float16_skips_steps_that_overflow_and_scales_the_loss():
-    scale = LossScale(LoopConfig(1, precision="float16"))
-    assert scale.overflowed(float("inf"))
-    assert scale.factor == FIRST / 2
-    assert not any(scale.overflowed(1.0) for _ in range(LONG))
-    assert scale.factor == FIRST
-    other = LossScale(LoopConfig(1, precision="float16"))
-    assert other.restore({**scale.state(), "w": torch.ones(1)}) == {"w": torch.ones(1)}
-    assert (other.factor, other.good) == (scale.factor, scale.good)
-    assert not LossScale(LoopConfig(1)).overflowed(float("inf"))  # then it is an error
+def test_a_step_that_overflows_float16_is_left_out_and_the_scale_halved(tmp_path):
+    parameter = torch.nn.Parameter(torch.ones(2))
+
+    def loss(index, _generator):
+        return parameter.sum() * (float("inf") if index == 1 else 1.0), {}
+
+    quick = {"warmup": 0, "checkpoint_every": 1, "log_every": 1, "precision": "float16"}
+    config = LoopConfig(3, **quick)
+    recipe = Recipe({"p": parameter}, loss, autocast=False)
+    train(recipe, config, tmp_path, progress=False)
+    rows = read_log(tmp_path / "train.csv")
+    assert ["skipped" in row for row in rows] == [False, True, False]
+    states = [
+        load_file(path / "optimizer.safetensors")["loss_scale.scale"].item()
+        for path in checkpoints(tmp_path / "checkpoints")
+    ]
+    assert states == [2.0**11, 2.0**11]
+    with pytest.raises(TrainingError, match="loss inf"):  # in other formats it is an error
+        train(recipe, replace(config, precision="float32"), tmp_path / "b", progress=False)
 
 
 @pytest.mark.parametrize("loop", [{"precision": "float16"}, {"optimizer": "adamw8bit"}])
@@ -204,9 +214,9 @@ def test_the_configuration_that_comes_with_the_project_is_one_for_2b():
 
 
 def test_batches_are_dealt_out_evenly():
-    assert [list(Team(rank, 2).share(4)) for rank in (0, 1)] == [[0, 2], [1, 3]]
+    assert [list(share(4, rank, 2)) for rank in (0, 1)] == [[0, 2], [1, 3]]
     with pytest.raises(ConfigError, match=r"accumulate = 3 with 2 processes; .* multiple of 2"):
-        Team(0, 2).share(3)
+        share(3, 0, 2)
 
 
 def test_two_processes_of_accelerate_train_what_one_does(bank, folder, tmp_path):

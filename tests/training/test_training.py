@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from synclora_lite.cli import train as commands
+from synclora_lite.core import scheduler_shift
 from synclora_lite.errors import ConfigError, ModelError, SyncLoraError, TrainingError
-from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import render_batch
@@ -22,7 +23,7 @@ from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,
     AutoencoderConfig,
-    LatentBank,
+    LatentDataset,
     LoopConfig,
     PretrainConfig,
     Recipe,
@@ -62,7 +63,7 @@ def folder(tmp_path):
 
 def loop(steps=6, **settings):
     quick = {"batch": 4, "warmup": 2, "checkpoint_every": 2, "validate_every": 0, "log_every": 1}
-    return LoopConfig(steps, **{**quick, "threads": 1, **settings})
+    return LoopConfig(steps, **{**quick, **settings})
 
 
 def pretrain_config(bank, folder, **settings):
@@ -157,7 +158,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine():
 
 
 def test_a_bank_reads_rows_across_shards(bank):
-    opened = LatentBank(bank)
+    opened = LatentDataset(bank)
     assert len(opened) == 12
     rows = opened.read(torch.tensor([0, 11]))
     assert rows.dtype == torch.float32
@@ -175,10 +176,10 @@ def test_every_pass_sees_every_row_once_in_a_new_order():
 
 def test_an_empty_or_broken_bank_is_a_clear_error(tmp_path, bank):
     with pytest.raises(TrainingError, match="holds no shards"):
-        LatentBank(tmp_path)
+        LatentDataset(tmp_path)
     (bank / "pairs-0.safetensors").write_bytes(b"not a shard")
     with pytest.raises(TrainingError, match=r"pairs-0.safetensors cannot be read"):
-        LatentBank(bank)
+        LatentDataset(bank)
 
 
 @given(st.integers(0, 9), st.integers(0, 12))
@@ -196,10 +197,10 @@ def test_pairs_of_a_bank_are_numbered_from_where_it_begins(tmp_path):
     for first in (64, 66):
         frames = torch.zeros(2, 2, 5, 8, 8, 3, dtype=torch.uint8)
         write_shard(tmp_path / f"pairs-{first:06d}.safetensors", frames=frames)
-    assert LatentBank(tmp_path, "frames").cases(torch.tensor([0, 3, 1])) == [64, 67, 65]
+    assert LatentDataset(tmp_path, "frames").cases(torch.tensor([0, 3, 1])) == [64, 67, 65]
     write_shard(tmp_path / "mine.safetensors", frames=frames)
     with pytest.raises(TrainingError, match=r"mine\.safetensors does not say which .*pairs-000064"):
-        LatentBank(tmp_path, "frames").cases(torch.tensor([0]))
+        LatentDataset(tmp_path, "frames").cases(torch.tensor([0]))
 
 
 def test_the_autoencoder_looks_at_the_faces_of_the_pairs_it_is_shown(tmp_path):
@@ -228,7 +229,7 @@ def test_frames_are_encoded_once(tmp_path):
 
 
 def test_two_panels_hold_both_clips_of_a_pair(bank):
-    pairs = LatentBank(bank).read(torch.arange(8))
+    pairs = LatentDataset(bank).read(torch.arange(8))
     wide = two_panels(pairs, torch.Generator().manual_seed(0))
     source = pairs[:, 0]
     left = (wide[..., :2] == source).flatten(1).all(1)
@@ -523,7 +524,7 @@ def test_the_commands_run_their_own_recipes_only(tmp_path, bank, folder):
     path = tmp_path / "c.toml"
     path.write_text(
         f'recipe = "adapter"\nout = "{tmp_path}/run"\nbank = "{bank}"\nmodel = "{folder}"\n'
-        "rank = 4\nvalidation_clips = 0\n[loop]\nsteps = 2\nthreads = 1\n"
+        "rank = 4\nvalidation_clips = 0\n[loop]\nsteps = 2\n"
     )
     result = CliRunner().invoke(app, ["train", str(path), "--quiet"])
     assert f"Trained weights are in {tmp_path}/run/final" in result.output

@@ -1,12 +1,16 @@
-"""Where each token lies in time and space: the coordinates behind the rotary embedding."""
+"""Where each token lies in time and space, and the rotary embedding that tells the model."""
 
+import math
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 from torch import Tensor
 
 Positions = Literal["causal", "uniform"]
+
+SPAN = (20.0, 2048.0, 2048.0)  # seconds, rows and columns of pixels that LTX maps to [-1, 1]
+THETA = 10_000.0  # ratio of the highest to the lowest frequency
 
 
 def latent_frame_starts(
@@ -54,4 +58,33 @@ def token_coordinates(
         (torch.arange(width, dtype=torch.float32) + offset_columns) * spatial_ratio,
         indexing="ij",
     )
-    return torch.stack(grid).flatten(1)
+    return torch.stack(grid).flatten(1)  # (3, F H W)
+
+
+def rotations(
+    coordinates: Float[Tensor, "3 tokens"], dim: int
+) -> Complex[Tensor, "tokens half_dim"]:
+    """Return the rotary embedding: one complex number of length 1 for each pair of channels.
+
+    Pair j of a token at position p in [-1, 1] turns by the angle  p (pi/2) theta^(j / (n-1)).
+    The pairs belong to t, y, x, t, y, x, ... with n = dim // 6 frequencies each; the dim % 6
+    channels that are left stand still, in front. Su et al. 2021 (arXiv 2104.09864), in three axes
+    as in `LTXVideoRotaryPosEmbed` of diffusers.
+    """
+    span = torch.tensor(SPAN, device=coordinates.device)
+    place = 2 * coordinates / span[:, None] - 1  # (3, S)
+    exponents = torch.linspace(0, 1, dim // 6, device=coordinates.device)
+    frequencies = THETA**exponents * math.pi / 2  # in this order: angles reach 15,708 in float32
+    angles = frequencies * place[..., None]  # (3, S, dim/6)
+    angles = angles.permute(1, 2, 0).flatten(1)  # (S, dim/2), axes in turn
+    still = angles.new_zeros(len(angles), dim // 2 - angles.shape[1])
+    angles = torch.cat([still, angles], dim=1)
+    return torch.polar(torch.ones_like(angles), angles)
+
+
+def rotate(
+    x: Float[Tensor, "batch tokens dim"], rotation: Complex[Tensor, "tokens half_dim"]
+) -> Float[Tensor, "batch tokens dim"]:
+    """Turn each pair of channels by its angle, in float32 as the stock model does."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (B, S, dim/2)
+    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)

@@ -1,12 +1,12 @@
 """Rectified flow: noise levels for training and inference, and what the transformer learns.
 
 A noisy latent is a point on the straight line from a clip to noise; the transformer learns the
-direction of that line. Conventions are those of LTX-Video in diffusers.
+direction of that line (Liu et al. 2022, arXiv 2209.03003). Conventions are those of LTX-Video in
+diffusers: sigma = 1 is noise, sigma = 0 the clip.
 """
 
 import math
 
-import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from jaxtyping import Float
@@ -91,7 +91,6 @@ def inference_sigmas(
 
     """
     own = FlowMatchEulerDiscreteScheduler.from_config(scheduler.config)
-    own.set_timesteps(
-        sigmas=np.linspace(1.0, 1 / steps, steps), mu=token_shift(tokens, scheduler), device="cpu"
-    )
+    levels = [1 - step / steps for step in range(steps)]
+    own.set_timesteps(sigmas=levels, mu=token_shift(tokens, scheduler), device="cpu")
     return own.sigmas

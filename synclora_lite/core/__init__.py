@@ -1,0 +1,94 @@
+"""The method, to be read first and in this order.
+
+positions, flow, attention, block, sequence, lora, training, sampling. It imports torch, diffusers,
+jaxtyping and itself.
+"""
+
+from synclora_lite.core.attention import Layout, ReferenceCache, attention_mask
+from synclora_lite.core.block import predict_velocity, reference_cache, transformer_block
+from synclora_lite.core.flow import (
+    add_noise,
+    inference_sigmas,
+    sample_sigmas,
+    scheduler_shift,
+    shift_sigmas,
+    token_shift,
+    velocity_target,
+)
+from synclora_lite.core.lora import (
+    ATTENTION,
+    FEED_FORWARD,
+    SELF_ATTENTION,
+    LoRALinear,
+    combine,
+    eject,
+    inject,
+    load_lora_state_dict,
+    lora_state_dict,
+    merge,
+    set_scale,
+    target_layers,
+)
+from synclora_lite.core.positions import (
+    Positions,
+    latent_frame_starts,
+    rotate,
+    rotations,
+    token_coordinates,
+)
+from synclora_lite.core.sampling import guided_velocity, sample, target_velocity
+from synclora_lite.core.sequence import (
+    Conditioning,
+    InContextBatch,
+    frame_sigmas,
+    in_context_batch,
+    pack,
+    unpack,
+)
+from synclora_lite.core.training import Objective, flow_loss, train_step, training_loss
+
+__all__ = [
+    "ATTENTION",
+    "FEED_FORWARD",
+    "SELF_ATTENTION",
+    "Conditioning",
+    "InContextBatch",
+    "Layout",
+    "LoRALinear",
+    "Objective",
+    "Positions",
+    "ReferenceCache",
+    "add_noise",
+    "attention_mask",
+    "combine",
+    "eject",
+    "flow_loss",
+    "frame_sigmas",
+    "guided_velocity",
+    "in_context_batch",
+    "inference_sigmas",
+    "inject",
+    "latent_frame_starts",
+    "load_lora_state_dict",
+    "lora_state_dict",
+    "merge",
+    "pack",
+    "predict_velocity",
+    "reference_cache",
+    "rotate",
+    "rotations",
+    "sample",
+    "sample_sigmas",
+    "scheduler_shift",
+    "set_scale",
+    "shift_sigmas",
+    "target_layers",
+    "target_velocity",
+    "token_coordinates",
+    "token_shift",
+    "train_step",
+    "training_loss",
+    "transformer_block",
+    "unpack",
+    "velocity_target",
+]

@@ -1,0 +1,38 @@
+"""Several processes, one run: accelerate starts and joins them; the loop shares out the batches.
+
+The batches of one step are dealt out: with `accumulate = 8`, each of four processes takes two.
+So a run is the same run on any number of GPUs, and may be resumed on another number.
+"""
+
+from accelerate import PartialState
+
+from synclora_lite.errors import ConfigError
+from synclora_lite.i2v.precision import check_device
+
+
+def process_group(device: str) -> PartialState:
+    """Return accelerate's view of the processes that this one was started with.
+
+    On GPUs every process takes the one of its local rank, which "cuda" then means.
+
+    Raises:
+        ConfigError: This machine has no such device.
+
+    """
+    check_device(device)
+    return PartialState(cpu=device.startswith("cpu"))
+
+
+def share(batches: int, process: int, processes: int) -> range:
+    """Return which of the batches of a step a process takes.
+
+    Raises:
+        ConfigError: They cannot be dealt out evenly.
+
+    """
+    if batches % processes:
+        raise ConfigError(
+            f"accumulate = {batches} with {processes} processes",
+            f"a multiple of {processes}: the batches of a step are dealt out",
+        )
+    return range(process, batches, processes)

@@ -1,0 +1,131 @@
+"""The pipeline edits as `edit_video` does, with adapters by name and the manners of diffusers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from synclora_lite.core import load_lora_state_dict, lora_state_dict
+from synclora_lite.editing import Editor, SyncLoraPipeline, edit_video
+from synclora_lite.editing.domain import Domain, save_domain
+from synclora_lite.errors import ConfigError, EditError, ModelError
+from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.video import Clip
+
+DOMAIN = Domain(side=32, frames=5, limit=1e9)
+SETTINGS = AdapterSettings(rank=2, base="tiny")
+VIDEO = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
+IMAGE = VIDEO[0][::-1].copy()
+FEW: dict[str, Any] = {"num_inference_steps": 2}
+
+
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(4)
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two adapters, "a" and "b", and "full", which reads the reference in another way."""
+    folder = tmp_path_factory.mktemp("adapters")
+    for seed, name in enumerate(("a", "b", "full")):
+        transformer = tiny_model().transformer
+        add_adapter(transformer, SETTINGS)
+        drawn = torch.Generator().manual_seed(seed)
+        named = lora_state_dict(transformer)
+        values = {n: 0.3 * torch.randn(v.shape, generator=drawn) for n, v in named.items()}
+        load_lora_state_dict(transformer, values)
+        layout = "full" if name == "full" else "reference-self"
+        save_adapter(transformer, AdapterSettings(2, layout=layout), folder / name)
+    return folder
+
+
+@pytest.fixture
+def pipe() -> SyncLoraPipeline:
+    return SyncLoraPipeline(Editor(tiny_model(), DOMAIN))
+
+
+def difference(a: Any, b: Any) -> float:
+    return float(np.abs(a.frames - b.frames).max())
+
+
+def test_a_folder_becomes_a_pipeline_that_edits_as_edit_video_does(tmp_path, adapters):
+    folder = save_model(tiny_model(), tmp_path / "tiny")
+    save_domain(DOMAIN, folder)
+    pipe = SyncLoraPipeline.from_pretrained(folder)
+    pipe.load_lora_weights(adapters / "a")
+    output = pipe(VIDEO, Image.fromarray(IMAGE), generator=seeded(), **FEW)
+    assert output.frames.shape == (1, *VIDEO.shape)
+    seed = int(torch.randint(2**62, (), generator=seeded()))
+    edit = edit_video(
+        Clip(VIDEO, 12.0), IMAGE, model=folder, adapter=adapters / "a", steps=2, seed=seed
+    )
+    assert np.abs(output.frames[0] * 255 - edit.clip.frames).max() <= 1
+    assert np.array_equal((output.frames[0, 0] * 255).round(), IMAGE)
+
+
+def test_the_generator_decides_and_output_may_be_images(pipe, adapters):
+    pipe.load_lora_weights(adapters / "a")
+    generator = seeded()
+    first, second = (pipe(VIDEO, IMAGE, generator=generator, **FEW) for _ in range(2))
+    assert difference(first, second) > 0
+    images = pipe(VIDEO, IMAGE, generator=seeded(), output_type="pil", **FEW).frames[0]
+    assert np.array_equal(np.stack(images), (first.frames[0] * 255).round())
+    listed = pipe([Image.fromarray(f) for f in VIDEO], IMAGE, generator=seeded(), **FEW)
+    assert difference(listed, first) == 0
+
+
+def test_adapters_add_up_with_their_weights(pipe, adapters):
+    for name in "ab":
+        pipe.load_lora_weights(adapters / name, adapter_name=name)
+
+    def edited(names: Any, weights: Any) -> Any:
+        pipe.set_adapters(names, weights)
+        return pipe(VIDEO, IMAGE, generator=seeded(), **FEW)
+
+    alone = edited("a", 1.0)
+    assert difference(edited(["a", "b"], [1.0, 0.0]), alone) <= 1.5 / 255
+    assert difference(edited(["a", "b"], [0.5, 0.5]), alone) > 2 / 255
+    pipe.set_adapters("a", 1.0)
+    pipe.fuse_lora()
+    assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), alone) <= 1.5 / 255
+
+
+def test_without_adapters_the_model_is_the_plain_one(pipe, adapters):
+    plain = pipe(VIDEO, IMAGE, generator=seeded(), **FEW)
+    pipe.load_lora_weights(adapters / "a")
+    assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) > 2 / 255
+    pipe.unload_lora_weights()
+    assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) == 0
+
+
+def test_a_low_strength_stays_near_the_warp_and_guidance_counts(pipe, adapters):
+    pipe.load_lora_weights(adapters / "a")
+    cold = pipe(VIDEO, IMAGE, generator=seeded(), **FEW)
+    assert difference(pipe(VIDEO, IMAGE, strength=0.1, generator=seeded(), **FEW), cold) > 0
+    assert difference(pipe(VIDEO, IMAGE, guidance_scale=3.0, generator=seeded(), **FEW), cold) > 0
+    assert pipe.to("cpu").device == torch.device("cpu")
+
+
+def test_what_does_not_fit_is_refused(pipe, adapters):
+    pipe.load_lora_weights(adapters / "a", "a")
+    pipe.load_lora_weights(adapters / "full", "full")
+    for call, error, message in (
+        (lambda: pipe.load_lora_weights(adapters / "b", "a"), ModelError, "named 'a' again"),
+        (lambda: pipe.set_adapters("c"), ModelError, "no adapter named 'c'; .*loaded: a, full"),
+        (lambda: pipe.set_adapters(["a", "full"]), ModelError, "a, full together"),
+        (lambda: pipe.set_adapters(["a"], [1.0, 2.0]), ModelError, "2 weights for 1 adapters"),
+        (lambda: pipe.to("cuda:99"), ConfigError, "the device"),
+        (lambda: pipe(VIDEO[:1], IMAGE), EditError, "at least two"),
+        (lambda: pipe(VIDEO, IMAGE, strength=0.0), EditError, "strength 0.0; expected 0.05 to 1"),
+        (lambda: pipe(VIDEO, IMAGE[:, :10]), EditError, "aspect"),
+        (
+            lambda: load_adapter(pipe.editor.model.transformer, adapters / "a"),
+            ModelError,
+            "already",
+        ),
+    ):
+        with pytest.raises(error, match=message):
+            call()
