@@ -354,7 +354,7 @@ def hat(s: Scene) -> None:
     x, y = s.x, s.y
     crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
     if s.view is not None:  # as wide from every side; its front is where the face looks
-        x, y = s.solid(-0.06, 1.0)
+        x, y = s.solid(-0.16, 1.06)
         crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
         x = x - 0.5 * s.motion["yaw"].sin()
         y = s.plane(0.45 * (1 - x * x).clamp_min(-0.2))[1]

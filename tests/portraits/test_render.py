@@ -121,7 +121,7 @@ def test_a_case_of_an_exam_is_that_of_its_number(seed, k):
 def test_the_lens_blurs_edges_and_keeps_the_brightness():
     case = edit_case(4, "hair")
     sharp, soft = (
-        render_clip(case.source, case.motion, 96, Camera(blur)).astype(float) for blur in (0, 0.8)
+        render_clip(case.source, case.motion, 96, Camera(blur)).astype(float) for blur in (0.0, 0.8)
     )
     assert np.abs(np.diff(soft, axis=2)).max() < 0.8 * np.abs(np.diff(sharp, axis=2)).max()
     assert abs(soft.mean() - sharp.mean()) < 0.5
@@ -174,10 +174,12 @@ def test_a_turned_head_is_closed(yaw):
     """Hair, hat and skin of one colour that nothing else has leave no holes in the head."""
     grey = dict.fromkeys(("skin", "hair_color", "hat_color", "clothing_color"), (0.5, 0.5, 0.5))
     for seed in range(4):
-        person = replace(sample_identity(seeded(seed)), hat=seed % 2, background_top=(0, 0, 1))
-        person = replace(person, background_bottom=(0, 0, 1), **grey)
+        person = replace(
+            sample_identity(seeded(seed)), hat=seed % 2 * 1.0, background_top=(0.0, 0.0, 1.0)
+        )
+        person = replace(person, background_bottom=(0.0, 0.0, 1.0), **grey)
         pose = Motion(torch.zeros(1, len(CHANNELS)), 12.0).replace(yaw=torch.tensor([yaw]))
-        frame = render_clip(person, pose, 96, Camera(0)).astype(int)[0]
+        frame = render_clip(person, pose, 96, Camera(0.0)).astype(int)[0]
         blue = (frame[..., 2] - frame[..., 0] > 120)[:60]
         for row in blue:
             inside = np.flatnonzero(~row)
