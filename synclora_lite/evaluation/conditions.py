@@ -16,18 +16,34 @@ import torch
 from jaxtyping import UInt8
 
 from synclora_lite.errors import ConfigError
-from synclora_lite.portraits import EditCase, Identity, Motion, render_clip
+from synclora_lite.portraits import (
+    FAR_TURN,
+    Camera,
+    EditCase,
+    Identity,
+    Motion,
+    more_lively,
+    render_clip,
+    sample_light,
+    sample_motion,
+    sample_occluder,
+)
 from synclora_lite.video import Clip
 
 CONDITIONS = {
     "exact": "the first frame is frame 0 of the truth",
     "moved": "the head in the first frame is a little off; the truth stays with the source",
     "redrawn": "features and shades come back a little different, in first frame and truth",
-    "lively": "the head turns and travels nearly twice as far as in training",
+    "lively": "the head turns and travels nearly twice as far as in everyday talk",
+    "turned": "the head turns so far that sides unseen in frame 0 come into view",
+    "occluded": "a hand, a cup or a microphone comes before the face and leaves again",
+    "relit": "the light moves, dims and changes its colour through the clip",
+    "long": "65 frames instead of 17",
+    "real-like": "turned and relit, with a first frame that is moved and redrawn",
 }
+PARTS = {"real-like": ("turned", "relit", "moved", "redrawn")}
+LONG = 65  # frames of a long clip
 MOVED = {"yaw": 0.06, "pitch": 0.05, "roll": 0.03, "x": 0.025, "y": 0.025}  # at most, as channels
-LIVELY = 1.8
-HEAD = ("yaw", "pitch", "roll", "x", "y")
 FEATURES = {  # at most, as fields of `Identity`: about a tenth of the range between people
     "face_width": 0.03,
     "jaw": 0.06,
@@ -66,7 +82,12 @@ class Challenge:
 
 
 def set_case(
-    case: EditCase, condition: str = "exact", *, seed: int = 0, size: int = 96
+    case: EditCase,
+    condition: str = "exact",
+    *,
+    seed: int = 0,
+    size: int = 96,
+    camera: Camera | None = None,
 ) -> Challenge:
     """Render a case under a condition.
 
@@ -75,6 +96,8 @@ def set_case(
         condition: One of `CONDITIONS`.
         seed: Of the condition's own randomness.
         size: Of the clips, in pixels.
+        camera: What films them, `Camera()` for the standard lens. Turned heads, occluders and
+            moving light need one: without it, theirs has a perfect lens.
 
     Raises:
         ConfigError: There is no such condition.
@@ -83,16 +106,29 @@ def set_case(
     if condition not in CONDITIONS:
         raise ConfigError(f"no condition named {condition!r}", f"one of {', '.join(CONDITIONS)}")
     generator = torch.Generator().manual_seed(seed)
+    parts = PARTS.get(condition, (condition,))
     motion, edited = case.motion, case.edited
-    if condition == "lively":
-        motion = motion.replace(**{name: LIVELY * motion[name] for name in HEAD})
-    if condition == "redrawn":
+    frames = LONG if "long" in parts else len(motion)
+    if "long" in parts:
+        motion = sample_motion(generator, frames, motion.fps)
+    if "turned" in parts:
+        motion = sample_motion(generator, frames, motion.fps, turn=FAR_TURN)
+    if "lively" in parts:
+        motion = more_lively(motion)
+    if {"turned", "relit", "occluded"} & set(parts):
+        camera = camera or Camera(blur=0.0)
+    if camera and "relit" in parts:
+        camera = replace(camera, light=sample_light(generator, frames, motion.fps))
+    if camera and "occluded" in parts:
+        camera = replace(camera, occluder=sample_occluder(generator, frames))
+    if "redrawn" in parts:
         edited = redrawn(edited, generator)
-    truth = render_clip(edited, motion, size)
+    truth = render_clip(edited, motion, size, camera)
     first = truth[0]
-    if condition == "moved":
-        first = render_clip(edited, moved(motion, generator), size)[0]
-    return Challenge(Clip(render_clip(case.source, motion, size), motion.fps), first, truth)
+    if "moved" in parts:
+        first = render_clip(edited, moved(motion, generator), size, camera)[0]
+    source = render_clip(case.source, motion, size, camera)
+    return Challenge(Clip(source, motion.fps), first, truth)
 
 
 def moved(motion: Motion, generator: torch.Generator) -> Motion:

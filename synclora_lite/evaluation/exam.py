@@ -28,7 +28,7 @@ from synclora_lite.files import (
 )
 from synclora_lite.i2v.folders import model_folder
 from synclora_lite.pairs.building import alone
-from synclora_lite.portraits import EditCase, held_out
+from synclora_lite.portraits import Camera, EditCase, held_out
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -49,7 +49,8 @@ class Exam:
         seed: Of the cases.
         size: Of the clips, in pixels.
         frames: Of the clips.
-        condition: How hard it is, see `CONDITIONS`.
+        condition: How hard it is, see `CONDITIONS`; a long exam has its own number of frames.
+        blur: Of the standard camera's lens, in pixels of a picture 96 wide; 0 films without one.
         options: Passed on to `edit_video`: model, steps, ...
 
     """
@@ -59,6 +60,7 @@ class Exam:
     size: int = 96
     frames: int = 17
     condition: str = "exact"
+    blur: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,6 +79,7 @@ class Exam:
         words += [f"seed{self.seed}"] if self.seed != usual.seed else []
         shape, as_usual = (self.size, self.frames), (usual.size, usual.frames)
         words += [f"{self.size}px{self.frames}"] if shape != as_usual else []
+        words += [f"blur{self.blur:g}"] if self.blur != usual.blur else []
         return "_".join(words)
 
     @property
@@ -138,8 +141,9 @@ def run_exam(
         rows = read_jsonl(path)
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
         give = _outputs(exam, edit)
+        camera = Camera(exam.blur) if exam.blur else None
         for k, case in tqdm(todo, desc=exam.method, disable=not progress):
-            task = set_case(case, exam.condition, seed=k, size=exam.size)
+            task = set_case(case, exam.condition, seed=k, size=exam.size, camera=camera)
             figures = judge(task.source.frames, task.truth, give(k, task))
             append_jsonl(path, {"clip": k, "kind": case.kind, **figures})
     return read_jsonl(path)[:clips]
@@ -155,7 +159,7 @@ def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = No
     """Write the summary to data/results/RESULT.json, from where the book quotes it."""
     words: dict[str, Any] = {"method": exam.method, "clips": len(rows), "seed": exam.seed}
     usual = Exam(exam.method)
-    for word in ("condition", "size", "frames"):
+    for word in ("condition", "size", "frames", "blur"):
         if getattr(exam, word) != getattr(usual, word):
             words[word] = getattr(exam, word)
     words |= exam.options

@@ -71,9 +71,9 @@ def sample_light(
     seconds = torch.arange(frames) / fps
     noise = [torch.tanh(smooth_noise(seconds, 0.9, generator)) for _ in range(5)]
     side, bright, warm, across, down = noise
-    bright, warm = 0.28 * bright - 0.05, 0.10 * warm
+    bright, warm = 0.22 * bright - 0.12, 0.10 * warm
     return torch.stack(
-        [1.3 * side, bright + warm, bright, bright - warm, 0.40 * across, 0.25 * down], 1
+        [1.3 * side, bright + warm, bright, bright - warm, 0.30 * across, 0.18 * down], 1
     )
 
 
@@ -85,7 +85,7 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     time = torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
     start, stop = between(0.15, 0.4, g), between(0.65, 0.95, g)
     there = torch.sigmoid((time - start) * 22) * torch.sigmoid((stop - time) * 22)
-    sway = 0.05 * torch.sin(2 * math.pi * (time * between(0.5, 1.5, g) + between(0, 1, g)))
+    sway = 0.05 * torch.sin(2 * math.pi * (time * between(0.5, 1.5, g) + between(0.0, 1.0, g)))
     x, y = between(-0.15, 0.15, g), {"hand": 0.62, "cup": 0.60, "microphone": 0.66}[kind]
     y = y + between(-0.08, 0.10, g)
     angle = side * between(-0.35, 0.05, g)

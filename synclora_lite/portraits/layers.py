@@ -123,7 +123,8 @@ def _face(s: Scene) -> Tensor:
     if s.view is None:
         return face
     x, y = s.solid(-0.02, 0.5)
-    side = coverage(head_outline(x, y * 1.03, s, grow=-0.01), s.pixel)
+    side = torch.maximum(head_outline(x, y * 1.03, s, grow=-0.01), -0.05 - y)
+    side = coverage(side, s.pixel)
     x, y = s.solid(-0.25, 1.05)
     crown = coverage(ellipse(x, y + 0.22, s.who["face_width"] * 0.96, 0.76), s.pixel)
     return torch.maximum(face, torch.maximum(side, crown * (1 - s.who["hair"])))
@@ -188,8 +189,8 @@ def _nose_wedge(s: Scene, tip: Tensor) -> Tensor:
     cover = turned * coverage(wedge, 0.03) * along
     s.paint(cover, w["skin"])
     far = (x * m["yaw"].sign()).clamp_min(0) / half
-    s.paint(0.45 * turned * along * torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04),
-            _tint(w["skin"], -0.45))  # fmt: skip
+    shadow = torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04)
+    s.paint(0.45 * turned * along * shadow, _tint(w["skin"], -0.45))
     return torch.lerp(s.x, x, turned)
 
 
@@ -332,17 +333,6 @@ def glasses(s: Scene) -> None:
     s.paint(cover * w["glasses"], w["glasses_color"])
 
 
-def back_hat(s: Scene) -> None:
-    """The crown of a hat behind the ears, seen when the head turns."""
-    w = s.who
-    x, y = s.solid(-0.2, 1.02)
-    crown = ellipse(x, y + 0.42, w["face_width"] + 0.13, 0.84)
-    edge = -0.50 + 0.16 * x * x
-    dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
-    s.paint(dome, w["hat_color"])
-    s.paint(dome * coverage(edge - 0.24 - y, s.pixel), _tint(w["hat_color"], -0.28))
-
-
 def room_light(s: Scene) -> None:
     """Take from the background what `lamp` gives it too much: light falls softer there."""
     s.image.mul_(torch.exp(-0.6 * _lamp(s)))
@@ -363,19 +353,22 @@ def hat(s: Scene) -> None:
     w = s.who
     x, y = s.x, s.y
     crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
+    if s.view is not None:  # as wide from every side; its front is where the face looks
+        x, y = s.solid(-0.16, 1.06)
+        crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
+        x = x - 0.5 * s.motion["yaw"].sin()
+        y = s.plane(0.45 * (1 - x * x).clamp_min(-0.2))[1]
     edge = -0.50 + 0.16 * x * x
     dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
     s.paint(dome, w["hat_color"])
     s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), _tint(w["hat_color"], -0.4))
-    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(
-        x.abs() - w["face_width"] - 0.13, s.pixel
-    )
+    side = x.abs() - w["face_width"] - 0.13 if s.view is None else crown
+    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(side, s.pixel)
     ribs = 0.12 * (torch.sin(x * 42) > 0)
     s.paint(band * w["hat"], _tint(w["hat_color"], -0.28))
     s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), _tint(w["hat_color"], -0.55))
     if s.view is not None:
-        x = s.solid(0.1, 1.0)[0]
-        edge = -0.50 + 0.16 * x * x
+        x = x + 0.4 * s.motion["yaw"].sin()
     brim = ellipse(x, y - edge, 1.18, 0.13)
     s.paint(coverage(brim, s.pixel) * w["hat"] * w["hat_brim"], _tint(w["hat_color"], -0.15))
 
@@ -385,6 +378,6 @@ ORDER = (
     front_hair, glasses, hat,
 )  # fmt: skip
 FILMED = (
-    background, room_light, back_hair, back_hat, body, skin, ears, beard, nose, mouth, eyes, brows,
+    background, room_light, back_hair, body, skin, ears, beard, nose, mouth, eyes, brows,
     front_hair, glasses, hat, occluders, lamp,
 )  # fmt: skip

@@ -23,7 +23,7 @@ THUMB = ((0.12, 0.12), (0.33, -0.10), 0.055)
 
 def occluders(s: Scene) -> None:
     """Paint what is before the face into the frames where there is something."""
-    assert s.view is not None  # noqa: S101 - narrows the type; only filmed scenes come here
+    assert s.view is not None
     for number, draw in enumerate((_hand, _cup, _microphone), 1):
         rows = (s.view["kind"] == number).nonzero()[:, 0]
         if len(rows):
@@ -37,7 +37,7 @@ class _Thing:
     """Some frames of a scene, in the coordinates of the thing before the face."""
 
     def __init__(self, s: Scene, rows: Tensor) -> None:
-        assert s.view is not None  # noqa: S101
+        assert s.view is not None
         view = {name: s.view[name][rows] for name in ("x", "y", "angle", "size", "mirror", "color")}
         cos, sin = view["angle"].cos(), view["angle"].sin()
         du, dv = s.u - view["x"], s.v - view["y"]

@@ -5,7 +5,7 @@ import pytest
 
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import CONDITIONS, Exam, pareto, record_exam, set_case
-from synclora_lite.portraits import held_out
+from synclora_lite.portraits import Camera, held_out
 
 CASE = held_out(0, 1, frames=3)[0]
 
@@ -21,7 +21,7 @@ def difference(first, second):
 
 def test_only_a_moved_first_frame_is_not_frame_0_of_the_truth(tasks):
     same = {name: np.array_equal(t.first_frame, t.truth[0]) for name, t in tasks.items()}
-    assert same == {"exact": True, "moved": False, "redrawn": True, "lively": True}
+    assert {name for name, frame_0 in same.items() if not frame_0} == {"moved", "real-like"}
     assert np.array_equal(tasks["moved"].truth, tasks["exact"].truth)
 
 
@@ -40,11 +40,42 @@ def test_a_lively_clip_moves_further(tasks):
     assert travel["lively"] > 1.2 * travel["exact"]
 
 
+def test_a_long_clip_has_65_frames_and_the_others_those_of_the_case(tasks):
+    frames = {name: (len(task.source.frames), len(task.truth)) for name, task in tasks.items()}
+    assert frames.pop("long") == (65, 65)
+    assert set(frames.values()) == {(3, 3)}
+
+
+@pytest.mark.parametrize("name", ["turned", "occluded", "relit", "real-like"])
+def test_what_the_edit_adds_is_not_the_same_in_every_frame(name, tasks):
+    task, exact = tasks[name], tasks["exact"]
+    added = [t.truth.astype(int) - t.source.frames for t in (task, exact)]
+    assert not np.array_equal(added[0], added[1])
+    assert difference(task.source.frames, exact.source.frames) > 1
+
+
+def test_in_moving_light_every_pixel_changes(tasks):
+    changes = {
+        name: (tasks[name].truth[0] != tasks[name].truth[-1]).any(-1).mean()
+        for name in ("exact", "relit")
+    }
+    assert changes["relit"] > 0.95 > changes["exact"]
+
+
+def test_the_standard_camera_films_every_condition(tasks):
+    for name in ("exact", "turned"):
+        filmed = set_case(CASE, name, seed=1, size=64, camera=Camera())
+        edges = [
+            np.abs(np.diff(f.astype(int), axis=1)).max() for f in (filmed.truth, tasks[name].truth)
+        ]
+        assert edges[0] < 0.8 * edges[1]
+
+
 def test_a_condition_is_the_same_every_time_and_differs_from_clip_to_clip(tasks):
     again, other = (set_case(CASE, "moved", seed=seed, size=64) for seed in (1, 2))
     assert np.array_equal(again.first_frame, tasks["moved"].first_frame)
     assert not np.array_equal(other.first_frame, tasks["moved"].first_frame)
-    with pytest.raises(ConfigError, match="exact, moved, redrawn, lively"):
+    with pytest.raises(ConfigError, match="exact, moved, redrawn, lively, turned"):
         set_case(CASE, "easy")
 
 

@@ -1,21 +1,29 @@
 """Rendered portraits: findable, moving as told, and edited as named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import binary_fill_holes
 
 from synclora_lite.landmarks import track
 from synclora_lite.portraits import (
     EDIT_KINDS,
+    FAR_TURN,
+    Camera,
     edit_case,
     feature_mask,
     held_out,
     render_batch,
     render_clip,
     sample_identity,
+    sample_light,
     sample_motion,
+    sample_occluder,
+    scene_case,
 )
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.portraits.motion import CHANNELS, Motion
@@ -109,3 +117,88 @@ def test_a_case_of_an_exam_is_that_of_its_number(seed, k):
     number = HELD_OUT + 1_000_003 * seed + k
     case = held_out(seed, clips=k + 1)[k]
     assert case.edited == edit_case(number, EDIT_KINDS[k % len(EDIT_KINDS)]).edited
+
+
+def test_the_lens_blurs_edges_and_keeps_the_brightness():
+    case = edit_case(4, "hair")
+    sharp, soft = (
+        render_clip(case.source, case.motion, 96, Camera(blur)).astype(float) for blur in (0.0, 0.8)
+    )
+    assert np.abs(np.diff(soft, axis=2)).max() < 0.8 * np.abs(np.diff(sharp, axis=2)).max()
+    assert abs(soft.mean() - sharp.mean()) < 0.5
+
+
+def test_sensor_noise_has_its_deviation_and_its_seed():
+    case = edit_case(4, "hair", frames=2)
+    clean, noisy, again = (
+        render_clip(case.source, case.motion, 96, camera).astype(float)
+        for camera in (Camera(), Camera(noise=3.0), Camera(noise=3.0))
+    )
+    assert abs((noisy - clean).std() - 3) < 0.3
+    assert (noisy == again).all()
+
+
+def test_nothing_is_before_the_face_in_frame_0_and_something_later():
+    for seed in range(6):
+        case = edit_case(seed, "hair")
+        hidden = Camera(occluder=sample_occluder(seeded(seed)))
+        clear, seen = (render_clip(case.source, case.motion, 64, c) for c in (Camera(), hidden))
+        changed = (np.abs(clear.astype(int) - seen).max(-1) > 30).mean((1, 2))
+        assert changed[0] == 0
+        assert changed.max() > 0.02
+
+
+def test_a_hand_has_the_skin_of_its_person_and_a_cup_its_own_colour():
+    case = edit_case(5, "skin")
+    motion, shares = case.motion, {}
+    for kind in ("hand", "cup"):
+        seeds = (s for s in range(50) if sample_occluder(seeded(s)).kind == kind)
+        camera = Camera(occluder=sample_occluder(seeded(next(seeds))))
+        first, second = (
+            render_clip(w, motion, 64, camera).astype(int) for w in (case.source, case.edited)
+        )
+        plain = render_clip(case.source, motion, 64, Camera()).astype(int)
+        before = np.abs(first - plain).max(-1) > 30
+        shares[kind] = (np.abs(first - second).max(-1) > 10)[before].mean()
+    assert shares["hand"] > shares["cup"] + 0.1
+
+
+def test_a_far_turn_starts_near_the_front_and_goes_to_its_limit():
+    yaws = torch.stack([sample_motion(seeded(s), turn=FAR_TURN)["yaw"] for s in range(60)])
+    assert yaws[:, 0].abs().max() <= 0.27
+    assert 0.5 < yaws.abs().max() <= FAR_TURN
+    assert (yaws.abs().amax(1) > 0.35).float().mean() > 0.5
+
+
+@pytest.mark.parametrize("yaw", [-0.6, -0.3, 0.3, 0.6])
+def test_a_turned_head_is_closed(yaw):
+    """Hair, hat and skin of one colour that nothing else has leave no holes in the head."""
+    grey = dict.fromkeys(("skin", "hair_color", "hat_color", "clothing_color"), (0.5, 0.5, 0.5))
+    for seed in range(4):
+        person = replace(
+            sample_identity(seeded(seed)), hat=seed % 2 * 1.0, background_top=(0.0, 0.0, 1.0)
+        )
+        person = replace(person, background_bottom=(0.0, 0.0, 1.0), **grey)
+        pose = Motion(torch.zeros(1, len(CHANNELS)), 12.0).replace(yaw=torch.tensor([yaw]))
+        frame = render_clip(person, pose, 96, Camera(0.0)).astype(int)[0]
+        portrait = frame[..., 2] - frame[..., 0] <= 120
+        assert (binary_fill_holes(portrait) == portrait).all()
+
+
+def test_training_scenes_have_a_camera_each_and_are_the_same_every_time():
+    cases = [scene_case(k, EDIT_KINDS[k % len(EDIT_KINDS)], 5) for k in range(200)]
+    cameras = [c.camera for c in cases]
+    assert all(0.7 <= c.blur <= 0.9 for c in cameras)
+    plain = [c.light is None and c.occluder is None for c in cameras]
+    assert 0.5 < np.mean(plain) < 0.85
+    for k in (3, 50):
+        again = scene_case(k, cases[k].kind, 5)
+        assert again.source == edit_case(k, again.kind, 5).source
+        first, second = (render_clip(c.edited, c.motion, 32, c.camera) for c in (again, cases[k]))
+        assert (first == second).all()
+
+
+def test_light_moves_between_frames():
+    light = sample_light(seeded(0))
+    assert light.shape == (17, 6)
+    assert (light[0] - light[-1]).abs().max() > 0.1
