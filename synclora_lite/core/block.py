@@ -25,6 +25,8 @@ from synclora_lite.core.attention import (
 from synclora_lite.core.flow import TIMESTEPS
 from synclora_lite.core.positions import rotations
 
+LEAST_SIGMA = 0.05  # nearer to the clip, dividing by sigma would amplify the network's own error
+
 
 def transformer_block(
     block: LTXVideoTransformerBlock,
@@ -103,7 +105,19 @@ def predict_velocity(
     shift, scale = (transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)).unbind(
         2
     )  # (B, F, D) each
-    return transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))
+    out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
+    if getattr(transformer, "prediction_type", "velocity") == "sample":
+        return to_velocity(tokens, out, sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None])
+    return out
+
+
+def to_velocity(
+    noisy: Float[Tensor, "batch tokens channels"],
+    clean: Float[Tensor, "batch tokens channels"],
+    sigmas: Float[Tensor, "batch #tokens 1"],
+) -> Float[Tensor, "batch tokens channels"]:
+    """Return the velocity of a network that predicts the clean sample: (x_t - x_0) / sigma."""
+    return (noisy.float() - clean.float()) / sigmas.float().clamp(min=LEAST_SIGMA)
 
 
 def reference_cache(

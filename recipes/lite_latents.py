@@ -1,0 +1,77 @@
+"""Fit the autoencoder to a bank of rendered pairs, and encode the bank.
+
+    python -m recipes.lite_latents runs/bank runs/vae runs/latents
+
+Every pair is encoded as it is and mirrored: twice the clips, for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from jaxtyping import BFloat16, Float, UInt8
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from synclora_lite.files import atomic_path
+from synclora_lite.models.autoencoder import PrincipalAutoencoder
+
+
+def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
+    """Return clips in [-1, 1]."""
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def encode_frames(vae: PrincipalAutoencoder, frames: UInt8[Tensor, "b f h w 3"]) -> Tensor:
+    """Return latents, in parts that fit the cache."""
+    device = vae.mean.device
+    parts = (vae.encode(to_video(p.to(device))).latent_dist.mode() for p in frames.split(16))
+    return torch.cat([part.bfloat16().cpu() for part in parts])
+
+
+def read_latents(folder: Path) -> BFloat16[Tensor, "pairs 2 channels frames height width"]:
+    """Return all pairs."""
+    files = sorted(folder.glob("pairs-*.safetensors"))
+    return torch.cat([load_file(f)["latents"] for f in files])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("vae", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--channels", type=int, default=512)
+    parser.add_argument("--fit", type=int, default=512, help="pairs that the components are of")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    files = sorted(given.bank.glob("pairs-*.safetensors"))
+    if (given.vae / "config.json").exists():
+        vae = PrincipalAutoencoder.from_pretrained(given.vae)
+    else:
+        vae = PrincipalAutoencoder(given.channels)
+        shards = (safe_open(f, framework="pt") for f in files[: max(1, given.fit // 64)])
+        clips = (
+            to_video(part)
+            for shard in shards
+            for part in shard.get_tensor("frames").flatten(0, 1).split(16)
+        )
+        vae.fit(tqdm(clips, desc="components"))
+        vae.save_pretrained(given.vae)
+    vae.to(given.device)
+    for file in tqdm(files, desc="encoding", unit="shard"):
+        for name, turn in ((file.name, ()), (file.name.replace("pairs-", "pairs-m"), (4,))):
+            if not (given.out / name).exists():
+                frames = load_file(file)["frames"].flip(turn)
+                latents = encode_frames(vae, frames.flatten(0, 1)).unflatten(0, (-1, 2))
+                with atomic_path(given.out / name) as partial:
+                    save_file({"latents": latents}, partial)
+
+
+if __name__ == "__main__":
+    main()
