@@ -1,6 +1,6 @@
 """Train the lite base: it animates a first frame, and never sees a clean reference.
 
-    python -m recipes.lite_base runs/latents runs/base --steps 4000
+    python -m recipes.lite_base runs/latents runs/vae runs/base --steps 4000
 
 Half the steps are single clips; half are two panels beside each other, noised at one level, with
 clean first frames: so the base can make training pairs (chapter 2), as the paper's does.
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from safetensors.torch import save_file
 from torch import Tensor
 
 from recipes.lite_latents import read_latents
@@ -25,12 +24,12 @@ from synclora_lite.core import (
     sample_sigmas,
     token_coordinates,
 )
-from synclora_lite.files import atomic_path
+from synclora_lite.i2v import I2VModel, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.models.transformer import CleanLTXTransformer
 
 FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
-MU = 1.0  # mean noise level of training, in log-odds
+MU, SHIFT = 1.0, 2.7  # mean noise level of training, in log-odds
 
 
 def new_transformer(channels: int, width: int, layers: int) -> CleanLTXTransformer:
@@ -70,6 +69,7 @@ def draw_clips(pairs: Tensor, count: int, step: int, generator: torch.Generator)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("latents", type=Path)
+    parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--cooldown", type=int, default=0)
@@ -84,12 +84,13 @@ def main() -> None:
     given = parser.parse_args()
     device = torch.device(given.device)
     dtype = training_dtype(device)
-    pairs = read_latents(given.latents)
-    learned, held = pairs[: -given.held], pairs[-given.held :]
+    learned, held = read_latents(given.latents, given.held)
+    vae = PrincipalAutoencoder.from_pretrained(given.vae)
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
     torch.manual_seed(0)
-    transformer = new_transformer(pairs.shape[2], given.width, given.layers)
+    transformer = new_transformer(learned.shape[2], given.width, given.layers)
     caption = torch.randn(1, 1, CAPTION_CHANNELS)
-    shipped = new_transformer(pairs.shape[2], given.width, given.layers)
+    shipped = new_transformer(learned.shape[2], given.width, given.layers)
     transformer = transformer.to(device, dtype).train()
     told = caption.to(device, dtype)
     loss_of = torch.compile(flow_loss, dynamic=False) if given.compile else flow_loss
@@ -118,9 +119,8 @@ def main() -> None:
 
     def export(averaged: dict[str, Tensor]) -> None:
         shipped.load_state_dict(averaged)
-        shipped.save_pretrained(given.out / "transformer")
-        with atomic_path(given.out / "caption.safetensors") as partial:
-            save_file({"caption": caption}, partial)
+        model = I2VModel(vae, shipped, scheduler, caption, FRAME_RATE)
+        save_model(model, given.out / "model", torch.float16, max_shard_size="15MB")
 
     schedule = Schedule(
         steps=given.steps, lr=given.lr, cooldown=given.cooldown, minutes=given.minutes

@@ -31,13 +31,18 @@ def encode_frames(vae: PrincipalAutoencoder, frames: UInt8[Tensor, "b f h w 3"])
     """Return latents, in parts that fit the cache."""
     device = vae.mean.device
     parts = (vae.encode(to_video(p.to(device))).latent_dist.mode() for p in frames.split(16))
-    return torch.cat([part.bfloat16().cpu() for part in parts])
+    return torch.cat([part.bfloat16().cpu().contiguous() for part in parts]).contiguous()
 
 
-def read_latents(folder: Path) -> BFloat16[Tensor, "pairs 2 channels frames height width"]:
-    """Return all pairs."""
+Pairs = BFloat16[Tensor, "pairs 2 channels frames height width"]
+
+
+def read_latents(folder: Path, held: int = 16) -> tuple[Pairs, Pairs]:
+    """Return the pairs to learn from, and some of the last shard, which is held back whole."""
     files = sorted(folder.glob("pairs-*.safetensors"))
-    return torch.cat([load_file(f)["latents"] for f in files])
+    last = files[-1].stem[-6:]
+    learned = [load_file(f)["latents"] for f in files if not f.stem.endswith(last)]
+    return torch.cat(learned), load_file(folder / f"pairs-{last}.safetensors")["latents"][:held]
 
 
 def main() -> None:

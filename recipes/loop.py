@@ -66,9 +66,9 @@ class Masters:
     def step(self, step: int, lr: float) -> float:
         """Update masters from the working copy's gradients; return the gradients' norm."""
         for name, parameter in self.working.items():
-            assert parameter.grad is not None, name
-            self.masters[name].grad = parameter.grad.float()
-            parameter.grad = None
+            if parameter.grad is not None:  # weights that no output depends on have none
+                self.masters[name].grad = parameter.grad.float()
+                parameter.grad = None
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1e9)
         if not torch.isfinite(norm):
             return float(norm)  # a batch that overflowed in half precision is left out

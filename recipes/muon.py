@@ -33,7 +33,8 @@ class Muon:
         self.steps += 1
         fast, slow = self.betas
         for p, first, second in zip(self.parameters, self.first, self.second, strict=True):
-            assert p.grad is not None
+            if p.grad is None:
+                continue
             first.lerp_(p.grad, 1 - fast)
             if p.ndim > 1:
                 update = orthogonal(p.grad.lerp(first, fast).flatten(1)).view_as(p)

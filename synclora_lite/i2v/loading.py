@@ -9,8 +9,12 @@ from safetensors import SafetensorError
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
+from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.transformer import CleanLTXTransformer
 
 Part = TypeVar("Part", AutoencoderKLLTXVideo, LTXVideoTransformer3DModel)
+
+OURS = {kind.__name__: kind for kind in (PrincipalAutoencoder, CleanLTXTransformer)}
 
 LARGEST, LAYERS, ENTRIES = 2**20, 1000, 100
 # What diffusers and torch raise on folders that are broken in one way or another.
@@ -28,7 +32,7 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
     more than the largest models have is refused before anything is built.
 
     Args:
-        kind: Class of the network.
+        kind: Class of the network, unless its configuration names one of OURS.
         folder: Of this network: `config.json` and safetensors files.
         dtype: Of the weights.
 
@@ -39,9 +43,11 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no config.json", "a network in diffusers layout", _ADVICE)
-    check_config(read_json(folder / "config.json"), folder)
+    config = read_json(folder / "config.json")
+    check_config(config, folder)
+    built: Any = OURS.get(str(config.get("_class_name")), kind)
     try:
-        loaded: Any = kind.from_pretrained(
+        loaded: Any = built.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,

@@ -218,7 +218,7 @@ def save_model(
     with atomic_path(folder / CAPTION) as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
     write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
-    write_json(folder / "model_index.json", _model_index())
+    write_json(folder / "model_index.json", _model_index(model))
     return folder
 
 
@@ -238,13 +238,14 @@ def save_part(
     torch.nn.Module.to(converted, dtype).save_pretrained(folder, max_shard_size=max_shard_size)
 
 
-def _model_index() -> dict[str, Any]:
+def _model_index(model: I2VModel) -> dict[str, Any]:
+    vae, transformer = type(model.vae), type(model.transformer)
     return {
         "_class_name": "LTXImageToVideoPipeline",
         "_diffusers_version": diffusers.__version__,
         "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
         "text_encoder": [None, None],
         "tokenizer": [None, None],
-        "transformer": ["diffusers", "LTXVideoTransformer3DModel"],
-        "vae": ["diffusers", "AutoencoderKLLTXVideo"],
+        "transformer": [transformer.__module__.split(".")[0], transformer.__name__],
+        "vae": [vae.__module__.split(".")[0], vae.__name__],
     }
