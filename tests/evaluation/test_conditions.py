@@ -54,12 +54,12 @@ def test_what_the_edit_adds_is_not_the_same_in_every_frame(name, tasks):
     assert difference(task.source.frames, exact.source.frames) > 1
 
 
-def test_in_moving_light_every_pixel_changes(tasks):
+def test_in_moving_light_the_background_changes_too(tasks):
     changes = {
         name: (tasks[name].truth[0] != tasks[name].truth[-1]).any(-1).mean()
         for name in ("exact", "relit")
     }
-    assert changes["relit"] > 0.95 > changes["exact"]
+    assert changes["relit"] > changes["exact"] + 0.3
 
 
 def test_the_standard_camera_films_every_condition(tasks):
