@@ -24,6 +24,7 @@ class Clip:
             clip is written.
         start: Seconds into `audio` at which frame 0 is shown.
         notes: What was done to the pictures on reading, for people.
+        person: Of several people the one that counts, by number from the left; None: the largest.
 
     Raises:
         VideoError: The frames are not 8-bit RGB, there are none, or the rate makes no sense.
@@ -35,6 +36,7 @@ class Clip:
     audio: Path | None = None
     start: Number = 0.0
     notes: tuple[str, ...] = ()
+    person: int | None = None
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
