@@ -233,7 +233,13 @@ def _check_orientation(frame: Image, first_frame: Image) -> None:
         versions["upside down"] = first_frame[::-1, ::-1]
     likeness = {name: _likeness(frame, version) for name, version in versions.items()}
     best = max(likeness, key=lambda name: likeness[name])
-    if likeness[best] > max(LIKE, _likeness(frame, first_frame) + LIKER):
+    if likeness[best] <= max(LIKE, _likeness(frame, first_frame) + LIKER):
+        return
+    try:  # what is merely elsewhere is no more like its mirror image when it is moved back
+        moved = _likeness(frame, _moved(frame, first_frame, None))
+    except EditError:  # an upside-down face is seldom found
+        moved = 0.0
+    if likeness[best] > moved + LIKER:
         raise EditError(
             f"the edited first frame is {best}",
             "an edit of frame 0 as it is",
