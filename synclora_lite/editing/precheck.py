@@ -236,8 +236,8 @@ def _check_orientation(frame: Image, first_frame: Image) -> None:
     if likeness[best] <= max(LIKE, _likeness(frame, first_frame) + LIKER):
         return
     try:  # what is merely elsewhere is no more like its mirror image when it is moved back
-        moved = _likeness(frame, _moved(frame, first_frame, None))
-    except EditError:  # an upside-down face is seldom found
+        moved = _likeness(frame, _moved(frame, first_frame, None)) if best == "mirrored" else 0.0
+    except EditError:
         moved = 0.0
     if likeness[best] > moved + LIKER:
         raise EditError(
