@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from synclora_lite.errors import CourseError
+from synclora_lite.files import data_dir
 from synclora_lite.notebook import CHAPTERS, INSTALL_URL, begin, first_cell
 
 
@@ -31,6 +32,11 @@ def test_begin_lets_mediapy_write_videos():
     begin("00")
     video = mediapy.compress_video(np.zeros((3, 32, 32, 3), np.uint8), fps=12)
     assert b"ftyp" in video[:32]
+
+
+def test_begin_lets_mediapy_read_videos():
+    begin("00")
+    assert mediapy.read_video(data_dir() / "clips" / "hat.mp4").shape[1:] == (96, 96, 3)
 
 
 def test_begin_knows_the_chapters_only():

@@ -5,7 +5,7 @@ under the hash of its frames.
 """
 
 from synclora_lite.landmarks.backend import BACKENDS, available_backends, choose_backend
-from synclora_lite.landmarks.track import track, track_file
+from synclora_lite.landmarks.track import place_of, track, track_file
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS, Track
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Track",
     "available_backends",
     "choose_backend",
+    "place_of",
     "track",
     "track_file",
 ]

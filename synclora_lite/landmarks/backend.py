@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from synclora_lite.errors import LandmarkError
+from synclora_lite.landmarks.people import Box
 
 BACKENDS = ("solutions", "tasks")
 
@@ -29,6 +30,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """Name, version and settings: whatever can change the landmarks."""
+        ...
+
+    def faces(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> list[list[Box]]:
+        """Detect the faces of every frame, by itself."""
         ...
 
     def find(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> RawLandmarks:

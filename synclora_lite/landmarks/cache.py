@@ -15,7 +15,7 @@ from safetensors.numpy import save as to_safetensors
 from synclora_lite.files import write_atomic
 from synclora_lite.landmarks.types import Track
 
-FORMAT = "4"  # part of the name: raise it when tracking itself changes
+FORMAT = "5"  # part of the name: raise it when tracking itself changes
 
 
 def cache_dir() -> Path:
@@ -51,8 +51,11 @@ def save_track(track: Track) -> bytes:
         tensors["blendshapes"] = track.blendshapes
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
+    notes |= {"people": str(track.people), "person": str(track.person)}
     if track.fps is not None:
         notes["fps"] = repr(track.fps)
+    if track.place is not None:
+        notes |= {"place_x": repr(track.place[0]), "place_y": repr(track.place[1])}
     return to_safetensors({name: np.ascontiguousarray(t) for name, t in tensors.items()}, notes)
 
 
@@ -82,4 +85,7 @@ def load(path: Path) -> Track | None:
         tensors["change"],
         tensors.get("blendshapes"),
         float(notes["fps"]) if "fps" in notes else None,
+        int(notes["people"]),
+        int(notes["person"]),
+        (float(notes["place_x"]), float(notes["place_y"])) if "place_x" in notes else None,
     )

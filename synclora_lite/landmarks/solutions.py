@@ -8,9 +8,11 @@ from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks import quiet
 from synclora_lite.landmarks.backend import RawLandmarks, mediapipe_version
+from synclora_lite.landmarks.people import Box
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 
 with quiet.native_silence():
+    from mediapipe.python.solutions.face_detection import FaceDetection
     from mediapipe.python.solutions.face_mesh import FaceMesh
     from mediapipe.python.solutions.pose import Pose
 
@@ -33,6 +35,18 @@ class SolutionsBackend:
     def name(self) -> str:
         """Name and version."""
         return f"solutions-{mediapipe_version()}"
+
+    def faces(self, frames: Frames) -> list[list[Box]]:
+        """Detect the faces of every frame, up to 5 m away."""
+        with (
+            quiet.native_silence(),
+            FaceDetection(min_detection_confidence=CONFIDENCE, model_selection=1) as detector,
+        ):
+            found = [detector.process(np.ascontiguousarray(frame)).detections for frame in frames]
+        boxes = [
+            [face.location_data.relative_bounding_box for face in faces or ()] for faces in found
+        ]
+        return [[(b.xmin, b.ymin, b.width, b.height) for b in row] for row in boxes]
 
     def find(self, frames: Frames) -> RawLandmarks:
         """Find the face and the body of every frame."""

@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 from synclora_lite.landmarks import quiet
 from synclora_lite.landmarks.backend import RawLandmarks, mediapipe_version
 from synclora_lite.landmarks.bundle import find_bundle
+from synclora_lite.landmarks.people import Box
 from synclora_lite.landmarks.types import BLENDSHAPES, FACE_POINTS, POSE_POINTS
 
 with quiet.native_silence():
@@ -38,21 +39,32 @@ class TasksBackend:
         """Name and version."""
         return f"tasks-{mediapipe_version()}"
 
+    def faces(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> list[list[Box]]:
+        """Detect the faces of every frame."""
+        points = [
+            [np.array([(p.x, p.y) for p in face]) for face in result.face_landmarks]
+            for result in self._detect(frames, 5)
+        ]
+        return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
+
     def find(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> RawLandmarks:
         """Find the face of every frame; the body stays NaN."""
+        found = self._detect(frames, 1)
+        faces = np.stack([_face(result) for result in found])
+        pose = np.full((len(frames), POSE_POINTS, 4), np.nan, np.float32)
+        return RawLandmarks(faces, pose, np.stack([_blendshapes(result) for result in found]))
+
+    def _detect(self, frames: UInt8[np.ndarray, "frames height width 3"], most: int) -> list[Any]:
         options = FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(self.bundle)),
             running_mode=RunningMode.IMAGE,
-            num_faces=1,
+            num_faces=most,
             min_face_detection_confidence=CONFIDENCE,
             min_face_presence_confidence=CONFIDENCE,
             output_face_blendshapes=True,
         )
         with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
-            found = [finder.detect(_image(frame)) for frame in frames]
-        faces = np.stack([_face(result) for result in found])
-        pose = np.full((len(frames), POSE_POINTS, 4), np.nan, np.float32)
-        return RawLandmarks(faces, pose, np.stack([_blendshapes(result) for result in found]))
+            return [finder.detect(_image(frame)) for frame in frames]
 
 
 def _image(frame: np.ndarray) -> Any:

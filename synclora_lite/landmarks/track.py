@@ -11,6 +11,7 @@ from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
 from synclora_lite.landmarks import cache as landmark_cache
 from synclora_lite.landmarks.backend import Backend, choose_backend
+from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.landmarks.types import Track
 from synclora_lite.video import Box, read_clip
 
@@ -20,6 +21,7 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 def track(
     frames: UInt8[np.ndarray, "frames height width 3"],
     *,
+    person: int | Place | None = None,
     backend: str = "auto",
     cache: bool = True,
     bundle: str | Path | None = None,
@@ -30,6 +32,8 @@ def track(
 
     Args:
         frames: The clip, RGB; small frames are enlarged (cubic) before detection.
+        person: Of several people the one with this number from the left, or nearest to this place
+            (x and y in parts of the frame); None is the one with the largest face.
         backend: "solutions", "tasks" or "auto" (whichever is installed).
         cache: Keep the result under the hash of the frames, and look there first.
         bundle: Path of `face_landmarker.task`, for the `tasks` back end.
@@ -38,17 +42,18 @@ def track(
         Landmarks in pixels of `frames`, NaN where nothing was found.
 
     Raises:
-        LandmarkError: `frames` is no RGB clip, or the back end cannot be used.
+        LandmarkError: `frames` is no RGB clip, there is no such person, or the back end cannot be
+            used.
 
     """
     frames = _checked(frames)
     finder = choose_backend(backend, bundle)
     if not cache:
-        return _run(finder, frames)
-    path = landmark_cache.path_of(frames, finder.name)
+        return _run(finder, frames, person)
+    path = landmark_cache.path_of(frames, _key(finder, person))
     kept = landmark_cache.load(path)
     if kept is None:
-        kept = _run(finder, frames)
+        kept = _run(finder, frames, person)
         landmark_cache.save(path, kept)
     return kept
 
@@ -57,6 +62,7 @@ def track_file(
     path: str | Path,
     *,
     crop: Box | None = None,
+    person: int | Place | None = None,
     backend: str = "auto",
     cache: bool = True,
     bundle: str | Path | None = None,
@@ -66,6 +72,7 @@ def track_file(
     Args:
         path: The file; its content is the key of the cache, not its name.
         crop: Track (x0, y0, x1, y1) of every frame only.
+        person: As for `track`.
         backend: As for `track`.
         cache: As for `track`.
         bundle: As for `track`.
@@ -77,13 +84,30 @@ def track_file(
     """
     finder = choose_backend(backend, bundle)
     if not (cache and Path(path).is_file()):
-        return _run_file(finder, path, crop)
-    kept_at = landmark_cache.path_of_file(sha256(path), crop, finder.name)
+        return _run_file(finder, path, crop, person)
+    kept_at = landmark_cache.path_of_file(sha256(path), crop, _key(finder, person))
     kept = landmark_cache.load(kept_at)
     if kept is None:
-        kept = _run_file(finder, path, crop)
+        kept = _run_file(finder, path, crop, person)
         landmark_cache.save(kept_at, kept)
     return kept
+
+
+def place_of(
+    frames: UInt8[np.ndarray, "frames height width 3"], person: int | None = None
+) -> tuple[Place | None, int]:
+    """Return where one of several people is first seen, and in which frame; None of a single one.
+
+    Raises:
+        LandmarkError: There is no such person, or the back end cannot be used.
+
+    """
+    people = find_people(frames, choose_backend().faces)
+    number = choose(people, person) if people or person else 0
+    if len(people) < 2:
+        return None, 0
+    chosen = people[number]
+    return chosen.place, int(np.flatnonzero(~np.isnan(chosen.boxes[:, 0]))[0])
 
 
 def enlarge(
@@ -109,19 +133,41 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frames)
 
 
-def _run_file(finder: Backend, path: str | Path, crop: Box | None) -> Track:
+def _key(finder: Backend, person: int | Place | None) -> str:
+    return finder.name if person is None else f"{finder.name} {person}"
+
+
+def _run_file(
+    finder: Backend, path: str | Path, crop: Box | None, person: int | Place | None
+) -> Track:
     clip = read_clip(path, crop=crop)
-    return replace(_run(finder, clip.frames), fps=clip.fps)
+    return replace(_run(finder, clip.frames, person), fps=clip.fps)
 
 
-def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
-    raw = finder.find(enlarge(frames))
-    height, width = frames.shape[1:3]
-    scale = np.array([width, height, width], np.float32)
-    pose = np.concatenate([raw.pose[..., :3] * scale, raw.pose[..., 3:]], axis=-1)
-    found = ~np.isnan(raw.face[:, 0, 0])
+def _run(
+    finder: Backend,
+    frames: UInt8[np.ndarray, "frames height width 3"],
+    person: int | Place | None,
+) -> Track:
+    people, part, corner = find_people(frames, finder.faces), frames, (0, 0)
+    number = choose(people, person) if people or isinstance(person, int) else 0
+    if len(people) > 1:
+        part, corner = alone(frames, people, number)
+    raw = finder.find(enlarge(part))
+    height, width = part.shape[1:3]
+    scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
+    pose = np.concatenate([raw.pose[..., :3] * scale + origin, raw.pose[..., 3:]], axis=-1)
     return Track(
-        raw.face * scale, pose, found, finder.name, (height, width), change(frames), raw.blendshapes
+        raw.face * scale + origin,
+        pose,
+        ~np.isnan(raw.face[:, 0, 0]),
+        finder.name,
+        (frames.shape[1], frames.shape[2]),
+        change(frames),
+        raw.blendshapes,
+        people=max(1, len(people)),
+        person=number + 1,
+        place=people[number].place if len(people) > 1 else None,
     )
 
 

@@ -26,6 +26,9 @@ class Track:
             at a width of 64 pixels; 0 for the first.
         blendshapes: Expression scores in 0..1 (NaN where absent), or None (`solutions` has none).
         fps: Frames a second, or None when the track was made from frames alone.
+        people: How many people the clip shows for a good part of its length.
+        person: Which of them this is, counted from the left.
+        place: Of several, where the face is first seen, in parts of the frame.
 
     """
 
@@ -37,6 +40,9 @@ class Track:
     change: Float[np.ndarray, " frames"]
     blendshapes: Float[np.ndarray, "frames 52"] | None = None
     fps: float | None = None
+    people: int = 1
+    person: int = 1
+    place: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         """Return the number of frames."""

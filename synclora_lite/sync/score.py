@@ -1,7 +1,7 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -43,7 +43,8 @@ def score_clips(
     """Compare two clips frame by frame.
 
     Args:
-        source: Frames or a `Clip`. Of clips of different length the common first part counts.
+        source: Frames or a `Clip`. Of clips of different length the common first part counts; of
+            several people `Clip.person`, and the one in the same place of the edit.
         edited: As above; of any size.
         backend: Landmark back end, see `synclora_lite.landmarks.track`.
         cache: Whether landmarks are kept and found again.
@@ -53,16 +54,11 @@ def score_clips(
         LandmarkError: The frames are no clip, or the back end cannot be used.
 
     """
-    tracks = [
-        track(
-            clip if isinstance(clip, np.ndarray) else clip.frames,
-            backend=backend,
-            cache=cache,
-            bundle=bundle,
-        )
-        for clip in (source, edited)
-    ]
-    return score_tracks(tracks[0], tracks[1])
+    person = None if isinstance(source, np.ndarray) else source.person
+    frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
+    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
+    first = track(frames[0], person=person, **options)
+    return score_tracks(first, track(frames[1], person=first.place or person, **options))
 
 
 def score_tracks(source: Track, edited: Track) -> SyncReport:
@@ -81,6 +77,11 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
         gestures=score_gestures(source, edited),
         offset=score_offset([smooth_pairs[name] for name in judged], max_lag),
         found=(source.found, edited.found),
+        remarks=[
+            f"{side.people} people in the {name}: person {side.person} from the left was scored"
+            for name, side in (("source", source), ("edit", edited))
+            if side.people > 1
+        ],
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from synclora_lite.errors import LandmarkError
 from synclora_lite.landmarks import Track, track, track_file
@@ -33,7 +34,8 @@ def track_pair(
     """Track both clips.
 
     Args:
-        pair: Source and edit.
+        pair: Source and edit; of several people the source's `Clip.person`, and the one in the
+            same place of the edit.
         panels: They come from one picture. Generators do lose the person of one panel: then one
             half without any face is for the verdict to reject, and no wrong file.
         backend: As for `track`.
@@ -44,7 +46,10 @@ def track_pair(
         LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
 
     """
-    tracks = [track(clip.frames, backend=backend, cache=cache, bundle=bundle) for clip in pair]
+    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
+    who = pair[0].person
+    first = track(pair[0].frames, person=who, **options)
+    tracks = [first, track(pair[1].frames, person=first.place or who, **options)]
     empty = [not found.found.any() for found in tracks]
     if any(empty) and not (panels and not all(empty)):
         name = ("source", "edited")[empty.index(True)]
@@ -61,21 +66,24 @@ def score_files(
     edited: str | Path,
     *,
     crops: tuple[Box | None, Box | None] = (None, None),
+    person: int | None = None,
     backend: str = "auto",
     cache: bool = True,
     bundle: str | Path | None = None,
 ) -> SyncReport:
     """Score two video files; files whose landmarks are kept are not decoded again.
 
+    Of several people the one with this number from the left is scored, or the one with the largest
+    face, and who is in the same place of the edit.
+
     Raises:
         VideoError: A file cannot be read.
         LandmarkError: The back end cannot be used.
 
     """
-    first, second = (
-        track_file(path, crop=crop, backend=backend, cache=cache, bundle=bundle)
-        for path, crop in zip((source, edited), crops, strict=True)
-    )
+    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
+    first = track_file(source, crop=crops[0], person=person, **options)
+    second = track_file(edited, crop=crops[1], person=first.place or person, **options)
     if len(first) != len(second) and first.fps and second.fps:
         second = second[resample_indices(len(second), second.fps, first.fps)]
     return score_tracks(first, second)
