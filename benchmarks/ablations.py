@@ -1,4 +1,4 @@
-"""What each part of the method is good for: ``python -m synclora_lite.evaluation.ablations``.
+"""What each part of the method is good for: ``python -m benchmarks.ablations``.
 
 Every variant trains an adapter of its own with one thing changed, from the same start, for the
 same number of steps, and takes the exam; it is compared, clip by clip, with its control: with the
@@ -17,7 +17,7 @@ from typing import Any
 
 from synclora_lite.editing import load_editor
 from synclora_lite.errors import ConfigError, in_one_line
-from synclora_lite.evaluation.ablation_banks import ROWS, build_bank, take
+from benchmarks.ablation_banks import ROWS, build_bank, take
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
@@ -204,7 +204,7 @@ def main() -> None:
     for name in names:
         run_variant(name, study)
     known = {name: seen for name in VARIANTS if (seen := found(name, study))}
-    line = "python -m synclora_lite.evaluation.ablations"
+    line = "python -m benchmarks.ablations"
     line += "".join(f" --{name} {value}" for name, value in wanted.items() if name != "folder")
     write_result("ablations", {name: figures(name, known) for name in known}, command=line, seed=0)
 

@@ -29,7 +29,7 @@ from synclora_lite.i2v import decode, encode, load_model, load_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import held_out, render_batch
 from synclora_lite.training.latents import to_frames, to_model_range
-from synclora_lite.training.principal import blocks, principal
+from recipes.principal import blocks, principal
 
 COMPONENTS = (64, 128, 192, 256, 384, 512, 768)
 SIDE, FRAMES = 16, 4  # of a block: what one place of the latents stands for

@@ -1,4 +1,4 @@
-"""Measure what a model knows: ``python -m synclora_lite.editing.calibrate data/models/lite``."""
+"""Measure what a model knows: ``python -m benchmarks.calibrate data/models/lite``."""
 
 import argparse
 from pathlib import Path

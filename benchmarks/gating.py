@@ -1,4 +1,4 @@
-"""Where the quality gate must stand: ``python -m synclora_lite.evaluation.gating``.
+"""Where the quality gate must stand: ``python -m benchmarks.gating``.
 
 An edit passes the gate if its risk is at most a threshold. The threshold is the largest of a
 fixed grid for which, on calibration clips, the share of bad edits among the accepted ones stays
@@ -178,7 +178,7 @@ def main() -> None:
     gate = replace(gate, weights=weights, **{name: settings[name] for name in KIND})
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
-    line = f"python -m synclora_lite.evaluation.gating --clips {clips[0]} --test {clips[1]}"
+    line = f"python -m benchmarks.gating --clips {clips[0]} --test {clips[1]}"
     line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
     line += f" --warm {wanted.warm}" + (" --register" if wanted.register else "")
     artifacts.record([kept], command=line)

@@ -1,4 +1,4 @@
-"""Settings that suit each method best: ``python -m synclora_lite.evaluation.tuning``.
+"""Settings that suit each method best: ``python -m benchmarks.tuning``.
 
 Every method with settings of its own gets those that do best on validation clips, judged by the
 mean of synchronization and edit kept. Those clips come from a seed that no exam uses, and are set
@@ -96,7 +96,7 @@ def main() -> None:
     tuned = {method: best(found) for method, found in search.items()}
     kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
     command = (
-        f"python -m synclora_lite.evaluation.tuning --clips {wanted.clips} --steps {wanted.steps}"
+        f"python -m benchmarks.tuning --clips {wanted.clips} --steps {wanted.steps}"
     )
     command += f" --only {wanted.only}" if wanted.only else ""
     artifacts.record([kept], command=command)

@@ -1,7 +1,7 @@
 """Make what the lite trainings read: rendered pairs, and their latents.
 
-``python -m tools.bank frames runs/bank --pairs 6144``
-``python -m tools.bank latents runs/bank runs/latents``
+``python -m recipes.bank frames runs/bank --pairs 6144``
+``python -m recipes.bank latents runs/bank runs/latents``
 """
 
 import argparse

@@ -1,1 +1,4 @@
-"""Course material from the master notebooks: student, solution and instructor versions."""
+"""The course around `synclora_lite`: exercise checks, explorers, and the notebooks made for it.
+
+It imports `synclora_lite`; never the other way round.
+"""

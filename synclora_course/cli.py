@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,7 +39,7 @@ def instructor(
     ] = None,
 ) -> None:
     """Write graded assignments for Otter, with hidden tests, rubrics and teaching notes."""
-    from synclora_lite.course.instructor import write_bundle
+    from synclora_course.instructor import write_bundle
 
     files = write_bundle(out, seed, chapter)
     typer.echo(f"{len(files)} files in {out}; keep them private. Begin with {out / 'README.md'}")
@@ -56,8 +56,8 @@ def check(
     if notebook is not None:
         _show_progress(notebook)
         return
-    from synclora_lite.course.generate import drift
-    from synclora_lite.course.review import review_masters
+    from synclora_course.generate import drift
+    from synclora_course.review import review_masters
 
     problems = [*review_masters(), *drift()]
     for problem in problems:
@@ -72,7 +72,7 @@ def check(
 
 
 def _write(kind: str, out: Path | None) -> None:
-    from synclora_lite.course.generate import generate
+    from synclora_course.generate import generate
 
     files = generate(kind, out)
     typer.echo(f"{len(files)} {kind} notebooks in {files[0].parent}")
@@ -83,7 +83,7 @@ def _show_progress(notebook: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from synclora_lite.course.grading import grade
+    from synclora_course.grading import grade
 
     rows = grade(notebook)
     table = Table(title=notebook.name)

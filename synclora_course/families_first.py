@@ -2,7 +2,7 @@
 
 from random import Random
 
-from synclora_lite.course.questions import Question
+from synclora_course.questions import Question
 
 
 def frame_on_screen(random: Random) -> Question:

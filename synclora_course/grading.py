@@ -19,9 +19,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.course.masters import read_notebook
-from synclora_lite.course.review import Progress, progress, solved_cells
-from synclora_lite.errors import CourseError, SyncLoraError
+from synclora_course.masters import read_notebook
+from synclora_course.review import Progress, progress, solved_cells
+from synclora_course.errors import CourseError
+from synclora_lite.errors import SyncLoraError
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA")
 KEPT_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -99,7 +100,7 @@ def _apart(arguments: list[str], work: Path, limits: Limits) -> Iterator[subproc
         [
             sys.executable,
             "-m",
-            "synclora_lite.course.grading",
+            "synclora_course.grading",
             *arguments,
             *map(str, _plain(limits)),
         ],
@@ -150,7 +151,7 @@ def _limit(memory: int, file: int) -> None:
 
 def main() -> None:
     """Check exercises and write a line for each: the process that `grade` starts."""
-    import synclora_lite.checks.framework  # noqa: F401 -- what takes time to start, starts now
+    import synclora_course.checks.framework  # noqa: F401 -- what takes time to start, starts now
 
     path, answers, first, memory, file = sys.argv[1:]
     _limit(int(memory), int(file))

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synclora_lite.course.masters import Exercise
-from synclora_lite.course.questions import Question
-from synclora_lite.notebook import CHAPTERS
+from synclora_course.masters import Exercise
+from synclora_course.questions import Question
+from synclora_course.notebook import CHAPTERS
 
 TALK, DISCUSSION = 30, 30  # minutes of a session beside the exercises
 PACE = 2  # half of a class needs twice as long as the exercise says

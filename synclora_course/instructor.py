@@ -14,10 +14,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from synclora_lite.course import families_first as first
-from synclora_lite.course import families_second as second
-from synclora_lite.course.guide import chapter_guide, course_guide
-from synclora_lite.course.masters import (
+from synclora_course import families_first as first
+from synclora_course import families_second as second
+from synclora_course.guide import chapter_guide, course_guide
+from synclora_course.masters import (
     Exercise,
     Notebook,
     exercises,
@@ -25,12 +25,12 @@ from synclora_lite.course.masters import (
     master_paths,
     read_notebook,
 )
-from synclora_lite.course.otter import CONFIG, Cells, coding_question, written_question
-from synclora_lite.course.questions import Family, Question, hidden_test, public_test
-from synclora_lite.course.readable import plain_markdown
-from synclora_lite.errors import CourseError
+from synclora_course.otter import CONFIG, Cells, coding_question, written_question
+from synclora_course.questions import Family, Question, hidden_test, public_test
+from synclora_course.readable import plain_markdown
+from synclora_course.errors import CourseError
 from synclora_lite.files import write_atomic
-from synclora_lite.notebook import CHAPTERS, INSTALL_URL
+from synclora_course.notebook import CHAPTERS, INSTALL_URL
 
 CANARY = "synclora-graded-material-7c1f0e5b"
 """Stands in every file of a bundle, so that a leak into a public page can be found."""
@@ -124,7 +124,7 @@ def variant(chapter: str, seed: int) -> Question:
 
 def known_mistakes(check: str, chapter: str) -> list[str]:
     """Return the mistakes that a check knows by name: the hints in its source."""
-    module = Path(__file__).parents[1] / "checks" / f"{CHAPTERS[chapter]}.py"
+    module = Path(__file__).parent / "checks" / f"{CHAPTERS[chapter]}.py"
     if not module.exists():
         return []
     for node in ast.parse(module.read_text()).body:
@@ -141,7 +141,7 @@ def _hints(node: ast.AST) -> list[str]:
 
 
 def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> list[Path]:
-    from synclora_lite.course.generate import as_text
+    from synclora_course.generate import as_text
 
     mistakes = {e.identifier: known_mistakes(e.check, chapter) for e in exercises(master)}
     question = variant(chapter, seed)
@@ -155,7 +155,7 @@ def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> l
 
 
 def _add_exercise(cells: Cells, exercise: Exercise, chapter: str, random: Random) -> None:
-    module = f"synclora_lite.checks.{CHAPTERS[chapter]}"
+    module = f"synclora_course.checks.{CHAPTERS[chapter]}"
 
     def test(name: str, seed: int) -> str:
         lines = [f"def {name}({exercise.function}):", f"    from {module} import {exercise.check}"]

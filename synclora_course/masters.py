@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 from synclora_lite.files import PROJECT, read_json
 
 Cell = dict[str, Any]

@@ -13,7 +13,7 @@ import psutil
 import torch
 
 from synclora_lite import __version__
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 from synclora_lite.viz.style import SETTINGS
 
 REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"
@@ -51,10 +51,10 @@ def first_cell(chapter: str) -> str:
     notebook_name(chapter)
     return (
         "try:\n"
-        "    import synclora_lite  # noqa: F401\n"
+        "    import synclora_course  # noqa: F401\n"
         "except ImportError:\n"
         f"    %pip install -q {INSTALL_URL}\n"
-        "from synclora_lite.notebook import begin\n"
+        "from synclora_course.notebook import begin\n"
         "\n"
         f'begin("{chapter}")'
     )

@@ -9,7 +9,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from synclora_lite.course.masters import MARKED, Cell, Notebook
+from synclora_course.masters import MARKED, Cell, Notebook
 
 CONFIG = """\
 # ASSIGNMENT CONFIG

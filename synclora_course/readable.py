@@ -6,7 +6,7 @@ Citations become links to the paper, glossary terms plain words, and admonitions
 import re
 from functools import cache
 
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 from synclora_lite.files import PROJECT
 
 REFERENCES = PROJECT / "book" / "references.bib"

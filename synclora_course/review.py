@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.course.masters import (
+from synclora_course.masters import (
     Cell,
     Notebook,
     exercises,
@@ -18,8 +18,8 @@ from synclora_lite.course.masters import (
     source,
     tagged,
 )
-from synclora_lite.errors import CourseError
-from synclora_lite.notebook import CHAPTERS
+from synclora_course.errors import CourseError
+from synclora_course.notebook import CHAPTERS
 
 SECTIONS = ("## The claim", "## What goes wrong", "## Quiz", "## Summary", "## What's next")
 LEAST_EXERCISES = LEAST_QUESTIONS = 3
@@ -117,7 +117,7 @@ def _chapter(about: dict[str, Any]) -> str:
 
 
 def _progress(about: dict[str, Any], text: str, names: dict[str, Any]) -> Progress:
-    module = importlib.import_module(f"synclora_lite.checks.{CHAPTERS[_chapter(about)]}")
+    module = importlib.import_module(f"synclora_course.checks.{CHAPTERS[_chapter(about)]}")
     here = dict(names)
     try:
         exec(text, here)
@@ -161,7 +161,7 @@ def _exercises(master: Notebook, chapter: str) -> Iterator[str]:
 
 def check_names(chapter: str) -> list[str]:
     """Return the names of a chapter's checks, without importing them."""
-    path = Path(__file__).parents[1] / "checks" / f"{CHAPTERS[chapter]}.py"
+    path = Path(__file__).parent / "checks" / f"{CHAPTERS[chapter]}.py"
     if not path.exists():
         return []
     body = ast.parse(path.read_text("utf-8")).body

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.viz import Picture, contact_sheet
 
 Function = Callable[..., Any]

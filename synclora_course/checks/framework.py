@@ -21,7 +21,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import display
 
-from synclora_lite.checks.outcome import CheckFailed, Passed
+from synclora_course.checks.outcome import CheckFailed, Passed
 from synclora_lite.viz import Picture
 
 Function = Callable[..., Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 
 Function = Callable[..., Any]
 RATES = (10, 12, 24, 25, 30, 48, 50, 60)

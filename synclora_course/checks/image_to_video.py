@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 
 Function = Callable[..., Any]
 Frames = np.ndarray

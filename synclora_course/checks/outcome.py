@@ -3,7 +3,7 @@
 import html
 from dataclasses import dataclass
 
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 from synclora_lite.viz import Picture
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.portraits import CHANNELS, Motion, edit_case, render_clip, sample_identity
 from synclora_lite.viz import PALETTE, Picture, contact_sheet, figure, style
 

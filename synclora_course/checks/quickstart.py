@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]

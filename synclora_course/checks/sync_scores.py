@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.ndimage import gaussian_filter1d
 
-from synclora_lite.checks.framework import Report, check
+from synclora_course.checks.framework import Report, check
 from synclora_lite.sync import pearson as correlation
 from synclora_lite.sync import smooth
 from synclora_lite.viz import PALETTE, Picture, figure, style

@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from synclora_lite.errors import VideoError
-from synclora_lite.explorers.page import Explorer, fill
+from synclora_course.explorers.page import Explorer, fill
 
 
 def grid_explorer(

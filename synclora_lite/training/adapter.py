@@ -23,7 +23,7 @@ from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.pair_latents import is_pairs, pair_latents
 from synclora_lite.training.precision import base_dtype
-from synclora_lite.training.pretrain import draw_noise
+from recipes.pretrain import draw_noise
 from synclora_lite.training.team import join
 from synclora_lite.training.validation import loss_by_level, sample_clips
 

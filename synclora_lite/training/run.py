@@ -1,14 +1,14 @@
 """From a configuration file to a finished run."""
 
 from synclora_lite.training.adapter import adapter_recipe
-from synclora_lite.training.autoencoder import autoencoder_recipe
+from recipes.autoencoder import autoencoder_recipe
 from synclora_lite.training.config import (
     AdapterConfig,
     AutoencoderConfig,
     Config,
 )
 from synclora_lite.training.loop import Recipe
-from synclora_lite.training.pretrain import pretrain_recipe
+from recipes.pretrain import pretrain_recipe
 from synclora_lite.training.team import join
 
 

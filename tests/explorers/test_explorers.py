@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from synclora_lite.errors import PairError, VideoError
-from synclora_lite.explorers import grid_explorer, sync_explorer
+from synclora_course.explorers import grid_explorer, sync_explorer
 
 
 def _data(html):

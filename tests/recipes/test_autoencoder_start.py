@@ -7,10 +7,10 @@ from diffusers import AutoencoderKLLTXVideo
 from synclora_lite.i2v import encode, tiny_model
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import render_batch
-from synclora_lite.training.autoencoder import vae_config
-from synclora_lite.training.latent_axes import order_latents
+from recipes.autoencoder import vae_config
+from recipes.latent_axes import order_latents
 from synclora_lite.training.latents import to_model_range
-from synclora_lite.training.principal import blocks, principal, principal_start
+from recipes.principal import blocks, principal, principal_start
 
 
 @pytest.fixture(scope="module")

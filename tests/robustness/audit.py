@@ -50,7 +50,7 @@ def _run(words: list[str]) -> subprocess.CompletedProcess[str]:
 
 def bandit(place: Path, ledger: Ledger) -> None:
     """Enter every finding of bandit, with the reason why it is let pass."""
-    line = [*tool(place / "bandit", "bandit"), "-q", "-r", "-f", "json", "synclora_lite", "tools"]
+    line = [*tool(place / "bandit", "bandit"), "-q", "-r", "-f", "json", *CODE]
     done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=PROJECT)
     for found in json.loads(done.stdout)["results"]:
         name, test = Path(found["filename"]).name, found["test_id"]

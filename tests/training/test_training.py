@@ -35,12 +35,12 @@ from synclora_lite.training import (
     write_shard,
 )
 from synclora_lite.training.adapter import identical_share
-from synclora_lite.training.autoencoder import crop_at_face
+from recipes.autoencoder import crop_at_face
 from synclora_lite.training.bank import split_rows
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
-from synclora_lite.training.pretrain import base_model, two_panels
+from recipes.pretrain import base_model, two_panels
 
 
 def noise(*shape, seed=0):
