@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ablation_banks import ROWS, build_bank, take
 from synclora_lite.editing import load_editor
 from synclora_lite.errors import ConfigError, in_one_line
-from benchmarks.ablation_banks import ROWS, build_bank, take
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
 from synclora_lite.i2v.folders import weights_digest
-from synclora_lite.training import AdapterConfig, load_config, recipe_for, train
+from synclora_lite.training import AdapterConfig, adapter_recipe, load_config, train
 
 FOUND = "found.json"
 COMPARED = ("sync", "edit_kept", "psnr")  # with the control, clip by clip
@@ -126,7 +126,7 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     # loading a model anew: `load_editor` keeps the one that it has in memory
     base = weights_digest(Exam("i2v").weights())
     out = place / f"train-{pairs}-pairs-{study.steps}x{study.batch}-{base}"
-    adapter = train(recipe_for(config), config.loop, out)
+    adapter = train(adapter_recipe(config), config.loop, out)
     options = {"model": "lite", "adapter": str(adapter), "steps": 20}
     rows = run_exam(Exam("sync-lora", options=options), study.clips, folder=place / "exam")
     return read_json(write_json(place / FOUND, {**settings_of(name, study), "rows": rows}))
@@ -169,8 +169,6 @@ def figures(name: str, known: dict[str, Any]) -> dict[str, Any]:
 def recipe(variant: Variant, study: Study, bank: Path) -> AdapterConfig:
     """Return the shipped recipe with the variant's change."""
     config, _ = load_config(study.config)
-    if not isinstance(config, AdapterConfig):
-        raise ConfigError(f"{study.config}", "a recipe for the adapter")
     share = study.steps / config.loop.steps
     loop = replace(
         config.loop,

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.evaluation import Exam, run_exam
 from benchmarks.ablations import COMPARED
+from synclora_lite.evaluation import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.i2v import load_model

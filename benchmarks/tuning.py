@@ -95,9 +95,7 @@ def main() -> None:
     search = known | found
     tuned = {method: best(found) for method, found in search.items()}
     kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
-    command = (
-        f"python -m benchmarks.tuning --clips {wanted.clips} --steps {wanted.steps}"
-    )
+    command = f"python -m benchmarks.tuning --clips {wanted.clips} --steps {wanted.steps}"
     command += f" --only {wanted.only}" if wanted.only else ""
     artifacts.record([kept], command=command)
     write_result(RESULT, {"search": search, "kept": tuned}, command=command, seed=SEED)

@@ -10,16 +10,16 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from jaxtyping import Float
 from torch import Tensor
 
+from recipes.config import AutoencoderConfig
+from recipes.latent_axes import order_latents
+from recipes.principal import LOG_VARIANCE, principal_start
 from synclora_lite.errors import TrainingError
 from synclora_lite.i2v import check_size, load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
-from synclora_lite.training.config import AutoencoderConfig
-from recipes.latent_axes import order_latents
 from synclora_lite.training.latents import to_frames, to_model_range
 from synclora_lite.training.loop import Recipe
-from recipes.principal import LOG_VARIANCE, principal_start
 from synclora_lite.video import write_clip
 
 Video = Float[Tensor, "batch 3 frames height width"]

@@ -12,18 +12,17 @@ from diffusers import (
 from jaxtyping import Float
 from torch import Tensor
 
+from recipes.config import PretrainConfig
 from synclora_lite.i2v import (
     I2VModel,
     load_model,
     load_part,
-    sample_sigmas,
     save_model,
-    scheduler_shift,
     transformer_config,
 )
 from synclora_lite.incontext import assemble, flow_loss
+from synclora_lite.training.adapter import draw_noise
 from synclora_lite.training.bank import LatentBank, seeded, shuffled_rows, split_rows
-from synclora_lite.training.config import FlowConfig, PretrainConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.validation import loss_by_level, sample_clips
 
@@ -146,14 +145,3 @@ def in_either_order(pairs: Pairs, generator: torch.Generator) -> Pairs:
     first = torch.randint(2, (len(pairs),), generator=generator)
     row = torch.arange(len(pairs))
     return torch.stack([pairs[row, first], pairs[row, 1 - first]], dim=1)
-
-
-def draw_noise(
-    model: I2VModel, latents: Latents, generator: torch.Generator, flow: FlowConfig
-) -> tuple[Float[Tensor, " batch"], Latents]:
-    """Return one noise level per clip, and noise."""
-    tokens = latents[0, 0].numel()
-    mu = scheduler_shift(tokens, model.scheduler) if flow.mu is None else flow.mu
-    sigmas = sample_sigmas(len(latents), generator, mu=mu, std=flow.std, uniform=flow.uniform)
-    noise = torch.randn(latents.shape, generator=generator)
-    return sigmas.to(latents.device), noise.to(latents.device)

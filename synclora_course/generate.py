@@ -21,9 +21,9 @@ from synclora_course.masters import (
     tags,
     with_source,
 )
+from synclora_course.notebook import colab_url
 from synclora_course.readable import plain_markdown
 from synclora_lite.files import write_atomic
-from synclora_course.notebook import colab_url
 
 ABOUT = {
     "student": "**Your copy of this chapter.** Where a cell says `raise NotImplementedError`, "

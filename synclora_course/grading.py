@@ -19,9 +19,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from synclora_course.errors import CourseError
 from synclora_course.masters import read_notebook
 from synclora_course.review import Progress, progress, solved_cells
-from synclora_course.errors import CourseError
 from synclora_lite.errors import SyncLoraError
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from synclora_course.masters import Exercise
-from synclora_course.questions import Question
 from synclora_course.notebook import CHAPTERS
+from synclora_course.questions import Question
 
 TALK, DISCUSSION = 30, 30  # minutes of a session beside the exercises
 PACE = 2  # half of a class needs twice as long as the exercise says

@@ -16,6 +16,7 @@ from typing import Any
 
 from synclora_course import families_first as first
 from synclora_course import families_second as second
+from synclora_course.errors import CourseError
 from synclora_course.guide import chapter_guide, course_guide
 from synclora_course.masters import (
     Exercise,
@@ -25,12 +26,11 @@ from synclora_course.masters import (
     master_paths,
     read_notebook,
 )
+from synclora_course.notebook import CHAPTERS, INSTALL_URL
 from synclora_course.otter import CONFIG, Cells, coding_question, written_question
 from synclora_course.questions import Family, Question, hidden_test, public_test
 from synclora_course.readable import plain_markdown
-from synclora_course.errors import CourseError
 from synclora_lite.files import write_atomic
-from synclora_course.notebook import CHAPTERS, INSTALL_URL
 
 CANARY = "synclora-graded-material-7c1f0e5b"
 """Stands in every file of a bundle, so that a leak into a public page can be found."""

@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 import torch
 
-from synclora_lite import __version__
 from synclora_course.errors import CourseError
+from synclora_lite import __version__
 from synclora_lite.viz.style import SETTINGS
 
 REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synclora_course.errors import CourseError
 from synclora_course.masters import (
     Cell,
     Notebook,
@@ -18,7 +19,6 @@ from synclora_course.masters import (
     source,
     tagged,
 )
-from synclora_course.errors import CourseError
 from synclora_course.notebook import CHAPTERS
 
 SECTIONS = ("## The claim", "## What goes wrong", "## Quiz", "## Summary", "## What's next")

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from synclora_lite.errors import ModelError
 from synclora_course.explorers.page import Explorer, fill
+from synclora_lite.errors import ModelError
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Pictures = UInt8[np.ndarray, "frames height width 3"]

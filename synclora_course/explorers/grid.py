@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from synclora_lite.errors import VideoError
 from synclora_course.explorers.page import Explorer, fill
+from synclora_lite.errors import VideoError
 
 
 def grid_explorer(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 
-from synclora_lite.errors import PairError
 from synclora_course.explorers.page import Explorer, fill
+from synclora_lite.errors import PairError
 from synclora_lite.sync import pearson, smooth, zscore
 from synclora_lite.viz import PALETTE, Picture, figure, style
 

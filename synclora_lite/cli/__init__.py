@@ -11,8 +11,8 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 import typer.core
 
-from synclora_lite.errors import ConfigError
 from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
+from synclora_lite.errors import ConfigError
 
 # Command: (module, line of help). A module without dots is one of this package. It holds a function
 # of the command's name, or a Typer `app` for a group of commands.
@@ -20,7 +20,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
     "score": ("score", "Measure how well an edited clip keeps time with its source."),
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
-    "pretrain": ("train", "Train the autoencoder or the base model."),
     "train": ("train", "Train the in-context adapter."),
     "estimate": ("estimate", "Estimate memory and time of training or editing."),
     "edit": ("edit", "Carry an edited first frame through a clip."),
@@ -70,7 +69,7 @@ def _load(name: str) -> ModuleType:
         raise ConfigError(
             f"{package} is not installed",
             "it beside synclora_lite",
-            "run: pip install --force-reinstall --no-deps synclora-lite",
+            "run: pip install --force-reinstall synclora-lite",
         ) from error
 
 

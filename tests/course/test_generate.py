@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from synclora_course.errors import CourseError
 from synclora_course.generate import (
     VARIANTS,
     drift,
@@ -15,7 +16,6 @@ from synclora_course.generate import (
 )
 from synclora_course.masters import master_paths, read_notebook, source, tags
 from synclora_course.readable import plain_markdown
-from synclora_course.errors import CourseError
 
 MARKED = '''\
 def double(x):

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from synclora_course.errors import CourseError
 from synclora_course.generate import as_text
 from synclora_course.instructor import (
     CANARY,
@@ -18,9 +19,8 @@ from synclora_course.instructor import (
     write_bundle,
 )
 from synclora_course.masters import exercises, master_paths, read_notebook, source
-from synclora_course.questions import hidden_test, public_test
-from synclora_course.errors import CourseError
 from synclora_course.notebook import CHAPTERS
+from synclora_course.questions import hidden_test, public_test
 from tools.notebooks import ROOT
 
 MASTERS = {path.name[:2]: path for path in master_paths()}

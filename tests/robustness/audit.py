@@ -34,6 +34,7 @@ PASSED: dict[tuple[str, str], str] = {
 }
 # Advisories about pinned packages that are let pass, by id, and why.
 KNOWN: dict[str, str] = {}
+CODE = ("synclora_lite", "synclora_course", "recipes", "tools")
 CONTROL = "django==2.0"  # has advisories: a database that knows none of them is none
 
 

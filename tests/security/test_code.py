@@ -68,10 +68,7 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
 def test_only_https_addresses_are_ever_fetched() -> None:
     plain = re.compile(r"http://(?!www\.w3\.org|localhost|127\.0\.0\.1)\S+")
     files = [
-        path
-        for folder in PACKAGES
-        for path in folder.rglob("*")
-        if path.suffix in (".py", ".html")
+        path for folder in PACKAGES for path in folder.rglob("*") if path.suffix in (".py", ".html")
     ]
     assert [p.name for p in files if plain.search(p.read_text())] == []
 
