@@ -1,7 +1,7 @@
 """What the autoencoder gives back: pixels, and cues as MediaPipe reads them.
 
-    python benchmarks/autoencoder.py --model lite --record
-    python benchmarks/autoencoder.py --model runs/autoencoder-1/final
+    python -m benchmarks.autoencoder --model lite --record
+    python -m benchmarks.autoencoder --model runs/autoencoder-1/final
 
 The clips are the true edits of the exam. Beside it stand principal components of blocks as large
 as a latent's place, found on training clips: what a linear map keeps with so many numbers, in
@@ -60,7 +60,7 @@ def main() -> None:
     for name, value in values.items():
         print(f"{name:20} {value}")
     if args.record:
-        command = f"python benchmarks/autoencoder.py --model {args.model} --clips {args.clips}"
+        command = f"python -m benchmarks.autoencoder --model {args.model} --clips {args.clips}"
         name = f"autoencoder_{Path(args.model).name}"
         write_result(name, values, command=f"{command} --record", seed=args.seed)
 

@@ -1,24 +1,15 @@
 """The benchmarks of the lite model run, and what they compare computes the same; no timings."""
 
-import importlib
-
 import pytest
 
-from synclora_lite.files import PROJECT
-
-
-@pytest.fixture
-def benchmark(monkeypatch):
-    monkeypatch.syspath_prepend(str(PROJECT / "benchmarks"))
-    return importlib.import_module
+from benchmarks import editing_speed, training_speed
 
 
 def positive(values):
     return all(positive(v) if isinstance(v, dict) else v > 0 for v in values.values())
 
 
-def test_the_plain_loop_learns_what_ours_does(benchmark, tmp_path):
-    training_speed = benchmark("training_speed")
+def test_the_plain_loop_learns_what_ours_does(tmp_path):
     values = training_speed.measure(training_speed.quick(tmp_path), tmp_path, ("plain",))
     assert values["difference"]["velocity"] < 1e-5
     assert values["difference"]["loss"] < 1e-5
@@ -31,8 +22,7 @@ def test_the_plain_loop_learns_what_ours_does(benchmark, tmp_path):
     training_speed.show(training_speed.tidy(values))
 
 
-def test_an_edit_is_the_same_with_and_without_the_cache(benchmark, tmp_path):
-    editing_speed = benchmark("editing_speed")
+def test_an_edit_is_the_same_with_and_without_the_cache(tmp_path):
     values = editing_speed.measure(editing_speed.quick(tmp_path), ("edit",))
     assert max(values["difference"].values()) < 1e-4
     assert {*values["speedup"]} == {"sampling", "edit"}
