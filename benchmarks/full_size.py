@@ -33,7 +33,7 @@ from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
-from synclora_lite.training.optimizer import make_optimizer
+from synclora_lite.training.optimizer import make_optimizers
 from synclora_lite.training.precision import NAMED, autocast
 
 WARM, TIMED = 2, 5  # steps
@@ -135,7 +135,7 @@ def training(bench: Bench, way: str) -> dict[str, float]:
         model.vae.to("cpu")
 
     def run(steps: int) -> list[float]:
-        optimizer = make_optimizer({str(k): p for k, p in enumerate(named)}, config)
+        (optimizer,) = make_optimizers({str(k): p for k, p in enumerate(named)}, config)
         return [timed(bench.device, partial(step, optimizer)) for _ in range(steps)]
 
     def step(optimizer: torch.optim.Optimizer) -> None:

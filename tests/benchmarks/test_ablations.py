@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import ablation_banks as banks
 from benchmarks.ablations import VARIANTS, Study, recipe, run_variant
 from synclora_lite.editing import Editor
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.evaluation import ablation_banks as banks
 from synclora_lite.files import append_jsonl
 from synclora_lite.i2v import tiny_model
 from synclora_lite.training.bank import LatentBank, write_shard

@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
+from benchmarks import tuning
 from synclora_lite.editing import METHODS
 from synclora_lite.errors import in_one_line
-from synclora_lite.evaluation import Exam, tuning
+from synclora_lite.evaluation import Exam
 from synclora_lite.files import data_dir, read_result
 
 

@@ -3,12 +3,12 @@ import sys
 import pytest
 import torch
 
+from recipes import bank
 from synclora_lite.errors import PairError, TrainingError
 from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.pairs.bank import read_shard, training_case
 from synclora_lite.portraits import render_clip
 from synclora_lite.training import LatentBank
-from tools import bank
 
 
 @pytest.fixture
