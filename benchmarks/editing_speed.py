@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 from synclora_lite.cli.edit import WARM
@@ -128,7 +130,13 @@ def example() -> tuple[Clip, np.ndarray]:
     return replace(clip, frames=clip.frames.copy()), read_image(clips / "hat-edited.png").copy()
 
 
-def sample(editor: Editor, source: Latents, anchor: Latents, plan: Plan, cached: bool) -> Latents:
+def sample(
+    editor: Editor,
+    source: Latents,
+    anchor: Float[Tensor, "1 channels 1 latent_height latent_width"],
+    plan: Plan,
+    cached: bool,
+) -> Latents:
     """Sample an edit's latents in one of the two ways, without guidance beyond the reference."""
     assert editor.adapter is not None
     return denoise(

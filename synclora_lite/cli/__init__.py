@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
     "train": ("train", "Train the in-context adapter."),
     "estimate": ("estimate", "Estimate memory and time of training or editing."),
+    "first-frame": ("first_frame", "Paint an edited first frame, without an image model."),
     "edit": ("edit", "Carry an edited first frame through a clip."),
     "exam": ("exam", "Examine editing methods on held-out portraits."),
     "course": ("synclora_course.cli", "Make the notebooks of students and instructors."),
@@ -49,7 +50,7 @@ class Commands(typer.core.TyperGroup):
             parent.add_typer(module.app, name=cmd_name)
             group = cast("Any", typer.main.get_command(parent))
             return group.get_command(ctx, cmd_name)
-        parent.command(cmd_name)(getattr(module, cmd_name))
+        parent.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
         return typer.main.get_command(parent)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.i2v import load_model, save_model, tiny_model
+from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,
@@ -78,11 +79,11 @@ def test_a_rate_that_explodes_is_stopped_before_its_weights_are_saved(
 def test_weights_that_are_no_numbers_are_refused_before_the_first_step(
     tmp_path: Path, bank: Path, config: AdapterConfig
 ) -> None:
-    broken = tiny_model()
+    model = load_model(config.model)
+    settings = AdapterSettings(config.rank, config.targets)
     with torch.no_grad():
-        next(broken.transformer.parameters())[0] = math.nan
-    save_model(broken, tmp_path / "broken")
-    start = replace(config, model=str(tmp_path / "broken"))
+        add_adapter(model.transformer, settings)[0][0] = math.nan
+    start = replace(config, start=save_adapter(model.transformer, settings, tmp_path / "broken"))
     with pytest.raises(TrainingError, match=r"weights .* no numbers at step 0.*checkpoint is none"):
         run(start, tmp_path / "run")
     assert not (tmp_path / "run" / "train.csv").exists()
