@@ -65,7 +65,7 @@ def _load(name: str) -> ModuleType:
         return import_module(name if "." in name else f"synclora_lite.cli.{name}")
     except ModuleNotFoundError as error:
         package = name.partition(".")[0]
-        if error.name != package:
+        if (error.name or "").partition(".")[0] != package:
             raise
         raise ConfigError(
             f"{package} is not installed",
