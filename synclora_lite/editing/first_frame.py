@@ -264,7 +264,7 @@ def _cover(picture: Image, outline: Flat) -> Cover:
     return _shrink(canvas)
 
 
-def _hull(points: Flat) -> Flat:
+def _hull(points: Flat) -> Float[np.ndarray, "corners 2"]:
     return cv2.convexHull(points.astype(np.float32))[:, 0].astype(float)
 
 
