@@ -8,7 +8,6 @@ import pytest
 from benchmarks import tuning
 from synclora_lite.editing import METHODS
 from synclora_lite.errors import in_one_line
-from synclora_lite.evaluation import Exam
 from synclora_lite.files import data_dir, read_result
 
 
@@ -22,18 +21,6 @@ def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():
     assert tuning.best(found) == {"start": 0.55}
 
 
-def test_every_setting_is_examined_once(monkeypatch, tmp_path):
-    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.3}, {"start": 0.9}])
-    exam = Exam("sync-lora", options={"steps": 1})
-    found = tuning.tune("sdedit", 1, exam, tmp_path)
-    assert [row["settings"] for row in found] == tuning.GRID["sdedit"]
-    assert found[0]["edit_kept"] < found[1]["edit_kept"]  # more noise, less of the source
-    judged = {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")}
-    assert len(judged) == 4  # each of the two under each of two conditions
-    assert tuning.tune("sdedit", 1, exam, tmp_path) == found
-    assert {path: path.read_text() for path in tmp_path.rglob("rows.jsonl")} == judged
-
-
 def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path):
     before = read_result("tuning")["values"]
     data = tmp_path / "data"
@@ -41,18 +28,25 @@ def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path)
     (data / "results").mkdir()
     shutil.copy(data_dir() / "results" / "tuning.json", data / "results")
     monkeypatch.setenv("SYNCLORA_DATA", str(data))
-    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.9}])
+    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.3}, {"start": 0.9}])
     asked = ["--only", "sdedit", "--clips", "1", "--steps", "1", "--folder", str(tmp_path / "runs")]
     monkeypatch.setattr("sys.argv", ["tuning", *asked])
     tuning.main()
-    after = read_result("tuning")
-    assert after["command"].endswith("--clips 1 --steps 1 --only sdedit")
-    assert after["values"]["kept"] == before["kept"] | {"sdedit": {"start": 0.9}}
-    search = {**after["values"]["search"]}
-    assert [row["settings"] for row in search.pop("sdedit")] == [{"start": 0.9}]
+    after = read_result("tuning")["values"]
+    search = {**after["search"]}
+    low, high = search.pop("sdedit")
+    assert (low["settings"], high["settings"]) == ({"start": 0.3}, {"start": 0.9})
+    assert low["edit_kept"] < high["edit_kept"]  # more noise, less of the source
     assert search == {name: rows for name, rows in before["search"].items() if name != "sdedit"}
+    others = {name: kept for name, kept in after["kept"].items() if name != "sdedit"}
+    assert others == {name: kept for name, kept in before["kept"].items() if name != "sdedit"}
     tuned = json.loads((data / "models" / "lite" / "tuned.json").read_text())
-    assert tuned == after["values"]["kept"]
+    assert tuned == after["kept"]
+
+    judged = {path: path.read_text() for path in (tmp_path / "runs").rglob("rows.jsonl")}
+    assert len(judged) == 4  # each of the two under each of two conditions
+    tuning.main()
+    assert {path: path.read_text() for path in judged} == judged  # no clip is judged twice
 
 
 def test_one_method_alone_needs_a_recorded_search(monkeypatch, tmp_path):
