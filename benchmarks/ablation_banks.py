@@ -26,14 +26,14 @@ CHECKS = "checks.jsonl"
 
 
 def draw_pair(bank: str, k: int, size: int, frames: int) -> tuple[Frames, Frames]:
-    """Draw pair k of a bank; every second one of "faulty" is spoiled on purpose."""
+    """Draw pair k of a bank; every second one of "faulty" is corrupted."""
     kind = EDIT_KINDS[k % len(EDIT_KINDS)]
     if bank == "strangers":
         case = edit_case(k, kind, frames)
         other = sample_identity(torch.Generator().manual_seed(k + 1))
         return render_clip(case.source, case.motion, size), render_clip(other, case.motion, size)
-    spoiled = bank == "faulty" and k % 2
-    builder = Corrupted(frames, size) if spoiled else Exact(frames, size)
+    corrupted = bank == "faulty" and k % 2
+    builder = Corrupted(frames, size) if corrupted else Exact(frames, size)
     drawn = builder.draw(k, kind)
     return drawn.source, drawn.edited
 

@@ -133,7 +133,7 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
 
 
 def settings_of(name: str, study: Study) -> dict[str, Any]:
-    """Return what a variant's figures depend on, but for the code."""
+    """Return what a variant's metrics depend on, but for the code."""
     settings = {
         "line": VARIANTS[name].line,
         "steps": study.steps,
@@ -155,7 +155,7 @@ def found(name: str, study: Study) -> dict[str, Any] | None:
     return known if settings_of(name, study).items() <= known.items() else None
 
 
-def figures(name: str, known: dict[str, Any]) -> dict[str, Any]:
+def metrics_of(name: str, known: dict[str, Any]) -> dict[str, Any]:
     """Summarize what was found of a variant; `against` is its mean minus its control's, paired."""
     mine = dict(known[name])
     rows, control = mine.pop("rows"), VARIANTS[name].control
@@ -204,7 +204,9 @@ def main() -> None:
     known = {name: seen for name in VARIANTS if (seen := found(name, study))}
     line = "python -m benchmarks.ablations"
     line += "".join(f" --{name} {value}" for name, value in wanted.items() if name != "folder")
-    write_result("ablations", {name: figures(name, known) for name in known}, command=line, seed=0)
+    write_result(
+        "ablations", {name: metrics_of(name, known) for name in known}, command=line, seed=0
+    )
 
 
 if __name__ == "__main__":

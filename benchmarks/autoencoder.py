@@ -81,7 +81,7 @@ def through(vae: AutoencoderKLLTXVideo, clip: np.ndarray) -> np.ndarray:
 
 
 def judged(truths: list[np.ndarray], outputs: list[np.ndarray]) -> dict[str, float]:
-    """Average the figures that say how near clips came back, over the clips that have them."""
+    """Average the metrics that say how near clips came back, over the clips that have them."""
     rows = [judge(t, t, o) for t, o in zip(truths, outputs, strict=True)]
     table = pd.DataFrame(rows).filter(regex=r"^(psnr|ssim|sync|blink_f1|pearson\..*)$")
     return {str(name): round(float(value), 4) for name, value in table.mean().items()}

@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--rounds", type=int, default=Plan.rounds)
     parser.add_argument("--threads", type=int, default=Plan.threads)
-    parser.add_argument("--quick", action="store_true", help="a tiny model; figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="a tiny model; metrics mean nothing")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--peak", choices=["imports", "edit"], help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -104,7 +104,7 @@ def quick(scratch: Path) -> Plan:
 
 
 def measure(plan: Plan, peaks: tuple[str, ...] = ("imports", "edit")) -> dict[str, Any]:
-    """Return all figures of a plan."""
+    """Return all metrics of a plan."""
     editor = plan.editor()
     clip, first = example()
     source, anchor = editor.encode(clip.frames), editor.encode(first[None])

@@ -31,7 +31,7 @@ def untrained(adapter: Path, folder: Path) -> Path:
     return save_adapter(transformer, replace(settings, base="lite"), folder)
 
 
-def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def metrics_of(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Summarize every adapter's rows; `against` is its mean minus the shipped one's, paired."""
     return {
         name: summarize(mine) | {"against": compared(mine, rows[SHIPPED], COMPARED)}
@@ -56,7 +56,7 @@ def main() -> None:
     for name, adapter in adapters.items():
         exam = Exam("sync-lora", options={"model": "lite", "adapter": str(adapter), "steps": 20})
         rows[name] = run_exam(exam, args.clips, folder=args.folder, progress=True)
-    values = figures(rows)
+    values = metrics_of(rows)
     for name, found in values.items():
         means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}
         print(name, means, {m: d["mean"] for m, d in found["against"].items()})

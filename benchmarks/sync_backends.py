@@ -73,7 +73,7 @@ def compare(first: list[Tracks], second: list[Tracks]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Compare two folders and store the figures."""
+    """Compare two folders and store the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)

@@ -1,4 +1,4 @@
-"""How well the synchronization score tells good pairs from planted faults.
+"""How well the synchronization score tells good pairs from known corruptions.
 
     python -m benchmarks.sync_tracks FOLDER && python -m benchmarks.sync_calibration FOLDER
 
@@ -94,7 +94,7 @@ def curves(reports: list[Reports]) -> dict[str, dict[str, Any]]:
 
 
 def exact(reports: list[Reports]) -> float:
-    """Return how often the planted shift is found, over -5..5."""
+    """Return how often the known shift is found, over -5..5."""
     hits = [r[f"shift {by:+d}"].offset.frames == by for r in reports for by in OFFSETS]
     return float(np.mean(hits + [r["clean"].offset.frames == 0 for r in reports]))
 
@@ -137,7 +137,7 @@ def saved(cases: list[Tracks]) -> dict[str, dict[str, int]]:
 
 
 def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> dict[str, Any]:
-    """Put everything into the figures that the book quotes."""
+    """Put everything into the metrics that the book quotes."""
     reports = [measure(case, FRAMES, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     short = [measure(case, SHORT, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     puppet = [measure(case, FRAMES, 1) for case in puppets]
@@ -177,7 +177,7 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
 
 
 def main() -> None:
-    """Score everything and store the figures."""
+    """Score everything and store the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--dry", action="store_true", help="print, write nothing")

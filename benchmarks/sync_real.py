@@ -24,7 +24,7 @@ OFFSETS = range(-5, 6)
 
 
 def shifted(source: Track, edited: Track) -> dict[str, float]:
-    """Return how often a planted shift is found, and how often a shifted edit is rejected."""
+    """Return how often a known shift is found, and how often a shifted edit is rejected."""
     inner = np.arange(max(OFFSETS), len(source) - max(OFFSETS))
     reports = {by: score_tracks(source[inner], edited[inner - by]) for by in OFFSETS}
     return {
@@ -34,7 +34,7 @@ def shifted(source: Track, edited: Track) -> dict[str, float]:
 
 
 def main() -> None:
-    """Track and score everything, and store the figures."""
+    """Track and score everything, and store the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()

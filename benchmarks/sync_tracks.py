@@ -4,7 +4,7 @@
 
 Rendering and tracking take minutes, scoring takes seconds: the landmarks of every clip are kept
 in FOLDER, so that `sync_calibration.py` can score them again and again. A run that was stopped
-goes on where it was. Limits are set on `--first-seed 0`; the figures of the book come from the
+goes on where it was. Limits are set on `--first-seed 0`; the metrics of the book come from the
 seeds that no training and no tuning draws (the default).
 """
 

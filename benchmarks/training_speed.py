@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rounds", type=int, default=Plan.rounds)
     parser.add_argument("--threads", type=int, default=Plan.threads)
-    parser.add_argument("--quick", action="store_true", help="a tiny model; figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="a tiny model; metrics mean nothing")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--peak", choices=["imports", *VARIANTS], help=argparse.SUPPRESS)
     parser.add_argument("--banks", type=Path, help=argparse.SUPPRESS)
@@ -134,7 +134,7 @@ def quick(scratch: Path) -> Plan:
 
 
 def measure(plan: Plan, scratch: Path, peaks: tuple[str, ...] = ("imports", *VARIANTS)) -> Any:
-    """Return all figures of a plan; those of memory for the named variants only."""
+    """Return all metrics of a plan; those of memory for the named variants only."""
     torch.set_num_threads(plan.threads)
     write_banks(plan, scratch)
     config = plan.config(scratch)

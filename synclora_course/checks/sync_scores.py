@@ -55,7 +55,7 @@ def _wandering(report: Report, frames: int) -> Trace:
     return gaussian_filter1d(report.rng.standard_normal(frames), 1.5) * 3
 
 
-def _planted(report: Report, lag: int, frames: int = 60) -> tuple[Trace, Trace]:
+def _shifted(report: Report, lag: int, frames: int = 60) -> tuple[Trace, Trace]:
     """A source and an edit that is `lag` frames late, larger, and noisy."""
     long = _wandering(report, frames + 40)
     source, edited = long[20:-20], long[20 - lag : 20 - lag + frames]
@@ -68,7 +68,7 @@ def check_best_lag(report: Report, best_lag: Function) -> None:
     lengths = "the two parts differ in length; at lag 0, `trace[:-0]` is empty: cut by length there"
     report.aids = dict.fromkeys(LENGTHS, lengths)
     for lag in (3, -2, 0, 5, -6):
-        source, edited = _planted(report, lag)
+        source, edited = _shifted(report, lag)
         got = report.call(best_lag, source, edited, 6)
         report.shape(got, (), "the lag", "return one whole number")
         report.picture(lambda s=source, e=edited, g=got: _draw_lags(s, e, int(g)))  # type: ignore[misc]
@@ -78,7 +78,7 @@ def check_best_lag(report: Report, best_lag: Function) -> None:
             "negative lags count too: try all from -max_lag to max_lag": 0 if lag < 0 else np.nan,
         }
         hint = "correlate the parts that overlap: source[t] with edited[t + lag]"
-        report.close(got, lag, f"finds a planted lag of {lag:+d}", hint, mistakes=mistakes)
+        report.close(got, lag, f"finds a known lag of {lag:+d}", hint, mistakes=mistakes)
     source, edited = _wrapping(report)
     got = report.call(best_lag, source, edited, 6)
     report.picture(lambda: _draw_lags(source, edited, int(got)))
@@ -110,7 +110,7 @@ def _right(source: Trace, edited: Trace) -> int:
 def _wrapping(report: Report) -> tuple[Trace, Trace]:
     """Traces for which correlating in a circle finds another lag."""
     while True:
-        source, edited = _planted(report, int(report.rng.integers(4, 7)), frames=16)
+        source, edited = _shifted(report, int(report.rng.integers(4, 7)), frames=16)
         circle = [np.corrcoef(source, np.roll(edited, -lag))[0, 1] for lag in range(-6, 7)]
         if int(np.argmax(circle)) - 6 != _right(source, edited):
             return source, edited
@@ -119,7 +119,7 @@ def _wrapping(report: Report) -> tuple[Trace, Trace]:
 def _lopsided(report: Report) -> tuple[Trace, Trace]:
     """Traces for which products of the whole traces, summed or averaged, find another lag."""
     while True:
-        source, edited = _planted(report, int(report.rng.integers(4, 7)), frames=14)
+        source, edited = _shifted(report, int(report.rng.integers(4, 7)), frames=14)
         a, b = source - source.mean(), edited - edited.mean()
         products = [
             a[: len(a) - lag] * b[lag:] if lag >= 0 else a[-lag:] * b[:lag] for lag in range(-6, 7)
@@ -132,7 +132,7 @@ def _lopsided(report: Report) -> tuple[Trace, Trace]:
 def _opposed(report: Report) -> tuple[Trace, Trace]:
     """Traces that agree well at one lag and are opposite, still more strongly, at another."""
     while True:
-        source, edited = _planted(report, int(report.rng.integers(-4, 5)), frames=16)
+        source, edited = _shifted(report, int(report.rng.integers(-4, 5)), frames=16)
         edited = edited + 2 * report.rng.standard_normal(len(edited))
         if int(np.argmax(np.abs(_curve(source, edited)))) - 6 != _right(source, edited):
             return source, edited
@@ -160,7 +160,7 @@ def _draw_lags(source: Trace, edited: Trace, answer: int) -> Picture:
 
 def show_expected_lags() -> Picture:
     """Draw what exercise 3.2 should find for an edit that is three frames late."""
-    source, edited = _planted(Report("3.2", 4), 3)
+    source, edited = _shifted(Report("3.2", 4), 3)
     return _draw_lags(source, edited, 3)
 
 
