@@ -1,15 +1,13 @@
 """Runs that cannot go on: stopped with the step, the pair and the last good checkpoint named."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import load_model, save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
+from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,
@@ -76,16 +74,11 @@ def test_a_rate_that_explodes_is_stopped_before_its_weights_are_saved(
         assert path.name in str(told.value)
 
 
-def test_weights_that_are_no_numbers_are_refused_before_the_first_step(
-    tmp_path: Path, bank: Path, config: AdapterConfig
-) -> None:
-    model = load_model(config.model)
-    settings = AdapterSettings(config.rank, config.targets)
-    with torch.no_grad():
-        add_adapter(model.transformer, settings)[0][0] = math.nan
-    start = replace(config, start=save_adapter(model.transformer, settings, tmp_path / "broken"))
+def test_weights_that_are_no_numbers_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.tensor([1.0, math.nan]))
+    recipe = Recipe({"weight": weight}, lambda _index, _generator: (weight.sum(), {}))
     with pytest.raises(TrainingError, match=r"weights .* no numbers at step 0.*checkpoint is none"):
-        run(start, tmp_path / "run")
+        train(recipe, LoopConfig(2, threads=1), tmp_path / "run", progress=False)
     assert not (tmp_path / "run" / "train.csv").exists()
 
 
