@@ -1,7 +1,7 @@
 """Editing one lite clip: with the reference cache and without it, and the whole edit.
 
-    python benchmarks/editing_speed.py --record     two minutes; a quiet machine, please
-    python benchmarks/editing_speed.py --quick      seconds, on a tiny random model
+    python -m benchmarks.editing_speed --record     two minutes; a quiet machine, please
+    python -m benchmarks.editing_speed --quick      seconds, on a tiny random model
 
 The clip is data/clips/hat.mp4 with its edited first frame. "cached" computes the reference's keys
 and values once, "masked" takes the reference through every step beside the target, which it may
@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
+from jaxtyping import Float
+from torch import Tensor
 
+from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 from synclora_lite import core
 from synclora_lite.cli.edit import WARM
 from synclora_lite.core import inference_sigmas
@@ -73,7 +75,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Plan.steps)
     parser.add_argument("--rounds", type=int, default=Plan.rounds)
     parser.add_argument("--threads", type=int, default=Plan.threads)
-    parser.add_argument("--quick", action="store_true", help="a tiny model; figures mean nothing")
+    parser.add_argument("--quick", action="store_true", help="a tiny model; metrics mean nothing")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--peak", choices=["imports", "edit"], help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -87,7 +89,7 @@ def main() -> None:
     if args.record and not args.quick:
         sizes = f"--steps {plan.steps} --rounds {plan.rounds} --threads {plan.threads}"
         names = f"--model {plan.model} --adapter {plan.adapter}"
-        command = f"python benchmarks/editing_speed.py {names} {sizes} --record"
+        command = f"python -m benchmarks.editing_speed {names} {sizes} --record"
         write_result("editing_speed", values, command=command, seed=SEED)
 
 
@@ -104,7 +106,7 @@ def quick(scratch: Path) -> Plan:
 
 
 def measure(plan: Plan, peaks: tuple[str, ...] = ("imports", "edit")) -> dict[str, Any]:
-    """Return all figures of a plan."""
+    """Return all metrics of a plan."""
     editor = plan.editor()
     clip, first = example()
     source, anchor = editor.encode(clip.frames), editor.encode(first[None])
@@ -130,7 +132,13 @@ def example() -> tuple[Clip, np.ndarray]:
     return replace(clip, frames=clip.frames.copy()), read_image(clips / "hat-edited.png").copy()
 
 
-def sample(editor: Editor, source: Latents, anchor: Latents, plan: Plan, cached: bool) -> Latents:
+def sample(
+    editor: Editor,
+    source: Latents,
+    anchor: Float[Tensor, "1 channels 1 latent_height latent_width"],
+    plan: Plan,
+    cached: bool,
+) -> Latents:
     """Sample an edit's latents in one of the two ways, without guidance beyond the reference."""
     model, adapter = editor.model, editor.adapter
     assert adapter is not None
@@ -214,7 +222,7 @@ def peak_of(name: str, plan: Plan) -> float:
     """Return the peak of a process that edits, or of one that only imports."""
     places = ("--model", plan.model, "--adapter", plan.adapter)
     sizes = ("--steps", str(plan.steps), "--threads", str(plan.threads))
-    return float(child(__file__, *places, *sizes, "--peak", name)["peak_mb"])
+    return float(child("benchmarks.editing_speed", *places, *sizes, "--peak", name)["peak_mb"])
 
 
 def peak(name: str, plan: Plan) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """Where the reference stands, after long trainings: on top of the target, or beside it.
 
-    python benchmarks/reference_place.py --record
+    python -m benchmarks.reference_place --record
 
 "on top" is the shipped adapter, "beside" one trained by configs/adapter-beside.toml, and "base
 alone" has the reference beside the target as well, but an adapter that was never trained and does
@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ablations import COMPARED
 from synclora_lite.evaluation import Exam, run_exam
-from synclora_lite.evaluation.ablations import COMPARED
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.i2v import load_model
@@ -31,7 +31,7 @@ def untrained(adapter: Path, folder: Path) -> Path:
     return save_adapter(transformer, replace(settings, base="lite"), folder)
 
 
-def figures(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def metrics_of(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Summarize every adapter's rows; `against` is its mean minus the shipped one's, paired."""
     return {
         name: summarize(mine) | {"against": compared(mine, rows[SHIPPED], COMPARED)}
@@ -56,12 +56,12 @@ def main() -> None:
     for name, adapter in adapters.items():
         exam = Exam("sync-lora", options={"model": "lite", "adapter": str(adapter), "steps": 20})
         rows[name] = run_exam(exam, args.clips, folder=args.folder, progress=True)
-    values = figures(rows)
+    values = metrics_of(rows)
     for name, found in values.items():
         means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}
         print(name, means, {m: d["mean"] for m, d in found["against"].items()})
     if args.record:
-        command = f"python benchmarks/reference_place.py --clips {args.clips} --record"
+        command = f"python -m benchmarks.reference_place --clips {args.clips} --record"
         write_result("reference_place", values, command=command, seed=0)
 
 

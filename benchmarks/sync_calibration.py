@@ -1,6 +1,6 @@
-"""How well the synchronization score tells good pairs from planted faults.
+"""How well the synchronization score tells good pairs from known corruptions.
 
-    python benchmarks/sync_tracks.py FOLDER && python benchmarks/sync_calibration.py FOLDER
+    python -m benchmarks.sync_tracks FOLDER && python -m benchmarks.sync_calibration FOLDER
 
 Writes data/results/sync_calibration.json: for each fault the ROC curve of the misfit (clean pairs
 against the same pairs with the fault), how often an offset is found exactly, the verdicts on exact
@@ -94,7 +94,7 @@ def curves(reports: list[Reports]) -> dict[str, dict[str, Any]]:
 
 
 def exact(reports: list[Reports]) -> float:
-    """Return how often the planted shift is found, over -5..5."""
+    """Return how often the known shift is found, over -5..5."""
     hits = [r[f"shift {by:+d}"].offset.frames == by for r in reports for by in OFFSETS]
     return float(np.mean(hits + [r["clean"].offset.frames == 0 for r in reports]))
 
@@ -137,7 +137,7 @@ def saved(cases: list[Tracks]) -> dict[str, dict[str, int]]:
 
 
 def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> dict[str, Any]:
-    """Put everything into the figures that the book quotes."""
+    """Put everything into the metrics that the book quotes."""
     reports = [measure(case, FRAMES, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     short = [measure(case, SHORT, 1 - k % 2 * 2) for k, case in enumerate(pairs)]
     puppet = [measure(case, FRAMES, 1) for case in puppets]
@@ -177,7 +177,7 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
 
 
 def main() -> None:
-    """Score everything and store the figures."""
+    """Score everything and store the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--dry", action="store_true", help="print, write nothing")
@@ -192,9 +192,9 @@ def main() -> None:
     print(rows)
     if not args.dry:
         command = (
-            f"python benchmarks/sync_tracks.py FOLDER --pairs {len(kinds['pair'])} "
+            f"python -m benchmarks.sync_tracks FOLDER --pairs {len(kinds['pair'])} "
             f"--puppets {len(kinds['puppet']) // 2} --clips {len(kinds['plain'])} && "
-            "python benchmarks/sync_calibration.py FOLDER"
+            "python -m benchmarks.sync_calibration FOLDER"
         )
         write_result("sync_calibration", values, command=command, seed=HELD_OUT)
         table = {"frames": FRAMES, "step": STEP, "faults": rows}

@@ -1,6 +1,6 @@
 """The score on real people: the authors' published pairs and edits, in time and shifted.
 
-    python benchmarks/sync_real.py FOLDER
+    python -m benchmarks.sync_real FOLDER
 
 FOLDER holds clips of the project page of arXiv 2512.03013: paired_video.mp4 (two panels of 480
 pixels, a pair that the authors kept) and NAME_concat.mp4 (a source and three edits, panels of 512
@@ -24,7 +24,7 @@ OFFSETS = range(-5, 6)
 
 
 def shifted(source: Track, edited: Track) -> dict[str, float]:
-    """Return how often a planted shift is found, and how often a shifted edit is rejected."""
+    """Return how often a known shift is found, and how often a shifted edit is rejected."""
     inner = np.arange(max(OFFSETS), len(source) - max(OFFSETS))
     reports = {by: score_tracks(source[inner], edited[inner - by]) for by in OFFSETS}
     return {
@@ -34,7 +34,7 @@ def shifted(source: Track, edited: Track) -> dict[str, float]:
 
 
 def main() -> None:
-    """Track and score everything, and store the figures."""
+    """Track and score everything, and store the metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     args = parser.parse_args()
@@ -70,7 +70,7 @@ def main() -> None:
         "strangers_accepted": sum(strangers),
     }
     print(values)
-    write_result("sync_real", values, command="python benchmarks/sync_real.py FOLDER", seed=0)
+    write_result("sync_real", values, command="python -m benchmarks.sync_real FOLDER", seed=0)
 
 
 if __name__ == "__main__":

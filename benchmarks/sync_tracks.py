@@ -1,10 +1,10 @@
 """Render and track the pairs that the synchronization score is calibrated and measured on.
 
-    python benchmarks/sync_tracks.py FOLDER --pairs 60 --puppets 10 --clips 200
+    python -m benchmarks.sync_tracks FOLDER --pairs 60 --puppets 10 --clips 200
 
 Rendering and tracking take minutes, scoring takes seconds: the landmarks of every clip are kept
 in FOLDER, so that `sync_calibration.py` can score them again and again. A run that was stopped
-goes on where it was. Limits are set on `--first-seed 0`; the figures of the book come from the
+goes on where it was. Limits are set on `--first-seed 0`; the metrics of the book come from the
 seeds that no training and no tuning draws (the default).
 """
 

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import tools.pins
+import tools.readme
+from synclora_course.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 from synclora_lite import __version__
-from synclora_lite.files import read_result
-from synclora_lite.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -81,41 +81,5 @@ def test_everything_needed_here_is_installed_as_it_is_pinned():
     assert set(tools.pins.pins()) <= set(pins())
 
 
-def test_the_readme_says_how_long_the_commands_took():
-    seconds = read_result("commands")["values"]
-    readme = (ROOT / "README.md").read_text()
-    setup, book, after = (
-        round(seconds[f"make_{name}_seconds"] / 60) for name in ("setup", "book", "test_after_book")
-    )
-    assert f"`make book` took {book} minutes: {setup} for packages" in readme
-    assert f"`make test` after it took {after}," in readme
-
-
-def test_the_readmes_table_of_methods_is_the_exams():
-    readme = (ROOT / "README.md").read_text()
-    rows = re.findall(
-        r"^\| `([a-z0-9+-]+)` \|.*?\| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+) dB \|$", readme, re.M
-    )
-    assert {"sync-lora+carried", "ceiling", "bend-warp", "residual-warp", "i2v"} <= {
-        row[0] for row in rows
-    }
-    clips = set()
-    for name, *told in rows:
-        exam = read_result(f"exam_{name}")["values"]
-        clips.add(exam["clips"])
-        means = [exam["all"][metric]["mean"] for metric in ("sync", "edit_kept", "psnr")]
-        assert told == [f"{means[0]:.2f}", f"{means[1]:.2f}", f"{means[2]:.1f}"], name
-    assert len(clips) == 1
-    assert f"{clips.pop()} held-out clips" in readme
-
-
-def test_the_readmes_sentence_of_the_moved_first_frame_is_the_exams():
-    readme = (ROOT / "README.md").read_text()
-    clips, told = re.search(r"a little off, on (\d+) clips, (.*?)\. With", readme).groups()
-    figures = []
-    registered = ("sync-lora+register+warm+carried", "bend-warp+register", "flow-warp+register")
-    for name in ("sync-lora+carried", *registered):
-        exam = read_result(f"exam_{name}_moved")["values"]
-        assert exam["clips"] == int(clips)
-        figures.append(tuple(f"{exam['all'][m]['mean']:.2f}" for m in ("sync", "edit_kept")))
-    assert re.findall(r"([0-9.]+) and ([0-9.]+)", told) == figures
+def test_the_numbers_in_the_readme_are_those_of_the_results():
+    assert tools.readme.filled(tools.readme.README.read_text()) == tools.readme.README.read_text()

@@ -38,11 +38,12 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
     """Return the recipe that trains the adapter to take motion from the reference.
 
     Raises:
-        ConfigError: The adapter to start from is of another kind, or every pair is held back for
-            validation.
+        ConfigError: This machine has no such device, the adapter to start from is of another kind,
+            or every pair is held back for validation.
         TrainingError: No pair is left after filtering.
 
     """
+    process_group(config.loop.device)
     training = AdapterTraining(config)
     transformer = training.model.transformer
     return Recipe(

@@ -30,7 +30,7 @@ from synclora_lite.training.log import CsvLog, open_tracker, plot_log
 from synclora_lite.training.optimizer import (
     averaged_weights,
     learning_rate,
-    make_optimizer,
+    make_optimizers,
     optimizer_state,
     restore,
     restore_optimizer,
@@ -126,7 +126,7 @@ class _Run:
             enabled=compute_dtype(config) == torch.float16,
         )
         self.parameters = dict(recipe.parameters)
-        self.optimizer = make_optimizer(self.parameters, config)
+        self.optimizers = make_optimizers(self.parameters, config)
         self.averaged: Named = {}
         if config.ema:
             self.averaged = {n: p.detach().clone() for n, p in self.parameters.items()}
@@ -148,10 +148,12 @@ class _Run:
         """Take one step, and log, validate and save when it is time."""
         config = self.config
         rate = learning_rate(self.step, config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         numbers = self._gradients()
-        self.scaler.unscale_(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters.values(), config.clip or math.inf, foreach=True
         ).item()
@@ -161,9 +163,11 @@ class _Run:
         else:
             numbers["gradient"] = norm
             check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters.values():
+            parameter.grad = None
         self.step += 1
         if self.averaged:
             update_average(self.averaged, self.parameters, config.ema, self.step)
@@ -242,7 +246,7 @@ class _Run:
         check_weights(self.parameters, self.step, self.checkpoints)
         if not self.group.is_main_process:
             return
-        state = optimizer_state(self.optimizer, self.parameters) | scaler_state(self.scaler)
+        state = optimizer_state(self.optimizers, self.parameters) | scaler_state(self.scaler)
         weights = {name: p.detach() for name, p in self.parameters.items()}
         save_checkpoint(
             Checkpoint(self.step, weights, self.averaged, state, self.settings),
@@ -274,7 +278,7 @@ class _Run:
             )
         restore(self.parameters, saved.weights)
         moments = restore_scaler(self.scaler, saved.optimizer)
-        restore_optimizer(self.optimizer, self.parameters, moments)
+        restore_optimizer(self.optimizers, self.parameters, moments)
         self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
         self.step = saved.step
 

@@ -3,12 +3,12 @@
 import json
 import subprocess
 import sys
-from random import Random
 
 import pytest
 
-from synclora_lite.course.generate import as_text
-from synclora_lite.course.instructor import (
+from synclora_course.errors import CourseError
+from synclora_course.generate import as_text
+from synclora_course.instructor import (
     CANARY,
     FAMILIES,
     assignment,
@@ -17,10 +17,9 @@ from synclora_lite.course.instructor import (
     variant,
     write_bundle,
 )
-from synclora_lite.course.masters import exercises, master_paths, read_notebook, source
-from synclora_lite.course.questions import hidden_test, public_test
-from synclora_lite.errors import CourseError
-from synclora_lite.notebook import CHAPTERS
+from synclora_course.masters import exercises, master_paths, read_notebook, source
+from synclora_course.notebook import CHAPTERS
+from synclora_course.questions import hidden_test, public_test
 from tools.notebooks import ROOT
 
 MASTERS = {path.name[:2]: path for path in master_paths()}
@@ -89,9 +88,6 @@ def test_a_bundle_has_all_parts_and_the_canary_in_every_file(tmp_path):
     files = write_bundle(tmp_path / "bundle", seed=4)
     assert len(files) == 3 * len(CHAPTERS) + 1
     assert all(CANARY in file.read_text() for file in files)
-    guide = (tmp_path / "bundle" / MASTERS["05"].stem / "guide.md").read_text()
-    for part in ("Plan of a session", "Talking points", "Watch for", "Rubric", "The check knows"):
-        assert part in guide
 
 
 def test_a_bundle_is_the_same_for_the_same_seed(tmp_path):
@@ -169,7 +165,3 @@ def test_graded_material_is_in_no_public_file(folder):
     suffixes = {".ipynb", ".md", ".html", ".js", ".txt"}
     public = [path for path in (ROOT / folder).rglob("*") if path.suffix in suffixes]
     assert [path for path in public if CANARY in path.read_text(errors="replace")] == []
-
-
-def test_seeds_do_not_share_a_random_stream():
-    assert Random("variant 03 1").random() != Random("variant 03 2").random()
