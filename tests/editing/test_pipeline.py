@@ -15,7 +15,7 @@ from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
 from synclora_lite.video import Clip
 
-DOMAIN = Domain(side=32, frames=5, limit=1e9)
+DOMAIN = Domain(side=32, frames=5, limit=100.0)
 SETTINGS = AdapterSettings(rank=2, base="tiny")
 VIDEO = np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8)
 IMAGE = VIDEO[0][::-1].copy()
@@ -85,12 +85,12 @@ def test_adapters_add_up_with_their_weights(pipe, adapters):
         pipe.set_adapters(names, weights)
         return pipe(VIDEO, IMAGE, generator=seeded(), **FEW)
 
-    alone = edited("a", 1.0)
-    assert difference(edited(["a", "b"], [1.0, 0.0]), alone) <= 1.5 / 255
-    assert difference(edited(["a", "b"], [0.5, 0.5]), alone) > 2 / 255
+    alone, half = edited("a", 1.0), edited(["a", "b"], [0.5, 0.5])
+    near = difference(half, alone) / 10
+    assert difference(edited(["a", "b"], [1.0, 0.0]), alone) < near
     pipe.set_adapters("a", 1.0)
     pipe.fuse_lora()
-    assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), alone) <= 1.5 / 255
+    assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), alone) < near
 
 
 def test_without_adapters_the_model_is_the_plain_one(pipe, adapters):
