@@ -1,4 +1,4 @@
-"""The pipeline edits as `edit_video` does, with adapters by name and the manners of diffusers."""
+"""The pipeline edits as `edit_video` does on the model, with adapters by name and the manners of diffusers."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ import torch
 from PIL import Image
 
 from synclora_lite.core import load_lora_state_dict, lora_state_dict
-from synclora_lite.editing import Editor, SyncLoraPipeline, edit_video
+from synclora_lite.editing import Editor, Sampling, SyncLoraPipeline, load_editor
 from synclora_lite.editing.domain import Domain, save_domain
+from synclora_lite.editing.methods import find_method
+from synclora_lite.editing.running import run_model
 from synclora_lite.errors import ConfigError, EditError, ModelError
 from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
-from synclora_lite.video import Clip
 
 DOMAIN = Domain(side=32, frames=5, limit=100.0)
 SETTINGS = AdapterSettings(rank=2, base="tiny")
@@ -51,7 +52,7 @@ def difference(a: Any, b: Any) -> float:
     return float(np.abs(a.frames - b.frames).max())
 
 
-def test_a_folder_becomes_a_pipeline_that_edits_as_edit_video_does(tmp_path, adapters):
+def test_a_folder_becomes_a_pipeline_that_edits_as_a_fused_editor_does(tmp_path, adapters):
     folder = save_model(tiny_model(), tmp_path / "tiny")
     save_domain(DOMAIN, folder)
     pipe = SyncLoraPipeline.from_pretrained(folder)
@@ -59,10 +60,10 @@ def test_a_folder_becomes_a_pipeline_that_edits_as_edit_video_does(tmp_path, ada
     output = pipe(VIDEO, Image.fromarray(IMAGE), generator=seeded(), **FEW)
     assert output.frames.shape == (1, *VIDEO.shape)
     seed = int(torch.randint(2**62, (), generator=seeded()))
-    edit = edit_video(
-        Clip(VIDEO, 12.0), IMAGE, model=folder, adapter=adapters / "a", steps=2, seed=seed
-    )
-    assert np.abs(output.frames[0] * 255 - edit.clip.frames).max() <= 1
+    how, method = Sampling(steps=2, seed=seed), find_method("sync-lora")
+    fused = load_editor(folder, adapters / "a")
+    made, _ = run_model(fused, method, VIDEO, IMAGE, how, "none")
+    assert np.abs(output.frames[0] * 255 - made).mean() < 0.5
     assert np.array_equal((output.frames[0, 0] * 255).round(), IMAGE)
 
 
