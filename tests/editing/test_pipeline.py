@@ -1,4 +1,4 @@
-"""The pipeline edits as `edit_video` does on the model, with adapters by name and the manners of diffusers."""
+"""The pipeline has the manners of diffusers: adapters by name, a generator, an output object."""
 
 from typing import Any
 
