@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from diffusers.models.normalization import RMSNorm
 from diffusers.models.transformers.transformer_ltx import LTXAttention
 from jaxtyping import Bool, Complex, Float
 from torch import Tensor
@@ -122,7 +123,7 @@ def cross_attention(
 
 
 def rms_norm(
-    norm: torch.nn.Module, x: Float[Tensor, "batch tokens dim"]
+    norm: torch.nn.RMSNorm | RMSNorm, x: Float[Tensor, "batch tokens dim"]
 ) -> Float[Tensor, "batch tokens dim"]:
     """Return x / sqrt(mean(x^2) + eps), times the weight if `norm` has one, by PyTorch's kernel.
 

@@ -5,7 +5,9 @@ reference that attends only to itself, or for its cached keys and values, and em
 once per token; here it is once per latent frame. The results are equal (tests hold them to 1e-5).
 """
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +36,7 @@ def transformer_block(
     modulation: Float[Tensor, "batch frames 6 dim"],
     caption: Float[Tensor, "1 caption_tokens dim"],
     rotation: Complex[Tensor, "tokens half_dim"],
-    **attention: object,
+    **attention: Any,
 ) -> Float[Tensor, "batch tokens dim"]:
     """Self-attention, attention to the caption and feed-forward, each beside a residual connection.
 
@@ -95,9 +97,9 @@ def predict_velocity(
     modulation = modulation.view(batch, frames, 6, -1)  # per latent frame, not per token
     rotation = rotations(coordinates, x.shape[-1])  # (S, D/2)
     caption = transformer.caption_projection(caption.to(dtype))  # (1, T, D)
-    options = {"reference_tokens": reference_tokens, "layout": layout, "cache": cache}
+    options: Any = {"reference_tokens": reference_tokens, "layout": layout, "cache": cache}
     for index, block in enumerate(transformer.transformer_blocks):
-        step = partial(transformer_block, block, **options, layer=index)
+        step: Callable[..., Tensor] = partial(transformer_block, block, **options, layer=index)
         if transformer.gradient_checkpointing and torch.is_grad_enabled():
             x = checkpoint(step, x, modulation, caption, rotation, use_reentrant=False)
         else:

@@ -36,7 +36,10 @@ Image = UInt8[np.ndarray, "height width 3"]
 Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
-CODE = ("editing", "evaluation", "i2v", "incontext", "landmarks", "portraits", "sync", "video")
+CODE = (
+    *("core", "editing", "evaluation", "i2v", "incontext", "landmarks", "portraits", "sync"),
+    "video",
+)
 WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp", "bend-warp")
 
 

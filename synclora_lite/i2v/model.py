@@ -111,8 +111,11 @@ class I2VModel:
         """
         place = None
         if reference is not None:
-            place = self.coordinates(*reference.shape[2:], reference_offset)
-        return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
+            frames, height, width = reference.shape[2:]
+            place = self.coordinates(frames, height, width, reference_offset)
+        frames, height, width = size
+        target = self.coordinates(frames, height, width)
+        return Conditioning(self.caption, target, reference, place, layout)
 
 
 def create_model(

@@ -1,14 +1,14 @@
 """Peak memory and operations of a computation on the meta device, where nothing is computed."""
 
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,7 +20,7 @@ def peak_memory(run: Callable[[], object], device: str = "meta") -> float:
     Attention and normalisation count as the fused kernels of a GPU: the matrix of attention
     weights is never held, and a norm keeps its input and one number per token.
     """
-    with _FusedKernels(), _Allocations(device) as allocations:
+    with _fused_kernels(), _Allocations(device) as allocations:
         run()
     return float(allocations.peak)
 
@@ -71,20 +71,27 @@ class _Allocations(TorchDispatchMode):
         self.live -= size
 
 
-class _FusedKernels(TorchFunctionMode):
-    """Has attention and norm allocate what a GPU's kernels do."""
+@contextmanager
+def _fused_kernels() -> Iterator[None]:
+    """Replace PyTorch's attention and norm by ones that allocate what a GPU's kernels do.
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is F.scaled_dot_product_attention:
-            return _Attention.apply(*args[:3])
-        if func is F.rms_norm:
-            return _Norm.apply(args[0])
-        if func is Tensor.backward:  # a mode is off within its own call: checkpoints compute again
-            with self:
-                return func(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+    A patch and not a mode: a mode would be off while checkpointed blocks are computed again.
+    """
+    attention, norm = F.scaled_dot_product_attention, F.rms_norm
+
+    def fused(query: Tensor, key: Tensor, value: Tensor, **_: Any) -> Tensor:
+        return cast("Tensor", _Attention.apply(query, key, value))
+
+    def fused_norm(x: Tensor, *_: Any, **__: Any) -> Tensor:
+        return cast("Tensor", _Norm.apply(x))
+
+    F.scaled_dot_product_attention = fused  # type: ignore[assignment]
+    F.rms_norm = fused_norm  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = attention
+        F.rms_norm = norm
 
 
 class _Norm(torch.autograd.Function):

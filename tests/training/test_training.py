@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synclora_lite.cli import run
+from synclora_lite.core import train_step
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
@@ -28,8 +30,8 @@ from synclora_lite.training import (
     train,
     write_shard,
 )
-from synclora_lite.training.adapter import identical_share
-from synclora_lite.training.bank import split_rows
+from synclora_lite.training.adapter import AdapterTraining, identical_share
+from synclora_lite.training.bank import seeded, split_rows
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
@@ -212,6 +214,35 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, bank, folder, optimize
     logs = [read_log(tmp_path / x / "train.csv") for x in "ab"]
     assert [r["step"] for r in logs[1]] == [1, 2, 3, 4, 5, 6]
     assert [r["loss"] for r in logs[0]] == [r["loss"] for r in logs[1]]
+
+
+def test_the_loop_takes_the_steps_of_core(tmp_path, bank, folder):
+    """One process, one batch a step: the loop's weights are those of `core.train_step`."""
+    settings = loop(3, schedule="constant", warmup=0, precision="float32")
+    config = adapter_config(bank, folder, loop=settings, identical=(0.0, 0.0), layout="full")
+    by_loop = weights_after(adapter_recipe(config), settings, tmp_path / "a")
+    own = AdapterTraining(config)
+    parameters = [p for p in own.model.transformer.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, settings.lr, betas=settings.betas, weight_decay=0)
+    for step in range(3):
+        generator = seeded(settings.seed, step)
+        source, edited = own.dataset.read(own.rows(step)).unbind(1)
+        torch.rand(len(edited), generator=generator)  # whose target is the source: none
+        known = own.model.conditioning(edited.shape[2:], source, layout="full")
+        train_step(own.model.transformer, edited, known, optimizer, generator, own.objective)
+    for parameter, expected in zip(parameters, by_loop.values(), strict=True):
+        assert torch.allclose(parameter, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "trackio"])
+def test_the_log_goes_to_a_tracker_as_well_if_it_is_installed(tmp_path, bank, folder, name):
+    config = adapter_config(bank, folder, loop=loop(2, log_with=name))
+    if find_spec(name) is None:
+        with pytest.raises(ConfigError, match=f"{name} to be installed; pip install {name}"):
+            train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
+        return
+    train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
+    assert len(read_log(tmp_path / "a" / "train.csv")) == 2
 
 
 def test_a_run_with_other_settings_is_refused_and_more_steps_are_not(tmp_path, bank, folder):
