@@ -10,7 +10,8 @@ from jaxtyping import Float, UInt8
 
 from synclora_lite.errors import LandmarkError
 
-BACKENDS = ("solutions", "tasks")
+BACKENDS = ("tasks", "solutions")
+POSE_STEP = 2
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,6 @@ class RawLandmarks:
 
     face: Float[np.ndarray, "frames 478 3"]
     pose: Float[np.ndarray, "frames 33 4"]
-    blendshapes: Float[np.ndarray, "frames 52"] | None
 
 
 @runtime_checkable
@@ -63,6 +63,18 @@ def available_backends() -> tuple[str, ...]:
     return ("tasks",) if first is None else BACKENDS
 
 
+def fill_between(
+    known: Float[np.ndarray, "known points values"], frames: int, step: int
+) -> Float[np.ndarray, "frames points values"]:
+    """Interpolate linearly what is known of every `step`-th frame; the last one is held."""
+    place = np.minimum(np.arange(frames) / step, len(known) - 1)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(known) - 1)
+    share = (place - before)[:, None, None].astype(np.float32)
+    between = known[before] * (1 - share) + known[after] * share
+    return np.where(share > 0, between, known[before])
+
+
 def choose_backend(name: str = "auto", bundle: str | Path | None = None) -> Backend:
     """Make a back end.
 
@@ -91,4 +103,4 @@ def choose_backend(name: str = "auto", bundle: str | Path | None = None) -> Back
         return SolutionsBackend()
     from synclora_lite.landmarks.tasks import TasksBackend
 
-    return TasksBackend(bundle)
+    return TasksBackend()

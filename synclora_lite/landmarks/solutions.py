@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks import quiet
-from synclora_lite.landmarks.backend import RawLandmarks, mediapipe_version
+from synclora_lite.landmarks.backend import POSE_STEP, RawLandmarks, fill_between, mediapipe_version
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 
 with quiet.native_silence():
@@ -17,7 +17,6 @@ with quiet.native_silence():
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 CONFIDENCE = 0.5
-POSE_STEP = 2
 
 
 class SolutionsBackend:
@@ -39,7 +38,7 @@ class SolutionsBackend:
         with quiet.native_silence():
             forward = _face_pass(frames)
             backward = _face_pass(frames[::-1])[::-1]
-            return RawLandmarks((forward + backward) / 2, _pose_pass(frames), None)
+            return RawLandmarks((forward + backward) / 2, _pose_pass(frames))
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
@@ -63,18 +62,6 @@ def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
         ]
     points = [_pose_points(body.landmark if body else None) for body in bodies]
     return fill_between(np.stack(points), len(frames), POSE_STEP)
-
-
-def fill_between(
-    known: Float[np.ndarray, "known points values"], frames: int, step: int
-) -> Float[np.ndarray, "frames points values"]:
-    """Interpolate linearly what is known of every `step`-th frame; the last one is held."""
-    place = np.minimum(np.arange(frames) / step, len(known) - 1)
-    before = np.floor(place).astype(int)
-    after = np.minimum(before + 1, len(known) - 1)
-    share = (place - before)[:, None, None].astype(np.float32)
-    between = known[before] * (1 - share) + known[after] * share
-    return np.where(share > 0, between, known[before])
 
 
 def _points(landmarks: Sequence[Any] | None) -> Float[np.ndarray, "478 3"]:

@@ -1,15 +1,15 @@
-"""MediaPipe's second generation: the Face Landmarker task, with expression scores but no body."""
+"""MediaPipe's Face and Pose Landmarker tasks, with the models that come with the project."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks import quiet
-from synclora_lite.landmarks.backend import RawLandmarks, mediapipe_version
+from synclora_lite.landmarks.backend import POSE_STEP, RawLandmarks, fill_between, mediapipe_version
 from synclora_lite.landmarks.bundle import find_bundle
-from synclora_lite.landmarks.types import BLENDSHAPES, FACE_POINTS, POSE_POINTS
+from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 
 with quiet.native_silence():
     import mediapipe
@@ -17,57 +17,78 @@ with quiet.native_silence():
     from mediapipe.tasks.python.vision import (
         FaceLandmarker,
         FaceLandmarkerOptions,
+        PoseLandmarker,
+        PoseLandmarkerOptions,
         RunningMode,
     )
 
-CONFIDENCE = 0.5
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
+# Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
+# time too, which delays every cue; frames that lie this far apart pass its filter as they are.
+APART = 100_000
 
 
 class TasksBackend:
-    """Face Landmarker on every frame by itself.
+    """Face Landmarker run through the clip in both directions and averaged, and Pose Landmarker.
 
-    Its video mode smooths over time, which delays every cue and depends on the frame rate, so
-    frames are looked at one by one; smoothing is the score's own business.
+    The mesh of a frame depends a little on the region that the frame before hands on. The mean
+    of a pass forward and a pass backward has no such delay and less jitter, and the first frame
+    is tracked as well as the rest. A face that only one direction sees is none: the tracker goes
+    on drawing a face on hair for a while after a head has turned away.
     """
-
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        self.bundle = find_bundle(bundle)
 
     @property
     def name(self) -> str:
         """Name and version."""
         return f"tasks-{mediapipe_version()}"
 
-    def find(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> RawLandmarks:
-        """Find the face of every frame; the body stays NaN."""
-        options = FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self.bundle)),
-            running_mode=RunningMode.IMAGE,
-            num_faces=1,
-            min_face_detection_confidence=CONFIDENCE,
-            min_face_presence_confidence=CONFIDENCE,
-            output_face_blendshapes=True,
-        )
-        with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
-            found = [finder.detect(_image(frame)) for frame in frames]
-        faces = np.stack([_face(result) for result in found])
-        pose = np.full((len(frames), POSE_POINTS, 4), np.nan, np.float32)
-        return RawLandmarks(faces, pose, np.stack([_blendshapes(result) for result in found]))
+    def find(self, frames: Frames) -> RawLandmarks:
+        """Find the face and the body of every frame."""
+        with quiet.native_silence():
+            forward = _face_pass(frames)
+            backward = _face_pass(frames[::-1])[::-1]
+            return RawLandmarks((forward + backward) / 2, _pose_pass(frames))
 
 
-def _image(frame: np.ndarray) -> Any:
-    return mediapipe.Image(
-        image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
+def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
+    options = FaceLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(find_bundle("face_landmarker.task"))),
+        running_mode=RunningMode.VIDEO,
+    )
+    with FaceLandmarker.create_from_options(options) as finder:
+        faces = [found.face_landmarks for found in _each(finder.detect_for_video, frames)]
+    absent = np.full((FACE_POINTS, 3), np.nan, np.float32)
+    return np.stack(
+        [np.array([(p.x, p.y, p.z) for p in f[0]], np.float32) if f else absent for f in faces]
     )
 
 
-def _face(result: Any) -> np.ndarray:
-    if not result.face_landmarks:
-        return np.full((FACE_POINTS, 3), np.nan, np.float32)
-    return np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float32)
+def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
+    """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
+    options = PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(find_bundle("pose_landmarker.task"))),
+        running_mode=RunningMode.VIDEO,
+    )
+    with PoseLandmarker.create_from_options(options) as finder:
+        looks = _each(finder.detect_for_video, frames[::POSE_STEP])
+        bodies = [found.pose_landmarks for found in looks]
+    absent = np.full((POSE_POINTS, 4), np.nan, np.float32)
+    points = [
+        np.array([(p.x, p.y, p.z, p.visibility) for p in b[0]], np.float32) if b else absent
+        for b in bodies
+    ]
+    return fill_between(np.stack(points), len(frames), POSE_STEP)
 
 
-def _blendshapes(result: Any) -> np.ndarray:
-    if not result.face_blendshapes:
-        return np.full(BLENDSHAPES, np.nan, np.float32)
-    return np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)
+def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
+    """Run a detector over frames in order."""
+    return [
+        detect(
+            mediapipe.Image(
+                image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
+            ),
+            index * APART,
+        )
+        for index, frame in enumerate(frames)
+    ]
