@@ -54,8 +54,8 @@ trial: setup
 	$(BIN)/python -m tools.trial
 
 calibrate: setup
-	$(BIN)/python benchmarks/sync_tracks.py runs/calibration --jobs 2
-	$(BIN)/python benchmarks/sync_calibration.py runs/calibration
+	$(BIN)/python -m benchmarks.sync_tracks runs/calibration --jobs 2
+	$(BIN)/python -m benchmarks.sync_calibration runs/calibration
 
 audit: setup
 	$(BIN)/python -m tools.robustness --only audit --again

@@ -1,7 +1,7 @@
 """What the autoencoder gives back: pixels, and cues as MediaPipe reads them.
 
-    python benchmarks/autoencoder.py --model lite --record
-    python benchmarks/autoencoder.py --model runs/autoencoder-1/final
+    python -m benchmarks.autoencoder --model lite --record
+    python -m benchmarks.autoencoder --model runs/autoencoder-1/final
 
 The clips are the true edits of the exam. Beside it stand principal components of blocks as large
 as a latent's place, found on training clips: what a linear map keeps with so many numbers, in
@@ -21,6 +21,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 from einops import rearrange
 
+from recipes.principal import blocks, principal
 from synclora_lite.evaluation.exam import render_case
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.evaluation.metrics import psnr
@@ -29,7 +30,6 @@ from synclora_lite.i2v import decode, encode, load_model, load_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import held_out, render_batch
 from synclora_lite.training.latents import to_frames, to_model_range
-from synclora_lite.training.principal import blocks, principal
 
 COMPONENTS = (64, 128, 192, 256, 384, 512, 768)
 SIDE, FRAMES = 16, 4  # of a block: what one place of the latents stands for
@@ -60,7 +60,7 @@ def main() -> None:
     for name, value in values.items():
         print(f"{name:20} {value}")
     if args.record:
-        command = f"python benchmarks/autoencoder.py --model {args.model} --clips {args.clips}"
+        command = f"python -m benchmarks.autoencoder --model {args.model} --clips {args.clips}"
         name = f"autoencoder_{Path(args.model).name}"
         write_result(name, values, command=f"{command} --record", seed=args.seed)
 

@@ -1,7 +1,7 @@
 """Editing one lite clip: with the reference cache and without it, and the whole edit.
 
-    python benchmarks/editing_speed.py --record     two minutes; a quiet machine, please
-    python benchmarks/editing_speed.py --quick      seconds, on a tiny random model
+    python -m benchmarks.editing_speed --record     two minutes; a quiet machine, please
+    python -m benchmarks.editing_speed --quick      seconds, on a tiny random model
 
 The clip is data/clips/hat.mp4 with its edited first frame. "cached" computes the reference's keys
 and values once, "masked" takes the reference through every step beside the target, which it may
@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 
+from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 from synclora_lite.cli.edit import WARM
 from synclora_lite.editing import edit_video
 from synclora_lite.editing.domain import Domain, save_domain
@@ -85,7 +85,7 @@ def main() -> None:
     if args.record and not args.quick:
         sizes = f"--steps {plan.steps} --rounds {plan.rounds} --threads {plan.threads}"
         names = f"--model {plan.model} --adapter {plan.adapter}"
-        command = f"python benchmarks/editing_speed.py {names} {sizes} --record"
+        command = f"python -m benchmarks.editing_speed {names} {sizes} --record"
         write_result("editing_speed", values, command=command, seed=SEED)
 
 
@@ -216,7 +216,7 @@ def peak_of(name: str, plan: Plan) -> float:
     """Return the peak of a process that edits, or of one that only imports."""
     places = ("--model", plan.model, "--adapter", plan.adapter)
     sizes = ("--steps", str(plan.steps), "--threads", str(plan.threads))
-    return float(child(__file__, *places, *sizes, "--peak", name)["peak_mb"])
+    return float(child("benchmarks.editing_speed", *places, *sizes, "--peak", name)["peak_mb"])
 
 
 def peak(name: str, plan: Plan) -> dict[str, float]:

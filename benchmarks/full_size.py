@@ -1,7 +1,7 @@
 """Speed and memory of training and editing, with random weights of the size that is asked for.
 
-    python benchmarks/full_size.py --device cuda --record          LTX-Video 2B, 81 frames of 512
-    python benchmarks/full_size.py --model tiny --frames 9 --size 96 --rank 8      seconds on a CPU
+    python -m benchmarks.full_size --device cuda --record          LTX-Video 2B, 81 frames of 512
+    python -m benchmarks.full_size --model tiny --frames 9 --size 96 --rank 8      seconds on a CPU
 
 For each way to train: seconds per step, peak memory beside what `synclora estimate` says, and the
 share of the device's measured rate of matrix products (model FLOP utilisation: operations that
@@ -33,7 +33,7 @@ from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
-from synclora_lite.training.optimizer import make_optimizer
+from synclora_lite.training.optimizer import make_optimizers
 from synclora_lite.training.precision import NAMED, autocast
 
 WARM, TIMED = 2, 5  # steps
@@ -104,7 +104,7 @@ def main() -> None:
         slug = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
         sizes = f"--frames {job.frames} --size {job.size} --rank {job.rank}"
         ways = f"--ways {' '.join(wanted.ways)} --device {wanted.device} --record"
-        command = f"python benchmarks/full_size.py --model {job.model} {sizes} {ways}"
+        command = f"python -m benchmarks.full_size --model {job.model} {sizes} {ways}"
         write_result(f"full_size_{slug}", values, command=command, seed=0)
 
 
@@ -135,7 +135,7 @@ def training(bench: Bench, way: str) -> dict[str, float]:
         model.vae.to("cpu")
 
     def run(steps: int) -> list[float]:
-        optimizer = make_optimizer({str(k): p for k, p in enumerate(named)}, config)
+        (optimizer,) = make_optimizers({str(k): p for k, p in enumerate(named)}, config)
         return [timed(bench.device, partial(step, optimizer)) for _ in range(steps)]
 
     def step(optimizer: torch.optim.Optimizer) -> None:

@@ -64,9 +64,9 @@ def peak_resident() -> float:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-def child(script: str, *options: str) -> dict[str, Any]:
+def child(module: str, *options: str) -> dict[str, Any]:
     """Run a benchmark in a fresh process and return the JSON of its last line."""
-    command = [sys.executable, script, *options]
+    command = [sys.executable, "-m", module, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")

@@ -1,6 +1,6 @@
 """How fast exact pairs are built: rendered, encoded and entered into the manifest.
 
-    python benchmarks/pairs_building.py --pairs 12
+    python -m benchmarks.pairs_building --pairs 12
 
 Writes data/results/pairs_building.json. Seconds are those of the processor (this process and its
 encoders), so that other work on the machine does not count.
@@ -47,7 +47,7 @@ def main() -> None:
         "frames_per_second_wall": round(frames / wall, 1),
     }
     command = (
-        f"python benchmarks/pairs_building.py --pairs {args.pairs} --frames {args.frames} "
+        f"python -m benchmarks.pairs_building --pairs {args.pairs} --frames {args.frames} "
         f"--size {args.size}"
     )
     write_result("pairs_building", values, command=command, seed=MAX_SEED)

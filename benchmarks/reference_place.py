@@ -1,6 +1,6 @@
 """Where the reference stands, after long trainings: on top of the target, or beside it.
 
-    python benchmarks/reference_place.py --record
+    python -m benchmarks.reference_place --record
 
 "on top" is the shipped adapter, "beside" one trained by configs/adapter-beside.toml, and "base
 alone" has the reference beside the target as well, but an adapter that was never trained and does
@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ablations import COMPARED
 from synclora_lite.evaluation import Exam, run_exam
-from synclora_lite.evaluation.ablations import COMPARED
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.i2v import load_model
@@ -61,7 +61,7 @@ def main() -> None:
         means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}
         print(name, means, {m: d["mean"] for m, d in found["against"].items()})
     if args.record:
-        command = f"python benchmarks/reference_place.py --clips {args.clips} --record"
+        command = f"python -m benchmarks.reference_place --clips {args.clips} --record"
         write_result("reference_place", values, command=command, seed=0)
 
 

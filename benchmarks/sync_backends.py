@@ -1,9 +1,9 @@
 r"""Do both generations of MediaPipe see the same movements, and give the same verdicts?
 
-    python benchmarks/sync_tracks.py FIRST --pairs 6 --puppets 1 --clips 0
-    OTHER/bin/python benchmarks/sync_tracks.py SECOND --pairs 6 --puppets 1 --clips 0 \
+    python -m benchmarks.sync_tracks FIRST --pairs 6 --puppets 1 --clips 0
+    OTHER/bin/python -m benchmarks.sync_tracks SECOND --pairs 6 --puppets 1 --clips 0 \
         --backend tasks --bundle face_landmarker.task
-    python benchmarks/sync_backends.py FIRST SECOND
+    python -m benchmarks.sync_backends FIRST SECOND
 
 OTHER is a second virtual environment with mediapipe 1.x, and so NumPy 2. The face alone is
 compared: the second generation's bundle has no body. Writes data/results/sync_backends.json.
@@ -88,7 +88,7 @@ def main() -> None:
     )
     values = {"rendered": rendered, "puppets": puppets}
     print(values)
-    command = "python benchmarks/sync_backends.py FIRST SECOND"
+    command = "python -m benchmarks.sync_backends FIRST SECOND"
     write_result("sync_backends", values, command=command, seed=HELD_OUT)
 
 

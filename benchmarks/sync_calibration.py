@@ -1,6 +1,6 @@
 """How well the synchronization score tells good pairs from planted faults.
 
-    python benchmarks/sync_tracks.py FOLDER && python benchmarks/sync_calibration.py FOLDER
+    python -m benchmarks.sync_tracks FOLDER && python -m benchmarks.sync_calibration FOLDER
 
 Writes data/results/sync_calibration.json: for each fault the ROC curve of the misfit (clean pairs
 against the same pairs with the fault), how often an offset is found exactly, the verdicts on exact
@@ -192,9 +192,9 @@ def main() -> None:
     print(rows)
     if not args.dry:
         command = (
-            f"python benchmarks/sync_tracks.py FOLDER --pairs {len(kinds['pair'])} "
+            f"python -m benchmarks.sync_tracks FOLDER --pairs {len(kinds['pair'])} "
             f"--puppets {len(kinds['puppet']) // 2} --clips {len(kinds['plain'])} && "
-            "python benchmarks/sync_calibration.py FOLDER"
+            "python -m benchmarks.sync_calibration FOLDER"
         )
         write_result("sync_calibration", values, command=command, seed=HELD_OUT)
         table = {"frames": FRAMES, "step": STEP, "faults": rows}

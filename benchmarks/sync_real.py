@@ -1,6 +1,6 @@
 """The score on real people: the authors' published pairs and edits, in time and shifted.
 
-    python benchmarks/sync_real.py FOLDER
+    python -m benchmarks.sync_real FOLDER
 
 FOLDER holds clips of the project page of arXiv 2512.03013: paired_video.mp4 (two panels of 480
 pixels, a pair that the authors kept) and NAME_concat.mp4 (a source and three edits, panels of 512
@@ -70,7 +70,7 @@ def main() -> None:
         "strangers_accepted": sum(strangers),
     }
     print(values)
-    write_result("sync_real", values, command="python benchmarks/sync_real.py FOLDER", seed=0)
+    write_result("sync_real", values, command="python -m benchmarks.sync_real FOLDER", seed=0)
 
 
 if __name__ == "__main__":

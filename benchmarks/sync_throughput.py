@@ -1,6 +1,6 @@
 """Scoring a folder on all cores, beside a plain loop over MediaPipe, and scoring it again.
 
-    python benchmarks/sync_throughput.py --pairs 4 --frames 33
+    python -m benchmarks.sync_throughput --pairs 4 --frames 33
 
 Writes data/results/sync_throughput.json. The plain loop is what one writes first: read each clip,
 ask Face Mesh and Pose for every frame, in one process. Clips are rendered, and models and worker
@@ -87,7 +87,7 @@ def main() -> None:
     }
     print(values)
     command = (
-        f"python benchmarks/sync_throughput.py --pairs {args.pairs} --frames {args.frames} "
+        f"python -m benchmarks.sync_throughput --pairs {args.pairs} --frames {args.frames} "
         f"--size {args.size} --jobs {args.jobs}"
     )
     write_result("sync_throughput", values, command=command, seed=SEED)

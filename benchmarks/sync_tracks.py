@@ -1,6 +1,6 @@
 """Render and track the pairs that the synchronization score is calibrated and measured on.
 
-    python benchmarks/sync_tracks.py FOLDER --pairs 60 --puppets 10 --clips 200
+    python -m benchmarks.sync_tracks FOLDER --pairs 60 --puppets 10 --clips 200
 
 Rendering and tracking take minutes, scoring takes seconds: the landmarks of every clip are kept
 in FOLDER, so that `sync_calibration.py` can score them again and again. A run that was stopped

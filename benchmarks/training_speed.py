@@ -1,7 +1,7 @@
 """Training the lite adapter, beside the loop that one writes first.
 
-    python benchmarks/training_speed.py --record       two minutes; a quiet machine, please
-    python benchmarks/training_speed.py --quick        seconds, on a tiny random model
+    python -m benchmarks.training_speed --record       two minutes; a quiet machine, please
+    python -m benchmarks.training_speed --quick        seconds, on a tiny random model
 
 "ours" is a step of the real loop on the recipe of configs/adapter.toml. "plain" is diffusers' own
 `forward`, a peft LoRA of the same rank on the same layers, and AdamW, in float32, on the same
@@ -25,9 +25,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import Seconds, child, faster, in_turn, peak_resident, products, spread, tidy
-from plain_loop import plain, plain_loss, plain_velocity
 
+from benchmarks.measuring import (
+    Seconds,
+    child,
+    faster,
+    in_turn,
+    peak_resident,
+    products,
+    spread,
+    tidy,
+)
+from benchmarks.plain_loop import plain, plain_loss, plain_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
 from synclora_lite.i2v import load_model, predict_velocity, save_model, tiny_model
 from synclora_lite.incontext import assemble, flow_loss
@@ -114,7 +123,7 @@ def main() -> None:
     show(values)
     if args.record and not args.quick:
         sizes = f"--batch {values['job']['batch']} --rounds {plan.rounds} --threads {plan.threads}"
-        command = f"python benchmarks/training_speed.py --model {plan.model} {sizes} --record"
+        command = f"python -m benchmarks.training_speed --model {plan.model} {sizes} --record"
         write_result("training_speed", values, command=command, seed=SEED)
 
 
@@ -259,7 +268,7 @@ def peak_of(name: str, plan: Plan, config: AdapterConfig, banks: Path) -> float:
     """Return the peak of one variant, from a process of its own."""
     sizes = ("--batch", str(config.loop.batch), "--threads", str(plan.threads))
     options = ("--model", plan.model, *sizes, "--banks", str(banks), "--peak", name)
-    return float(child(__file__, *options)["peak_mb"])
+    return float(child("benchmarks.training_speed", *options)["peak_mb"])
 
 
 def peak(name: str, plan: Plan, banks: Path, steps: int = 3) -> dict[str, float]:

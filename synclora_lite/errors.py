@@ -62,10 +62,6 @@ class ArtifactError(SyncLoraError):
     """A shipped or produced file that is missing or does not match its record."""
 
 
-class CourseError(SyncLoraError):
-    """A notebook, exercise or course bundle that cannot be made or checked."""
-
-
 def in_one_line(main: Callable[[], object]) -> None:
     """Run a module's `main`; what its reader can act on is one line, and status 1."""
     try:

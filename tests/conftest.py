@@ -12,7 +12,8 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 from xdist.scheduler import LoadScopeScheduling
 
-install_import_hook("synclora_lite", "beartype.beartype")
+PACKAGES = ("synclora_lite", "synclora_course", "recipes", "benchmarks")
+install_import_hook(PACKAGES, "beartype.beartype")
 # no deadline: another process may hold the cores
 settings.register_profile("same everywhere", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("same everywhere")

@@ -11,9 +11,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import tools.pins
+from synclora_course.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 from synclora_lite import __version__
 from synclora_lite.files import read_result
-from synclora_lite.notebook import BRANCH, CHAPTERS, REPOSITORY, colab_url, notebook_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from synclora_lite.errors import CourseError
-from synclora_lite.notebook import CHAPTERS, INSTALL_URL, begin, first_cell
+from synclora_course.errors import CourseError
+from synclora_course.notebook import CHAPTERS, INSTALL_URL, begin, first_cell
 
 
 def test_begin_prints_what_the_notebook_runs_on(capsys):
@@ -46,5 +46,5 @@ def test_the_first_cell_installs_only_where_the_package_is_missing(chapter):
 
 
 def test_the_command_line_does_not_load_what_notebooks_need():
-    code = "import sys, synclora_lite.cli; assert 'synclora_lite.notebook' not in sys.modules"
+    code = "import sys, synclora_lite.cli; assert 'synclora_course.notebook' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

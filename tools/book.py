@@ -10,7 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from synclora_lite.errors import CourseError, in_one_line
+from synclora_course.errors import CourseError
+from synclora_lite.errors import in_one_line
 from synclora_lite.files import write_atomic
 from tools.lighten import lighten
 from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, in_turn, masters

@@ -20,7 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.errors import CourseError, in_one_line
+from synclora_course.errors import CourseError
+from synclora_lite.errors import in_one_line
 from synclora_lite.files import write_json
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -117,7 +118,8 @@ def notebook_digest(notebook: Path) -> str:
 @cache
 def _surroundings() -> str:
     """Hash the package, the shipped data, the pinned versions and the interpreter's version."""
-    paths = [*(ROOT / "synclora_lite").rglob("*"), *(ROOT / "data").rglob("*")]
+    folders = ("synclora_lite", "synclora_course", "data")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     return hash_files([*paths, ROOT / "constraints.txt"]) + sys.version
 
 

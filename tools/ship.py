@@ -1,6 +1,6 @@
 """Put trained weights and example clips where the package finds them, and enter them in the lock.
 
-``python -m tools.ship base runs/base/final --command "synclora pretrain configs/base.toml"``
+``python -m tools.ship base runs/base/final --command "python -m recipes recipes/base.toml"``
 ``python -m tools.ship adapter runs/adapter/final --command "synclora train configs/adapter.toml"``
 ``python -m tools.ship clips``
 
@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from benchmarks.calibrate import calibrate
 from synclora_lite import artifacts
-from synclora_lite.editing.calibrate import calibrate
 from synclora_lite.editing.domain import save_domain
 from synclora_lite.editing.gate import FILE as GATE
 from synclora_lite.errors import in_one_line

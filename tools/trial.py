@@ -16,8 +16,8 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from synclora_course.notebook import CHAPTERS, notebook_name
 from synclora_lite.files import write_result
-from synclora_lite.notebook import CHAPTERS, notebook_name
 from tools.notebooks import CELL_SECONDS, MASTERS, WORKERS
 
 STOP = "NotImplementedError"

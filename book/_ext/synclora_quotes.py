@@ -12,9 +12,9 @@ from docutils.parsers.rst.states import Inliner
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from synclora_course.quote import quote
 from synclora_lite.errors import ArtifactError
 from synclora_lite.files import data_dir, read_result
-from synclora_lite.quote import quote
 
 NOT_RUN = "This check was not run in full yet."
 HEAD = ("what was done", "tried", "survived", "lost")

@@ -5,25 +5,26 @@ Exit status 0 is done, 1 a failure told in one line, 2 a command line that makes
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
 import typer.core
 
 from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
+from synclora_lite.errors import ConfigError
 
-# Command: (module of this package, line of help). The module holds a function of the command's
-# name, or a Typer `app` for a group of commands.
+# Command: (module, line of help). A module without dots is one of this package. It holds a function
+# of the command's name, or a Typer `app` for a group of commands.
 COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
     "score": ("score", "Measure how well an edited clip keeps time with its source."),
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
-    "pretrain": ("train", "Train the autoencoder or the base model."),
     "train": ("train", "Train the in-context adapter."),
     "estimate": ("estimate", "Estimate memory and time of training or editing."),
     "edit": ("edit", "Carry an edited first frame through a clip."),
     "exam": ("exam", "Examine editing methods on held-out portraits."),
-    "course": ("course", "Make the notebooks of students and instructors."),
+    "course": ("synclora_course.cli", "Make the notebooks of students and instructors."),
 }
 
 
@@ -42,7 +43,7 @@ class Commands(typer.core.TyperGroup):
         """Import one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"synclora_lite.cli.{COMMANDS[cmd_name][0]}")
+        module = _load(COMMANDS[cmd_name][0])
         parent = typer.Typer(add_completion=False, rich_markup_mode=None)
         if isinstance(getattr(module, "app", None), typer.Typer):
             parent.add_typer(module.app, name=cmd_name)
@@ -55,6 +56,21 @@ class Commands(typer.core.TyperGroup):
         """Write the list of commands for `synclora --help`."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _load(name: str) -> ModuleType:
+    """Import a command's module; the course is a package of its own, which may be missing."""
+    try:
+        return import_module(name if "." in name else f"synclora_lite.cli.{name}")
+    except ModuleNotFoundError as error:
+        package = name.partition(".")[0]
+        if error.name != package:
+            raise
+        raise ConfigError(
+            f"{package} is not installed",
+            "it beside synclora_lite",
+            "run: pip install --force-reinstall synclora-lite",
+        ) from error
 
 
 app = typer.Typer(

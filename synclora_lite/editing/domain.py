@@ -68,7 +68,7 @@ def load_domain(folder: str | Path) -> Domain:
         raise ModelError(
             f"{Path(folder).name} has no {FILE}",
             "a model whose domain was measured",
-            "run: python -m synclora_lite.editing.calibrate FOLDER",
+            "run: python -m benchmarks.calibrate FOLDER",
         )
     return build(Domain, read_json(path), f"{path}: ", _RANGES)
 

@@ -40,7 +40,7 @@ class Editor:
         adapter: How the adapter is to be used, or None for the plain model.
         hashes: SHA-256 of the weight files, for provenance.
         tuned: Per method, the settings that did best on validation clips; see
-            `synclora_lite.evaluation.tuning`.
+            `benchmarks.tuning`.
         folder: Where the model was loaded from.
 
     """

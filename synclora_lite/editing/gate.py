@@ -3,7 +3,7 @@
 Without the true edited clip, "the edit is kept" is measured against a stand-in: what the edit did
 to the first frame, carried along optical flow (`bend_warp`), where the flow can be trusted. Where
 the gate stands is measured once per model on clips whose truth is known
-(`synclora_lite.evaluation.gating`) and kept beside the weights in `gate.json`.
+(`benchmarks.gating`) and kept beside the weights in `gate.json`.
 """
 
 import math

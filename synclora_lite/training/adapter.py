@@ -4,10 +4,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.i2v import I2VModel, load_model
+from synclora_lite.i2v import I2VModel, load_model, sample_sigmas, scheduler_shift
 from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
 from synclora_lite.i2v.precision import awake, natural_dtype
 from synclora_lite.incontext import (
@@ -19,24 +20,26 @@ from synclora_lite.incontext import (
     save_adapter,
 )
 from synclora_lite.training.bank import LatentBank, shuffled_rows, split_rows
-from synclora_lite.training.config import AdapterConfig
+from synclora_lite.training.config import AdapterConfig, FlowConfig
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.pair_latents import is_pairs, pair_latents
 from synclora_lite.training.precision import base_dtype
-from synclora_lite.training.pretrain import draw_noise
 from synclora_lite.training.team import join
 from synclora_lite.training.validation import loss_by_level, sample_clips
+
+Latents = Float[Tensor, "batch channels frames height width"]
 
 
 def adapter_recipe(config: AdapterConfig) -> Recipe:
     """Return the recipe that trains the adapter to take motion from the reference.
 
     Raises:
-        ConfigError: The adapter to start from is of another kind, or every pair is held back for
-            validation.
+        ConfigError: This machine has no such device, the adapter to start from is of another kind,
+            or every pair is held back for validation.
         TrainingError: No pair is left after filtering.
 
     """
+    join(config.loop.device)
     model = _base(config)
     bank = _bank(config, model)
     settings = _adapt(model, config)
@@ -190,3 +193,14 @@ def _parts(losses: Tensor, identical: Tensor) -> dict[str, float]:
     """Return the mean losses of identical and of edited pairs, where the batch has any."""
     parts = {"loss_identical": losses[identical], "loss_edited": losses[~identical]}
     return {name: part.mean().item() for name, part in parts.items() if len(part)}
+
+
+def draw_noise(
+    model: I2VModel, latents: Latents, generator: torch.Generator, flow: FlowConfig
+) -> tuple[Float[Tensor, " batch"], Latents]:
+    """Return one noise level per clip, and noise."""
+    tokens = latents[0, 0].numel()
+    mu = scheduler_shift(tokens, model.scheduler) if flow.mu is None else flow.mu
+    sigmas = sample_sigmas(len(latents), generator, mu=mu, std=flow.std, uniform=flow.uniform)
+    noise = torch.randn(latents.shape, generator=generator)
+    return sigmas.to(latents.device), noise.to(latents.device)

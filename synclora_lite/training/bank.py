@@ -181,7 +181,7 @@ def _first_case(file: Path) -> int:
         raise TrainingError(
             f"{file} does not say which rendered pairs it holds",
             "a name such as pairs-000064.safetensors, after the first of them",
-            "render the bank with tools.bank, or set feature_weight = 0",
+            "render the bank with recipes.bank, or set feature_weight = 0",
         )
     return int(number[1])
 

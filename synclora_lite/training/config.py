@@ -1,15 +1,13 @@
 """Configuration: TOML tables into frozen dataclasses, with errors that name the wrong line."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-from diffusers import FlowMatchEulerDiscreteScheduler
+from typing import Literal, TypeVar
 
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v import Layout, Positions, scheduler_shift
-from synclora_lite.i2v.loading import check_config
+from synclora_lite.i2v import Layout
 from synclora_lite.incontext import FEED_FORWARD, SELF_ATTENTION
 from synclora_lite.settings import Span, build
 
@@ -74,60 +72,6 @@ class FlowConfig:
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
-    """Train the autoencoder on banks of frames.
-
-    Attributes:
-        frames: Length of the windows it is shown; short ones first make quick progress.
-        feature_weight: How much more the eyes and the mouth count than the rest.
-        crop: Side in pixels of the square about the face that it is shown; all of the frame if 0.
-            Seven tenths of the error lie on a twentieth of the pixels, nearly all on the head.
-        principal: How many clips the start is fitted to by principal components; 0 begins with
-            random weights.
-        decoder_only: Leave the encoder, and so the latents, as they are.
-
-    """
-
-    loop: LoopConfig
-    bank: Path
-    channels: int = 128
-    width: int = 128
-    patch: int = 4
-    start: Path | None = None
-    frames: int = 17
-    kl: float = 1e-4
-    square_weight: float = 4.0
-    gradient_weight: float = 0.5
-    feature_weight: float = 5.0
-    crop: int = 0
-    principal: int = 0
-    decoder_only: bool = False
-    validation_clips: int = 16
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """Train the base image-to-video transformer on a latent bank."""
-
-    loop: LoopConfig
-    bank: Path
-    vae: Path
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
-    start: Path | None = None
-    two_panel: float = 0.2  # fraction of steps on two panels side by side
-    given_panel: float = 0.0  # fraction of these in which one panel is given whole
-    first_frame: float = 1.0  # probability that the first frame is given
-    frame_rate: float = 12.0
-    positions: Positions = "causal"
-    flow: FlowConfig = field(default_factory=FlowConfig)
-    scheduler: dict[str, Any] = field(default_factory=dict)
-    validation_clips: int = 16
-    samples: int = 4
-
-
-@dataclass(frozen=True)
 class AdapterConfig:
     """Train the in-context adapter on a bank of pairs.
 
@@ -165,24 +109,26 @@ class AdapterConfig:
     samples: int = 4
 
 
-Config = AutoencoderConfig | PretrainConfig | AdapterConfig
-RECIPES: dict[str, type[AutoencoderConfig] | type[PretrainConfig] | type[AdapterConfig]] = {
-    "autoencoder": AutoencoderConfig,
-    "pretrain": PretrainConfig,
-    "adapter": AdapterConfig,
-}
+C = TypeVar("C")
 
 
-def load_config(path: str | Path) -> tuple[Config, Path]:
+def load_config(path: str | Path) -> tuple[AdapterConfig, Path]:
+    """Read the TOML file of an adapter's training; see `read_config`."""
+    return read_config(path, {"adapter": AdapterConfig})
+
+
+def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Path]:
     """Read a TOML file: `recipe`, `out`, the recipe's settings, and tables such as `[loop]`.
+
+    Args:
+        path: The file.
+        recipes: The configurations that it may hold, by the name of their recipe.
 
     Returns:
         The recipe's configuration, and the folder the run writes to.
 
     Raises:
-        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong, or
-            does not fit another.
-        ModelError: A setting of the scheduler is beyond that of any model.
+        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong.
 
     """
     try:
@@ -190,27 +136,8 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error})", "a TOML file") from error
     recipe, out = table.pop("recipe", None), table.pop("out", None)
-    if recipe not in RECIPES:
-        raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(RECIPES)}")
+    if recipe not in recipes:
+        raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(recipes)}")
     if not isinstance(out, str):
         raise ConfigError(f"out = {out!r}", "the folder to write to")
-    config: Config = build(RECIPES[recipe], table, ranges=RANGES)
-    if isinstance(config, PretrainConfig):
-        _check_base(config)
-    return config, Path(out)
-
-
-def _check_base(config: PretrainConfig) -> None:
-    """Raise unless a transformer and a scheduler can be made as a configuration says."""
-    if config.width % 2 or config.width % config.heads:
-        raise ConfigError(
-            f"width = {config.width} with heads = {config.heads}", "an even multiple of heads"
-        )
-    check_config(config.scheduler, Path("scheduler"))
-    try:
-        scheduler_shift(1, FlowMatchEulerDiscreteScheduler(**config.scheduler))
-    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
-        raise ConfigError(
-            f"scheduler = {config.scheduler} ({error})",
-            "settings of FlowMatchEulerDiscreteScheduler, such as shift = 1.65",
-        ) from error
+    return build(recipes[recipe], table, ranges=RANGES), Path(out)

@@ -28,7 +28,7 @@ from synclora_lite.training.log import CsvLog, plot_log
 from synclora_lite.training.optimizer import (
     averaged_weights,
     learning_rate,
-    make_optimizer,
+    make_optimizers,
     optimizer_state,
     restore,
     restore_optimizer,
@@ -117,7 +117,7 @@ class _Run:
         self.scale = LossScale(config)
         self.batches = team.share(config.accumulate)
         self.parameters = dict(recipe.parameters)
-        self.optimizer = make_optimizer(self.parameters, config)
+        self.optimizers = make_optimizers(self.parameters, config)
         self.averaged: Named = {}
         if config.ema:
             self.averaged = {n: p.detach().clone() for n, p in self.parameters.items()}
@@ -137,8 +137,9 @@ class _Run:
         """Take one step, and log, validate and save when it is time."""
         config = self.config
         rate = learning_rate(self.step, config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         numbers = self._gradients()
         norm = torch.nn.utils.clip_grad_norm_(
             self.parameters.values(), config.clip or math.inf, foreach=True
@@ -149,8 +150,10 @@ class _Run:
         else:
             numbers["gradient"] = norm
             check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+            for optimizer in self.optimizers:
+                optimizer.step()
+        for parameter in self.parameters.values():
+            parameter.grad = None
         self.step += 1
         if self.averaged:
             update_average(self.averaged, self.parameters, config.ema, self.step)
@@ -222,7 +225,7 @@ class _Run:
         check_weights(self.parameters, self.step, self.checkpoints)
         if not self.team.leads:
             return
-        state = optimizer_state(self.optimizer, self.parameters) | self.scale.state()
+        state = optimizer_state(self.optimizers, self.parameters) | self.scale.state()
         weights = {name: p.detach() for name, p in self.parameters.items()}
         save_checkpoint(
             Checkpoint(self.step, weights, self.averaged, state, self.settings),
@@ -254,7 +257,7 @@ class _Run:
             )
         restore(self.parameters, saved.weights)
         moments = self.scale.restore(saved.optimizer)
-        restore_optimizer(self.optimizer, self.parameters, moments)
+        restore_optimizer(self.optimizers, self.parameters, moments)
         self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
         self.step = saved.step
 

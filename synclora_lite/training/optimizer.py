@@ -9,25 +9,42 @@ import torch
 from synclora_lite.training.adam8 import AdamW8bit
 from synclora_lite.training.checkpoint import Named
 from synclora_lite.training.config import LoopConfig
-from synclora_lite.training.muon import Muon
 
 Parameters = Mapping[str, torch.nn.Parameter]
 
 
-def make_optimizer(parameters: Parameters, config: LoopConfig) -> torch.optim.Optimizer:
-    """Return AdamW (fused, or with moments of 8 bits) or Muon; matrices decay, vectors do not."""
-    matrices = [p for p in parameters.values() if p.ndim > 1]
-    vectors = [p for p in parameters.values() if p.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    groups = [g for g in groups if g["params"]]
+def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.optim.Optimizer]:
+    """Return AdamW (fused, or with moments of 8 bits), or Muon for matrices and AdamW for the rest.
+
+    Weights decay, vectors do not. Muon (Jordan et al. 2024) makes the momentum of a matrix
+    orthogonal; scaled as in Liu et al. 2025 (arXiv 2502.16982), one learning rate serves both.
+    """
+    decay, betas = config.weight_decay, config.betas
+    rest = list(parameters.values())
+    optimizers: list[torch.optim.Optimizer] = []
     if config.optimizer == "muon":
-        return Muon(groups, lr=config.lr, betas=config.betas)
+        matrices = [p for p in rest if p.ndim == 2]
+        rest = [p for p in rest if p.ndim != 2]
+        if matrices:
+            optimizers = [
+                torch.optim.Muon(
+                    matrices,
+                    lr=config.lr,
+                    weight_decay=decay,
+                    momentum=betas[0],
+                    adjust_lr_fn="match_rms_adamw",
+                )
+            ]
+    groups = [
+        {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if not groups:
+        return optimizers
     if config.optimizer == "adamw8bit":
-        return AdamW8bit(groups, lr=config.lr, betas=config.betas)
-    return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+        return [AdamW8bit(groups, lr=config.lr, betas=betas)]
+    return [*optimizers, torch.optim.AdamW(groups, lr=config.lr, betas=betas, fused=True)]
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
@@ -41,23 +58,30 @@ def learning_rate(step: int, config: LoopConfig) -> float:
     return config.lr * (config.final_lr + (1 - config.final_lr) * wave)
 
 
-def optimizer_state(optimizer: torch.optim.Optimizer, parameters: Parameters) -> Named:
-    """Return the optimiser's moments and counters by parameter name."""
+def optimizer_state(optimizers: list[torch.optim.Optimizer], parameters: Parameters) -> Named:
+    """Return the optimisers' moments and counters by parameter name."""
     return {
         f"{name}.{key}": value
         for name, parameter in parameters.items()
-        for key, value in optimizer.state[parameter].items()
+        for optimizer in optimizers
+        for key, value in optimizer.state.get(parameter, {}).items()
     }
 
 
 def restore_optimizer(
-    optimizer: torch.optim.Optimizer, parameters: Parameters, state: Named
+    optimizers: list[torch.optim.Optimizer], parameters: Parameters, state: Named
 ) -> None:
     """Undo `optimizer_state`."""
+    owner = {
+        parameter: optimizer
+        for optimizer in optimizers
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
     for full_name, value in state.items():
         name, key = full_name.rsplit(".", 1)
         parameter = parameters[name]
-        optimizer.state[parameter][key] = value.to(parameter.device).clone()
+        owner[parameter].state[parameter][key] = value.to(parameter.device).clone()
 
 
 @torch.no_grad()

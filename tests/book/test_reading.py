@@ -7,8 +7,8 @@ from urllib.parse import unquote, urldefrag, urljoin, urlparse
 
 import pytest
 
-from synclora_lite.course.instructor import CANARY
-from synclora_lite.notebook import CHAPTERS, colab_url, notebook_name
+from synclora_course.instructor import CANARY
+from synclora_course.notebook import CHAPTERS, colab_url, notebook_name
 from tests.book.visit import ROOT, table_of_contents, visit
 from tests.security.published import told_too_much
 from tools.notebooks import EXECUTED

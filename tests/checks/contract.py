@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from synclora_lite.checks import CheckFailed, Passed
-from synclora_lite.notebook import CHAPTERS, notebook_name
+from synclora_course.checks import CheckFailed, Passed
+from synclora_course.notebook import CHAPTERS, notebook_name
 from tools.notebooks import MASTERS
 
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n.*?^ *# END SOLUTION$", re.DOTALL | re.MULTILINE)
@@ -46,7 +46,7 @@ def exercises(chapter: str) -> list[Exercise]:
     path = MASTERS / f"{notebook_name(chapter)}.ipynb"
     cells = json.loads(path.read_text())["cells"]
     imports = "\n".join(_source(cell) for cell in cells if "imports" in _tags(cell))
-    module = importlib.import_module(f"synclora_lite.checks.{CHAPTERS[chapter]}")
+    module = importlib.import_module(f"synclora_course.checks.{CHAPTERS[chapter]}")
     return [
         Exercise(
             identifier=cell["metadata"]["exercise"]["id"],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from synclora_lite.checks import CheckFailed, check
+from synclora_course.checks import CheckFailed, check
 from synclora_lite.viz import Picture
 
 

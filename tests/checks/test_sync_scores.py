@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from synclora_lite.checks.sync_scores import show_expected_lags
+from synclora_course.checks.sync_scores import show_expected_lags
 from synclora_lite.sync import pearson
 from tests.checks.contract import exercises, hold
 

@@ -186,7 +186,6 @@ TEXTS: dict[str, bytes] = {
 }
 TEXT_COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "train": ("config.toml", ("train", "{bad}")),
-    "pretrain": ("config.toml", ("pretrain", "{bad}")),
     "pairs score": ("manifest.jsonl", ("pairs", "score", "{bad}")),
     "pairs filter": ("manifest.jsonl", ("pairs", "filter", "{bad}")),
     "pairs realign": ("manifest.jsonl", ("pairs", "realign", "{folder}")),

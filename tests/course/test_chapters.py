@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from synclora_lite.course.masters import exercises, master_paths, read_notebook, source
+from synclora_course.masters import exercises, master_paths, read_notebook, source
 
 EXPLORERS = ("locked_player(", "grid_explorer(", "sync_explorer(", "attention_explorer(")
 chapters = pytest.mark.parametrize("path", master_paths(), ids=lambda path: path.stem)

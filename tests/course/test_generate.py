@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from synclora_lite.course.generate import (
+from synclora_course.errors import CourseError
+from synclora_course.generate import (
     VARIANTS,
     drift,
     generate,
@@ -13,9 +14,8 @@ from synclora_lite.course.generate import (
     student,
     unmarked_source,
 )
-from synclora_lite.course.masters import master_paths, read_notebook, source, tags
-from synclora_lite.course.readable import plain_markdown
-from synclora_lite.errors import CourseError
+from synclora_course.masters import master_paths, read_notebook, source, tags
+from synclora_course.readable import plain_markdown
 
 MARKED = '''\
 def double(x):

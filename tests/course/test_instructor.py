@@ -7,8 +7,9 @@ from random import Random
 
 import pytest
 
-from synclora_lite.course.generate import as_text
-from synclora_lite.course.instructor import (
+from synclora_course.errors import CourseError
+from synclora_course.generate import as_text
+from synclora_course.instructor import (
     CANARY,
     FAMILIES,
     assignment,
@@ -17,10 +18,9 @@ from synclora_lite.course.instructor import (
     variant,
     write_bundle,
 )
-from synclora_lite.course.masters import exercises, master_paths, read_notebook, source
-from synclora_lite.course.questions import hidden_test, public_test
-from synclora_lite.errors import CourseError
-from synclora_lite.notebook import CHAPTERS
+from synclora_course.masters import exercises, master_paths, read_notebook, source
+from synclora_course.notebook import CHAPTERS
+from synclora_course.questions import hidden_test, public_test
 from tools.notebooks import ROOT
 
 MASTERS = {path.name[:2]: path for path in master_paths()}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from synclora_lite.cli.course import app
-from synclora_lite.course.generate import as_text, solutions, student
-from synclora_lite.course.masters import exercises, master_paths, read_notebook
-from synclora_lite.course.review import progress, review
-from synclora_lite.errors import CourseError
+from synclora_course.cli import app
+from synclora_course.errors import CourseError
+from synclora_course.generate import as_text, solutions, student
+from synclora_course.masters import exercises, master_paths, read_notebook
+from synclora_course.review import progress, review
 
 PATHS = {path.name[:2]: path for path in master_paths()}
 

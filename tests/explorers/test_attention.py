@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from synclora_course.explorers import attention_explorer
 from synclora_lite.errors import ModelError
-from synclora_lite.explorers import attention_explorer
 
 GRID = (2, 2, 3)
 TOKENS = 12

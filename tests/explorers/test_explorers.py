@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
+from synclora_course.explorers import grid_explorer, sync_explorer
 from synclora_lite.errors import PairError, VideoError
-from synclora_lite.explorers import grid_explorer, sync_explorer
 
 
 def _data(html):

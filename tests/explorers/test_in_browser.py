@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
-from synclora_lite.explorers import attention_explorer, grid_explorer, sync_explorer
+from synclora_course.explorers import attention_explorer, grid_explorer, sync_explorer
 
 PHONE = {"width": 390, "height": 700}
 

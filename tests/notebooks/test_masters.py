@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from synclora_lite.errors import CourseError
-from synclora_lite.notebook import CHAPTERS, first_cell, notebook_name
+from synclora_course.errors import CourseError
+from synclora_course.notebook import CHAPTERS, first_cell, notebook_name
 from tools.notebooks import MASTERS, execute, execute_all, masters
 
 

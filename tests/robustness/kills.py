@@ -70,6 +70,16 @@ def command(*words: str) -> Synclora:
     return Synclora(words)
 
 
+def pretrain(folder: Path) -> None:
+    """Train a base model, as `python -m recipes` does."""
+    from recipes.__main__ import recipe_for
+    from recipes.config import load
+    from synclora_lite.training import train
+
+    config, out = load(folder / "config.toml")
+    train(recipe_for(config), config.loop, out, progress=False)
+
+
 def nothing(folder: Path) -> None:
     """Prepare nothing."""
     folder.mkdir(parents=True)
@@ -104,11 +114,11 @@ def training(recipe: str) -> Callable[[Path], None]:
 NOTEBOOK = """
 from pathlib import Path
 from synclora_lite.pairs import Exact, build
-from synclora_lite.training import recipe_for, load_config, train
+from synclora_lite.training import adapter_recipe, load_config, train
 build("PLACE/pairs", Exact(frames=5, size=32), 24)
 |
 config, out = load_config("PLACE/config.toml")
-final = train(recipe_for(config), config.loop, out, progress=False)
+final = train(adapter_recipe(config), config.loop, out, progress=False)
 print(sorted(path.name for path in Path("PLACE/pairs/edited").iterdir()))
 """
 
@@ -146,7 +156,7 @@ WORKS: dict[str, Work] = {
     ),
     "pairs score": Work(unscored, command("pairs", "score", "FOLDER")),
     "train": Work(training("adapter"), command("train", "FOLDER/config.toml", "--quiet")),
-    "pretrain": Work(training("pretrain"), command("pretrain", "FOLDER/config.toml", "--quiet")),
+    "pretrain": Work(training("pretrain"), pretrain),
     "exam": Work(
         nothing, command("exam", "--method", "truth", "--clips", "6", "--out", "FOLDER/exam")
     ),

@@ -1,6 +1,7 @@
 """Runs that cannot go on: stopped with the step, the pair and the last good checkpoint named."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,8 @@ from synclora_lite.i2v import save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,
-    PretrainConfig,
     Recipe,
-    recipe_for,
+    adapter_recipe,
     train,
     write_shard,
 )
@@ -38,9 +38,9 @@ def config(tmp_path: Path, bank: Path) -> AdapterConfig:
     return AdapterConfig(loop=loop, bank=bank, model=model, rank=4, validation_clips=0)
 
 
-def run(config: AdapterConfig | PretrainConfig, out: Path, **loop: object) -> Path:
+def run(config: AdapterConfig, out: Path, **loop: object) -> Path:
     changed = type(config)(**{**vars(config), "loop": LoopConfig(**{**vars(config.loop), **loop})})
-    return train(recipe_for(changed), changed.loop, out, progress=False)
+    return train(adapter_recipe(changed), changed.loop, out, progress=False)
 
 
 def poison(bank: Path, row: int, value: float) -> None:
@@ -82,10 +82,7 @@ def test_weights_that_are_no_numbers_are_refused_before_the_first_step(
     with torch.no_grad():
         next(broken.transformer.parameters())[0] = math.nan
     save_model(broken, tmp_path / "broken")
-    start = PretrainConfig(
-        config.loop, bank, tmp_path / "broken" / "vae", start=tmp_path / "broken",
-        validation_clips=0,
-    )  # fmt: skip
+    start = replace(config, model=str(tmp_path / "broken"))
     with pytest.raises(TrainingError, match=r"weights .* no numbers at step 0.*checkpoint is none"):
         run(start, tmp_path / "run")
     assert not (tmp_path / "run" / "train.csv").exists()

@@ -10,15 +10,16 @@ import pytest
 from tests.security.published import told_too_much
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = sorted((ROOT / "synclora_lite").rglob("*.py"))
-ALL = [*PACKAGE, *sorted((ROOT / "tools").glob("*.py"))]
+PACKAGES = (ROOT / "synclora_lite", ROOT / "synclora_course")
+FOLDERS = (*PACKAGES, ROOT / "recipes", ROOT / "tools")
+ALL = [path for folder in FOLDERS for path in sorted(folder.rglob("*.py"))]
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "shelve", "marshal", "zipfile", "tarfile"}
 FORBIDDEN_CALLS = {
     *("os.system", "os.popen", "torch.load", "torch.save", "joblib.load", "joblib.dump"),
     *("yaml.load", "np.save", "subprocess.getoutput", "shutil.unpack_archive", "tempfile.mktemp"),
 }
 # Student code is run by design, in a process of its own; questions are our own text.
-MAY_EXECUTE = {"course/review.py", "course/questions.py"}
+MAY_EXECUTE = {"synclora_course/review.py", "synclora_course/questions.py"}
 
 
 def name_of(node: ast.expr) -> str:
@@ -66,7 +67,9 @@ def test_the_search_finds_what_it_looks_for(tmp_path: Path) -> None:
 
 def test_only_https_addresses_are_ever_fetched() -> None:
     plain = re.compile(r"http://(?!www\.w3\.org|localhost|127\.0\.0\.1)\S+")
-    files = [p for p in (ROOT / "synclora_lite").rglob("*") if p.suffix in (".py", ".html")]
+    files = [
+        path for folder in PACKAGES for path in folder.rglob("*") if path.suffix in (".py", ".html")
+    ]
     assert [p.name for p in files if plain.search(p.read_text())] == []
 
 

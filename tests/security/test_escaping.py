@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synclora_lite.checks.outcome import Passed
+from synclora_course.checks.outcome import Passed
+from synclora_course.explorers import grid_explorer
 from synclora_lite.editing import edit_video, report
 from synclora_lite.editing.report import report_page
-from synclora_lite.explorers import grid_explorer
 from synclora_lite.files import data_dir
 from synclora_lite.video import Clip, read_clip, read_image
 from synclora_lite.viz import filmstrip, locked_player

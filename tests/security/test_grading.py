@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from synclora_lite.course.grading import Limits, grade
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
+from synclora_course.grading import Limits, grade
 
 EVIL = {
     "for ever": "def f():\n    while True: pass\nf()",

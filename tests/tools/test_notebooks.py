@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from synclora_lite.errors import CourseError
+from synclora_course.errors import CourseError
 from tools import notebooks
 
 PICTURE = {"image/png": "iVBORw0=", "text/plain": "<Figure>"}

@@ -7,40 +7,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from synclora_lite.cli import train as commands
-from synclora_lite.errors import ConfigError, ModelError, SyncLoraError, TrainingError
-from synclora_lite.i2v import load_model, save_model, scheduler_shift, tiny_model
+from synclora_lite.cli import run
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
-from synclora_lite.pairs.bank import training_case
-from synclora_lite.portraits import render_batch
 from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,
-    AutoencoderConfig,
     LatentBank,
     LoopConfig,
-    PretrainConfig,
     Recipe,
+    adapter_recipe,
     encode_bank,
     load_config,
     read_log,
-    recipe_for,
     shuffled_rows,
     train,
     write_shard,
 )
 from synclora_lite.training.adapter import identical_share
-from synclora_lite.training.autoencoder import crop_at_face
 from synclora_lite.training.bank import split_rows
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
-from synclora_lite.training.pretrain import base_model, two_panels
 
 
 def noise(*shape, seed=0):
@@ -63,13 +55,6 @@ def folder(tmp_path):
 def loop(steps=6, **settings):
     quick = {"batch": 4, "warmup": 2, "checkpoint_every": 2, "validate_every": 0, "log_every": 1}
     return LoopConfig(steps, **{**quick, "threads": 1, **settings})
-
-
-def pretrain_config(bank, folder, **settings):
-    fixed = {"width": 32, "layers": 1, "heads": 2, "validation_clips": 2, "samples": 1}
-    return PretrainConfig(
-        **{"loop": loop(), "bank": bank, "vae": folder / "vae", **fixed, **settings}
-    )
 
 
 def adapter_config(bank, folder, **settings):
@@ -115,33 +100,15 @@ def test_a_broken_file_or_recipe_is_a_clear_error(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.toml")
     (tmp_path / "c.toml").write_text('recipe = "magic"\nout = "x"')
-    with pytest.raises(ConfigError, match="recipe = 'magic'; expected one of autoencoder"):
+    with pytest.raises(ConfigError, match="recipe = 'magic'; expected one of adapter"):
         load_config(tmp_path / "c.toml")
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ("heads = 3", "width = 256 with heads = 3; expected an even multiple of heads"),
-        ("[scheduler]\nshfit = 2.0", r"scheduler = .*'shfit'.*; expected .*shift = 1\.65"),
-        ("[scheduler]\nshift = 0.0", r"scheduler = \{'shift': 0\.0\}"),
-        ("[scheduler]\nnum_train_timesteps = 1000000000", "num_train_timesteps"),
-        ("[loop]\nsteps = 1\nbetas = [0.9, 1.0]", r"loop\.betas = .* expected 0 to 0\.99999"),
-    ],
-)
-def test_settings_that_would_stop_a_run_later_are_refused_when_read(tmp_path, lines, message):
-    loop = "" if "loop" in lines else "[loop]\nsteps = 1\n"
-    path = tmp_path / "c.toml"
-    path.write_text(f'recipe = "pretrain"\nout = "x"\nbank = "b"\nvae = "v"\n{lines}\n{loop}')
-    with pytest.raises(SyncLoraError, match=message):
-        load_config(path)
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
 def test_a_device_that_is_not_there_is_told_before_anything_is_loaded(tmp_path, device):
-    config = pretrain_config(tmp_path / "none", tmp_path, loop=loop(device=device))
+    config = adapter_config(tmp_path / "none", tmp_path, loop=loop(device=device))
     with pytest.raises(ConfigError, match=f"the device '{device}'; expected one that this machine"):
-        recipe_for(config)
+        adapter_recipe(config)
 
 
 def test_the_rate_warms_up_and_falls_along_a_cosine():
@@ -202,21 +169,6 @@ def test_pairs_of_a_bank_are_numbered_from_where_it_begins(tmp_path):
         LatentBank(tmp_path, "frames").cases(torch.tensor([0]))
 
 
-def test_the_autoencoder_looks_at_the_faces_of_the_pairs_it_is_shown(tmp_path):
-    """The same clips weigh otherwise under another name, from which their motion is known."""
-    cases = [training_case(k, 5) for k in (64, 65)]
-    people = [person for case in cases for person in (case.source, case.edited)]
-    motions = [case.motion for case in cases for _ in range(2)]
-    frames = render_batch(people, motions, 32).unflatten(0, (2, 2)).contiguous()
-    losses = []
-    for name in ("pairs-000064", "pairs-000000"):
-        write_shard(tmp_path / name / f"{name}.safetensors", frames=frames)
-        sizes = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0}
-        config = AutoencoderConfig(loop(1, batch=2), tmp_path / name, **sizes)
-        losses.append(recipe_for(config).loss(0, torch.Generator().manual_seed(0))[0].item())
-    assert losses[0] != losses[1]
-
-
 def test_frames_are_encoded_once(tmp_path):
     frames = np.random.default_rng(0).integers(0, 256, (3, 2, 5, 32, 32, 3), dtype=np.uint8)
     write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=torch.from_numpy(frames))
@@ -225,43 +177,6 @@ def test_frames_are_encoded_once(tmp_path):
     before = made.files[0].stat().st_mtime_ns
     encode_bank(tiny_model().vae, tmp_path / "frames", tmp_path / "l", progress=False)
     assert made.files[0].stat().st_mtime_ns == before
-
-
-def test_two_panels_hold_both_clips_of_a_pair(bank):
-    pairs = LatentBank(bank).read(torch.arange(8))
-    wide = two_panels(pairs, torch.Generator().manual_seed(0))
-    source = pairs[:, 0]
-    left = (wide[..., :2] == source).flatten(1).all(1)
-    right = (wide[..., 2:] == source).flatten(1).all(1)
-    assert (left ^ right).all()
-    assert left.any()
-    assert right.any()
-
-
-def test_a_panel_may_be_given_whole(bank, folder):
-    config = pretrain_config(bank, folder, two_panel=1.0, given_panel=1.0)
-    loss, numbers = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
-    assert numbers == {"loss_given_panel": loss.item()}
-    config = pretrain_config(bank, folder, two_panel=1.0)
-    _, numbers = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
-    assert list(numbers) == ["loss_two_panel"]
-
-
-def test_a_decoder_trained_by_itself_leaves_the_latents_as_they_are(tmp_path):
-    frames = torch.randint(0, 256, (4, 2, 5, 32, 32, 3), dtype=torch.uint8)
-    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
-    config = AutoencoderConfig(
-        loop(1),
-        tmp_path / "frames",
-        channels=8,
-        width=16,
-        frames=5,
-        validation_clips=0,
-        decoder_only=True,
-    )
-    trained = recipe_for(config).parameters
-    assert trained
-    assert all(name.startswith("decoder.") for name in trained)
 
 
 # --- the loop
@@ -286,14 +201,13 @@ def stopping_at(recipe, index):
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
-@pytest.mark.parametrize("make", [pretrain_config, adapter_config])
-def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, bank, folder, make, optimizer):
-    config = make(bank, folder, loop=loop(accumulate=2, ema=0.9, optimizer=optimizer))
-    straight = weights_after(recipe_for(config), config.loop, tmp_path / "a")
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, bank, folder, optimizer):
+    config = adapter_config(bank, folder, loop=loop(accumulate=2, ema=0.9, optimizer=optimizer))
+    straight = weights_after(adapter_recipe(config), config.loop, tmp_path / "a")
     with pytest.raises(StoppedError):
-        train(stopping_at(recipe_for(config), 10), config.loop, tmp_path / "b", progress=False)
+        train(stopping_at(adapter_recipe(config), 10), config.loop, tmp_path / "b", progress=False)
     assert checkpoints(tmp_path / "b" / "checkpoints")[-1].name == "step-00000004"
-    resumed = weights_after(recipe_for(config), config.loop, tmp_path / "b")
+    resumed = weights_after(adapter_recipe(config), config.loop, tmp_path / "b")
     assert all(torch.equal(straight[n], resumed[n]) for n in straight)
     logs = [read_log(tmp_path / x / "train.csv") for x in "ab"]
     assert [r["step"] for r in logs[1]] == [1, 2, 3, 4, 5, 6]
@@ -302,12 +216,12 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path, bank, folder, make, op
 
 def test_a_run_with_other_settings_is_refused_and_more_steps_are_not(tmp_path, bank, folder):
     config = adapter_config(bank, folder, loop=loop(2))
-    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
     other = adapter_config(bank, folder, loop=loop(2, lr=0.5))
     with pytest.raises(ConfigError, match=r"lr is 0.5, was 0.001; expected .* name another `out`"):
-        train(recipe_for(other), other.loop, tmp_path / "a", progress=False)
+        train(adapter_recipe(other), other.loop, tmp_path / "a", progress=False)
     more = adapter_config(bank, folder, loop=loop(4))
-    train(recipe_for(more), more.loop, tmp_path / "a", progress=False)
+    train(adapter_recipe(more), more.loop, tmp_path / "a", progress=False)
     assert read_log(tmp_path / "a" / "train.csv")[-1]["step"] == 4
 
 
@@ -324,11 +238,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_checkpoint(tm
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, bank, folder):
     config = adapter_config(bank, folder, loop=loop(2))
-    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
     file = checkpoints(tmp_path / "a" / "checkpoints")[-1] / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     with pytest.raises(TrainingError, match=r"every checkpoint .*weights.safetensors is damaged"):
-        train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+        train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
 
 
 def test_averaged_weights_are_exported_and_only_the_newest_checkpoints_kept(tmp_path):
@@ -363,19 +277,6 @@ def test_a_log_cut_short_anywhere_keeps_its_whole_rows_and_goes_on(tmp_path_fact
 # --- recipes
 
 
-def test_pretraining_lowers_the_held_out_loss_and_exports_a_model(tmp_path, bank, folder):
-    settings = loop(30, lr=5e-3, validate_every=15, checkpoint_every=30)
-    config = pretrain_config(bank, folder, loop=settings, first_frame=0.9)
-    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
-    rows = read_log(tmp_path / "run" / "validation.csv")
-    assert rows[-1]["loss"] < rows[0]["loss"] < 3
-    assert math.isfinite(rows[-1]["psnr"])
-    assert (tmp_path / "run" / "samples" / "step-00000030.mp4").stat().st_size > 0
-    model = load_model(final)
-    assert model.transformer.config.num_layers == 1
-    assert scheduler_shift(12, model.scheduler) == 0
-
-
 @pytest.mark.parametrize("layout", ["full", "reference-self"])
 @pytest.mark.parametrize("data", ["filtered", "unfiltered", "weighted"])
 def test_the_adapter_trains_on_chosen_pairs(tmp_path, bank, folder, layout, data):
@@ -386,29 +287,21 @@ def test_the_adapter_trains_on_chosen_pairs(tmp_path, bank, folder, layout, data
     )
     config = adapter_config(bank, folder, data=data, layout=layout, reference_dropout=0.3)
     config_loop = loop(4, validate_every=4)
-    final = train(recipe_for(config), config_loop, tmp_path / "run", progress=False)
+    final = train(adapter_recipe(config), config_loop, tmp_path / "run", progress=False)
     settings = load_adapter(load_model(folder).transformer, final)
     assert (settings.layout, settings.rank, settings.base) == (layout, 4, "tiny")
     assert "psnr" in read_log(tmp_path / "run" / "validation.csv")[0]
 
 
 def test_validation_without_sample_clips_gives_losses_alone(tmp_path, bank, folder):
-    for make in (adapter_config, pretrain_config):
-        numbers = recipe_for(make(bank, folder, samples=0)).validate(1, tmp_path)
-        assert math.isfinite(numbers["loss"])
-        assert "psnr" not in numbers
+    numbers = adapter_recipe(adapter_config(bank, folder, samples=0)).validate(1, tmp_path)
+    assert math.isfinite(numbers["loss"])
+    assert "psnr" not in numbers
 
 
-def test_a_batch_of_one_may_have_two_panels(bank, folder):
-    config = pretrain_config(bank, folder, two_panel=1.0, loop=loop(batch=1))
-    loss, _ = recipe_for(config).loss(0, torch.Generator().manual_seed(0))
-    assert math.isfinite(loss.item())
-
-
-@pytest.mark.parametrize("make", [pretrain_config, adapter_config])
-def test_a_bank_that_is_all_held_back_is_a_clear_error(bank, folder, make):
+def test_a_bank_that_is_all_held_back_is_a_clear_error(bank, folder):
     with pytest.raises(ConfigError, match="validation_clips = 12 of a bank of 12 pairs"):
-        recipe_for(make(bank, folder, validation_clips=12))
+        adapter_recipe(adapter_config(bank, folder, validation_clips=12))
 
 
 def test_an_adapter_to_start_from_must_be_of_the_kind_that_is_saved(tmp_path, bank, folder):
@@ -417,7 +310,7 @@ def test_an_adapter_to_start_from_must_be_of_the_kind_that_is_saved(tmp_path, ba
     start = save_adapter(transformer, AdapterSettings(4, targets, "full", 2), tmp_path / "start")
     kind = {"rank": 4, "targets": targets, "layout": "full", "reference_offset": 2, "start": start}
     config = adapter_config(bank, folder, **{**kind, "targets": targets[::-1]}, loop=loop(1))
-    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
+    final = train(adapter_recipe(config), config.loop, tmp_path / "run", progress=False)
     load_adapter(load_model(folder).transformer, final)
     for name, other in (
         ("rank", 8),
@@ -426,13 +319,13 @@ def test_an_adapter_to_start_from_must_be_of_the_kind_that_is_saved(tmp_path, ba
         ("reference_offset", 0),
     ):
         with pytest.raises(ConfigError, match=rf"^{name} = .* with start = .*; expected {name} = "):
-            recipe_for(adapter_config(bank, folder, **{**kind, name: other}))
+            adapter_recipe(adapter_config(bank, folder, **{**kind, name: other}))
 
 
 def test_only_rejected_pairs_are_a_clear_error(bank, folder):
     write_shard(bank / "scores.safetensors", weight=torch.zeros(12), accepted=torch.zeros(12))
     with pytest.raises(TrainingError, match=r"no pair of .* is accepted"):
-        recipe_for(adapter_config(bank, folder))
+        adapter_recipe(adapter_config(bank, folder))
 
 
 def test_the_share_of_identical_pairs_falls_with_the_step(bank, folder):
@@ -445,88 +338,19 @@ def test_the_share_of_identical_pairs_falls_with_the_step(bank, folder):
 def test_a_run_on_another_base_of_the_same_name_is_refused(tmp_path, bank):
     save_model(tiny_model(), tmp_path / "model")
     config = adapter_config(bank, tmp_path / "model", loop=loop(2))
-    train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+    train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
     shutil.rmtree(tmp_path / "model")
     save_model(tiny_model(seed=1), tmp_path / "model")
     with pytest.raises(ConfigError, match="other settings: base_weights is"):
-        train(recipe_for(config), config.loop, tmp_path / "a", progress=False)
+        train(adapter_recipe(config), config.loop, tmp_path / "a", progress=False)
 
 
-def test_the_autoencoder_learns_and_normalises_its_latents(tmp_path):
-    frames = torch.randint(0, 256, (6, 2, 5, 1, 1, 3), dtype=torch.uint8)
-    frames = frames.expand(-1, -1, -1, 32, 32, -1)
-    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
-    config = AutoencoderConfig(
-        loop(20, batch=2, lr=3e-3, validate_every=10),
-        tmp_path / "frames",
-        channels=8,
-        width=16,
-        frames=5,
-        validation_clips=2,
-    )
-    final = train(recipe_for(config), config.loop, tmp_path / "run", progress=False)
-    rows = read_log(tmp_path / "run" / "train.csv")
-    assert rows[-1]["pixel"] < rows[0]["pixel"]
-    assert (final / "config.json").exists()
-    assert math.isfinite(read_log(tmp_path / "run" / "validation.csv")[-1]["psnr"])
-
-
-@pytest.mark.parametrize(("name", "wanted"), [("crop", 48), ("frames", 9)])
-def test_what_is_cut_from_a_banks_clips_has_to_fit_into_them(tmp_path, name, wanted):
-    frames = torch.zeros(2, 2, 5, 32, 32, 3, dtype=torch.uint8)
-    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
-    sizes = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0, name: wanted}
-    config = AutoencoderConfig(loop(1), tmp_path / "frames", **sizes)
-    with pytest.raises(TrainingError, match=f"{name} {wanted} for clips of 5 frames, 32x32 pixels"):
-        recipe_for(config)
-
-
-def test_windows_that_the_autoencoder_cannot_take_are_refused_in_advance(tmp_path):
-    frames = torch.zeros(2, 2, 5, 32, 32, 3, dtype=torch.uint8)
-    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=frames)
-    for sizes, message in (({"frames": 4}, r"4k\+1 frames"), ({"crop": 20}, "multiples of 16")):
-        settings = {"channels": 8, "width": 16, "frames": 5, "validation_clips": 0, **sizes}
-        config = AutoencoderConfig(loop(1), tmp_path / "frames", **settings)
-        with pytest.raises(ModelError, match=message):
-            recipe_for(config)
-
-
-def test_crops_keep_the_weighted_pixels_and_their_place():
-    rows = torch.arange(48.0).view(1, 1, 1, 48, 1).expand(4, 3, 2, 48, 48)
-    weight = torch.ones(4, 1, 2, 48, 48)
-    weight[..., 28:34, 12:18] = 7  # the face is low and to the left
-    crops, weights = crop_at_face(rows, weight, 24, torch.Generator().manual_seed(0))
-    assert crops.shape == (4, 3, 2, 24, 24)
-    assert weights.shape == (4, 1, 2, 24, 24)
-    for crop, mass in zip(crops, weights, strict=True):
-        top = int(crop[0, 0, 0, 0])
-        assert torch.equal(crop[0, 0, :, 0], torch.arange(top, top + 24.0))
-        weighted = crop[0, 0][mass[0, 0] == 7]
-        assert len(weighted) == 0 or (weighted.min() >= 28 and weighted.max() < 34)
-    assert weights.mean() > weight.mean()
-
-
-def test_a_base_goes_on_with_another_autoencoder(bank, folder):
-    other = tiny_model(seed=1).vae
-    other.save_pretrained(folder.parent / "vae")
-    config = pretrain_config(bank, folder, start=folder, vae=folder.parent / "vae")
-    model = base_model(config)
-    started = load_model(folder).transformer.state_dict()
-    assert all(torch.equal(v, started[k]) for k, v in model.transformer.state_dict().items())
-    assert torch.equal(model.vae.encoder.conv_in.conv.weight, other.encoder.conv_in.conv.weight)
-
-
-def test_the_commands_run_their_own_recipes_only(tmp_path, bank, folder):
-    app = typer.Typer()
-    app.command()(commands.pretrain)
-    app.command()(commands.train)
+def test_the_command_trains_what_a_file_describes(tmp_path, bank, folder, capsys):
     path = tmp_path / "c.toml"
     path.write_text(
         f'recipe = "adapter"\nout = "{tmp_path}/run"\nbank = "{bank}"\nmodel = "{folder}"\n'
         "rank = 4\nvalidation_clips = 0\n[loop]\nsteps = 2\nthreads = 1\n"
     )
-    result = CliRunner().invoke(app, ["train", str(path), "--quiet"])
-    assert f"Trained weights are in {tmp_path}/run/final" in result.output
-    result = CliRunner().invoke(app, ["pretrain", str(path)])
-    assert isinstance(result.exception, ConfigError)
-    assert "has the recipe adapter" in str(result.exception)
+    assert run(["train", str(path), "--quiet"]) == 0
+    assert f"{tmp_path}/run/final" in capsys.readouterr().out
+    load_adapter(load_model(folder).transformer, tmp_path / "run" / "final")

@@ -1,0 +1,1 @@
+"""Speed, memory, calibration, tuning and ablations: measured here, quoted by the book."""

@@ -1,0 +1,105 @@
+"""Settings that suit each method best: ``python -m benchmarks.tuning``.
+
+Every method with settings of its own gets those that do best on validation clips, judged by the
+mean of synchronization and edit kept. Those clips come from a seed that no exam uses, and are set
+under two conditions: what flatters a first frame that is exact to the pixel may spoil one whose
+head has moved a little. The settings go into `tuned.json` beside the weights, the whole search
+into data/results.
+"""
+
+import argparse
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synclora_lite import artifacts
+from synclora_lite.editing import Sampling
+from synclora_lite.editing.editor import TUNED
+from synclora_lite.errors import ArtifactError, ConfigError, in_one_line
+from synclora_lite.evaluation.exam import Exam, run_exam
+from synclora_lite.files import data_dir, read_result, write_json, write_result
+
+CONDITIONS = ("exact", "moved")
+RESULT = "tuning"
+SEED = 77  # of the validation clips; exams use small seeds
+Settings = dict[str, float]  # fields of `Sampling`
+GRID: dict[str, list[Settings]] = {
+    "sdedit": [{"start": level} for level in (0.4, 0.55, 0.7, 0.85)],
+    "flowedit": [{"start": level} for level in (0.5, 0.65, 0.8, 0.95)],
+    "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
+    "sync-lora": [
+        {"temperature": temperature, "edit_gain": gain}
+        for temperature, gain in product((1.0, 0.7, 0.4), (1.0, 2.0))
+    ]
+    + [{"sync_guidance": 1.5, "temperature": 0.7, "edit_gain": 2.0}],
+}
+
+
+def score(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Average synchronization and edit kept, and their mean: what is maximised."""
+    sync = float(np.mean([row["sync"] or 0.0 for row in rows]))
+    kept = float(np.mean([row["edit_kept"] or 0.0 for row in rows]))
+    return {
+        "sync": round(sync, 4),
+        "edit_kept": round(kept, 4),
+        "mean": round((sync + kept) / 2, 4),
+    }
+
+
+def tune(method: str, clips: int, exam: Exam, folder: Path) -> list[dict[str, Any]]:
+    """Try every setting of a method; clips already judged are not edited again."""
+    names = {name for settings in GRID[method] for name in settings}
+    asked = exam.options | {name: getattr(Sampling(), name) for name in names}  # nothing as tuned
+    found = []
+    for settings in GRID[method]:
+        rows = {}
+        for condition in CONDITIONS:
+            trial = replace(exam, method=method, condition=condition, options=asked | settings)
+            rows[condition] = run_exam(trial, clips, folder=folder, progress=True)
+        by_condition = {condition: score(judged) for condition, judged in rows.items()}
+        every = [row for judged in rows.values() for row in judged]
+        found.append({"settings": settings, **score(every), "conditions": by_condition})
+    return found
+
+
+def best(found: list[dict[str, Any]]) -> Settings:
+    """Return the settings with the highest mean."""
+    return dict(max(found, key=lambda row: row["mean"])["settings"])
+
+
+def _recorded() -> dict[str, list[dict[str, Any]]]:
+    """Return what was found before, of all methods."""
+    try:
+        return dict(read_result(RESULT)["values"]["search"])
+    except ArtifactError as error:
+        raise ConfigError(
+            "no recorded search", f"data/results/{RESULT}.json", "run it without --only first"
+        ) from error
+
+
+def main() -> None:
+    """Tune all methods and keep what was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clips", type=int, default=18)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--folder", type=Path, default=Path("runs/tuning"))
+    parser.add_argument("--only", choices=GRID, help="this method; the others stay as known")
+    wanted = parser.parse_args()
+    exam = Exam("sync-lora", seed=SEED, options={"steps": wanted.steps})
+    known = _recorded() if wanted.only else {}
+    methods = [wanted.only] if wanted.only else list(GRID)
+    found = {method: tune(method, wanted.clips, exam, wanted.folder) for method in methods}
+    search = known | found
+    tuned = {method: best(found) for method, found in search.items()}
+    kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
+    command = f"python -m benchmarks.tuning --clips {wanted.clips} --steps {wanted.steps}"
+    command += f" --only {wanted.only}" if wanted.only else ""
+    artifacts.record([kept], command=command)
+    write_result(RESULT, {"search": search, "kept": tuned}, command=command, seed=SEED)
+
+
+if __name__ == "__main__":
+    in_one_line(main)

@@ -1,0 +1,238 @@
+"""What a check is: it runs a student's function, tests what it does, and names the likely mistake.
+
+A check is a function of a `Report` and the student's function, made callable by `@check`:
+
+    @check("3.1")
+    def check_pearson(report: Report, pearson: Callable[..., Any]) -> None:
+        x, y = report.rng.standard_normal((2, 50))
+        r = report.call(pearson, x, y)
+        report.close(r, np.corrcoef(x, y)[0, 1], "r", mistakes={"subtract the mean": ...})
+
+Students write `check_pearson(pearson)`; `check_pearson(pearson, seed=7)` is the hidden test. The
+`NotImplementedError` of a stub passes through; all else that goes wrong becomes `CheckFailed`.
+"""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from IPython import get_ipython
+from IPython.display import display
+
+from synclora_course.checks.outcome import CheckFailed, Passed
+from synclora_lite.viz import Picture
+
+Function = Callable[..., Any]
+
+
+class Report:
+    """What a check has found so far, and the means to find more.
+
+    Attributes:
+        exercise: Number of the exercise, such as "3.1".
+        rng: NumPy's source of random inputs, from the seed.
+        generator: torch's source of random inputs, from the same seed.
+        properties: What has been shown to hold, in words.
+        aids: Advice that this exercise has for an error, by words in its message.
+
+    """
+
+    def __init__(self, exercise: str, seed: int = 0) -> None:
+        self.exercise = exercise
+        self.rng = np.random.default_rng(seed)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.properties: list[str] = []
+        self.aids: dict[str, str] = {}
+        self._draw: Callable[[], Picture] | None = None
+        self._on_success = False
+
+    def call(self, function: Function, *args: Any, **options: Any) -> Any:
+        """Call the student's function on copies of the inputs.
+
+        Raises:
+            CheckFailed: It raised, or it changed what it was given.
+
+        """
+        given, named = [_copy(a) for a in args], {k: _copy(v) for k, v in options.items()}
+        name = getattr(function, "__name__", "your function")
+        try:
+            result = function(*given, **named)
+        except NotImplementedError:
+            raise
+        except Exception as error:  # students' code may raise anything
+            what = f"{name} raised {type(error).__name__}: {error}"
+            own = [aid for words, aid in self.aids.items() if words in str(error)]
+            raise self.failure(what, "a result", (own or [_first_aid(error)])[0]) from error
+        before, after = [*args, *options.values()], [*given, *named.values()]
+        for old, new in zip(before, after, strict=True):
+            same = _same(old, new)
+            self.expect(same, "", f"{name} changes its input in place: work on a copy")
+        return result
+
+    def expect(self, holds: bool, what: str, hint: str = "", expected: str = "") -> None:
+        """Note that something holds, or fail with a hint.
+
+        Args:
+            holds: Whether it does.
+            what: The property, in words that are true when it holds; empty to keep it silent.
+            hint: What the student probably did, or should look at.
+            expected: What should have been seen instead.
+
+        Raises:
+            CheckFailed: It does not hold.
+
+        """
+        if not holds:
+            raise self.failure(f"not so: {what}" if what else hint, expected, hint if what else "")
+        if what:
+            self._note(what)
+
+    def shape(self, value: Any, shape: Sequence[int], what: str, hint: str = "") -> None:
+        """Expect an array, tensor or number of this shape.
+
+        Raises:
+            CheckFailed: It is nothing of the kind, or of another shape.
+
+        """
+        self._expect_shape(value, shape, what, hint)
+        self._note(f"{what}: shape {_words(shape)}")
+
+    def close(
+        self,
+        got: Any,
+        want: Any,
+        what: str,
+        hint: str = "",
+        *,
+        mistakes: Mapping[str, Any] | None = None,
+        rtol: float = 1e-4,
+        atol: float = 1e-5,
+    ) -> None:
+        """Expect values equal to what is wanted, within a tolerance.
+
+        Args:
+            got: The student's result.
+            want: The expected one, of the same shape.
+            what: Its name.
+            hint: Advice if it is wrong in no known way.
+            mistakes: Advice by known wrong result: what a likely mistake would give.
+            rtol: Relative tolerance.
+            atol: Absolute tolerance.
+
+        Raises:
+            CheckFailed: The shape or a value differs; the advice is the mistake's whose result
+                the student's is.
+
+        """
+        self._expect_shape(got, np.shape(_array(want)), what, hint)
+        mine, right = _array(got), _array(want)
+        if np.allclose(mine, right, rtol, atol, equal_nan=True):
+            self._note(what)
+            return
+        for advice, wrong in (mistakes or {}).items():
+            slip = _array(wrong)
+            if slip.shape == mine.shape and np.allclose(mine, slip, rtol, atol, equal_nan=True):
+                hint = advice
+                break
+        raise self.failure(f"{what} is {_value(mine)}", _value(right), hint)
+
+    def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: str) -> None:
+        if value is None:
+            raise self.failure(f"{what} is None", f"shape {_words(shape)}", "is there a `return`?")
+        if not isinstance(value, np.ndarray | torch.Tensor | np.number | np.bool_ | int | float):
+            kind = type(value).__name__
+            raise self.failure(f"{what} is a {kind}", f"an array of shape {_words(shape)}", hint)
+        got = tuple(np.shape(_array(value)))
+        if got != tuple(shape):
+            raise self.failure(f"{what} has shape {_words(got)}", f"shape {_words(shape)}", hint)
+
+    def _note(self, what: str) -> None:
+        """Add a property that holds, once."""
+        if what not in self.properties:
+            self.properties.append(what)
+
+    def picture(self, draw: Callable[[], Picture], *, on_success: bool = False) -> None:
+        """Have this picture shown if the check fails from here on, or in any case."""
+        self._draw, self._on_success = draw, on_success
+
+    def failure(self, what: str, expected: str = "", hint: str = "") -> CheckFailed:
+        """Make the error for this exercise, to be raised."""
+        return CheckFailed(self.exercise, what, expected, hint, self._drawn())
+
+    def passed(self) -> Passed:
+        """Return what students see when everything holds."""
+        picture = self._drawn() if self._on_success else None
+        return Passed(self.exercise, tuple(self.properties), picture)
+
+    def _drawn(self) -> Picture | None:
+        return self._draw() if self._draw else None
+
+
+def check(exercise: str) -> Callable[[Callable[[Report, Any], None]], Callable[..., Passed]]:
+    """Turn a function of a report and a student's function into the check of an exercise."""
+
+    def decorate(inspect: Callable[[Report, Any], None]) -> Callable[..., Passed]:
+        @functools.wraps(inspect)
+        def run(function: Any, *, seed: int = 0) -> Passed:
+            report = Report(exercise, seed)
+            if not callable(function):
+                advice = "give the function itself, without brackets behind its name"
+                raise report.failure(f"got {type(function).__name__}", "your function", advice)
+            try:
+                inspect(report, function)
+            except CheckFailed as failure:
+                if failure.picture and get_ipython():
+                    display(failure.picture)
+                raise
+            return report.passed()
+
+        run.exercise = exercise  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.clone()
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def _same(old: Any, new: Any) -> bool:
+    if isinstance(old, torch.Tensor):
+        return old.shape == new.shape and bool(torch.equal(old.nan_to_num(), new.nan_to_num()))
+    return not isinstance(old, np.ndarray) or np.array_equal(
+        old, new, equal_nan=old.dtype.kind == "f"
+    )
+
+
+def _array(value: Any) -> np.ndarray:
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu().double().numpy()
+    return np.asarray(value, dtype=float)
+
+
+def _words(shape: Sequence[int]) -> str:
+    return "() (one number)" if len(shape) == 0 else str(tuple(shape))
+
+
+def _value(values: np.ndarray) -> str:
+    """Show a small result whole and a large one by its first entries."""
+    if values.ndim == 0:
+        return f"{float(values):.4g}"
+    flat = ", ".join(f"{v:.4g}" for v in values.ravel()[:6])
+    return f"[{flat}{', ...' if values.size > 6 else ''}] of shape {values.shape}"
+
+
+def _first_aid(error: Exception) -> str:
+    """Advice that goes with an error whatever the exercise."""
+    words = str(error)
+    if isinstance(error, NameError):
+        return "is the name spelt right, and was the cell that defines it run?"
+    if "broadcast" in words or "must match" in words or "size of tensor" in words:
+        return "print the shapes just before that line: two of them do not fit"
+    if isinstance(error, TypeError) and "argument" in words:
+        return "keep the signature of the exercise: same arguments, same order"
+    return "run the function by itself on a small input to see the line"

@@ -1,0 +1,130 @@
+"""Pick a target token and see where it looks, in the reference and in the target."""
+
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from synclora_course.explorers.page import Explorer, fill
+from synclora_lite.errors import ModelError
+from synclora_lite.viz import PALETTE, Picture, figure, style
+
+Pictures = UInt8[np.ndarray, "frames height width 3"]
+Weights = Float[np.ndarray, "targets tokens"]
+SIDE = 112  # pixels of one frame as sent
+
+
+def attention_explorer(
+    maps: Mapping[str, Weights],
+    *,
+    grid: tuple[int, int, int],
+    reference: Pictures,
+    target: Pictures,
+    starts: Sequence[int],
+    sigma: float,
+    start: tuple[int, int, int] = (1, 0, 0),
+    alt: str = "",
+) -> Explorer:
+    """Show the place of any target token in the sequence, and its attention over both clips.
+
+    Args:
+        maps: Weights by name (a head, a mean of heads, a control): one row for each target token,
+            one column for each token of the sequence, reference first. Both clips have one size.
+        grid: Latent frames, rows and columns of a clip.
+        reference: One picture for each latent frame of the reference.
+        target: The same for the target.
+        starts: First video frame of each latent frame.
+        sigma: Noise level of the target's tokens, but for the first frame.
+        start: Frame, row and column of the token shown first, also without scripts.
+        alt: What is seen; made from the names of the maps if left empty.
+
+    Raises:
+        ModelError: The weights or the pictures do not fit the grid.
+
+    """
+    _check_fit(maps, grid, [len(reference), len(target), len(starts)])
+    alt = alt or f"Where each token of the target looks, for {', '.join(maps)}."
+    first = next(iter(maps.values()))
+    data = {
+        "grid": grid,
+        "start": start,
+        "starts": [int(first_frame) for first_frame in starts],
+        "sigma": sigma,
+        "colours": [PALETTE[name] for name in ("blue", "green", "orange")],
+        "maps": [{"name": name, **_packed(weights)} for name, weights in maps.items()],
+    }
+    values = {
+        "REFERENCE": _strip(reference),
+        "TARGET": _strip(target),
+        "OPTIONS": "".join(f"<option>{html.escape(name)}</option>" for name in maps),
+        "ASPECT": f"{grid[0] * reference.shape[2]} / {reference.shape[1]}",
+        **{name.upper(): PALETTE[name] for name in ("blue", "green", "orange")},
+        "STILL": _still(first, grid, reference, target, start, alt).html,
+    }
+    return fill("attention.html", alt, data, values)
+
+
+def _check_fit(maps: Mapping[str, Weights], grid: tuple[int, int, int], frames: list[int]) -> None:
+    """Refuse weights, pictures or times that are not of the grid."""
+    tokens = grid[0] * grid[1] * grid[2]
+    shapes = {weights.shape for weights in maps.values()}
+    if shapes != {(tokens, 2 * tokens)} or set(frames) != {grid[0]}:
+        raise ModelError(
+            f"weights of shapes {sorted(shapes)}; pictures and times of {frames} frames",
+            f"weights of shape {(tokens, 2 * tokens)} and {grid[0]} of each of the others",
+        )
+
+
+def _packed(weights: Weights) -> dict[str, object]:
+    """Return weights as bytes, each row scaled to its largest, and what the scaling took away."""
+    largest = weights.max(1, keepdims=True)
+    levels = np.round(255 * weights / np.maximum(largest, 1e-12)).astype(np.uint8)
+    share = weights[:, : weights.shape[0]].sum(1)  # that goes into the reference
+    return {
+        "bytes": base64.b64encode(levels.tobytes()).decode(),
+        "share": [round(float(value), 3) for value in share],
+    }
+
+
+def _strip(pictures: Pictures) -> str:
+    """Return the pictures side by side, as a JPEG in base64."""
+    small = [cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in pictures]
+    stream = io.BytesIO()
+    Image.fromarray(np.concatenate(small, 1)).save(stream, format="jpeg", quality=82)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def _still(
+    weights: Weights,
+    grid: tuple[int, int, int],
+    reference: Pictures,
+    target: Pictures,
+    start: tuple[int, int, int],
+    alt: str,
+) -> Picture:
+    """Draw the first token's look over both clips."""
+    frames, rows, columns = grid
+    token = (start[0] * rows + start[1]) * columns + start[2]
+    heat = weights[token].reshape(2, frames, rows, columns) / weights[token].max()
+    with style():
+        canvas = figure(1.6 * frames, 3.5)
+        panels = canvas.subplots(2, frames, squeeze=False)
+        for line, (pictures, label) in enumerate(((reference, "reference"), (target, "target"))):
+            panels[line, 0].set_ylabel(label)
+            for frame in range(frames):
+                panel, side = panels[line, frame], (0, columns, rows, 0)
+                panel.imshow(pictures[frame], extent=side)
+                panel.imshow(
+                    heat[line, frame], extent=side, cmap="magma", alpha=0.6, vmin=0, vmax=1
+                )
+                panel.set(xticks=[], yticks=[])
+                panel.grid(visible=False)
+        box = (start[2], start[2] + 1, start[2] + 1, start[2], start[2])
+        edge = (start[1], start[1], start[1] + 1, start[1] + 1, start[1])
+        panels[1, start[0]].plot(box, edge, color=PALETTE["orange"], linewidth=3)
+        return Picture.from_figure(canvas, alt)

@@ -1,1 +1,0 @@
-"""Course material from the master notebooks: student, solution and instructor versions."""

@@ -1,0 +1,31 @@
+"""The benchmarks of the lite model run, and what they compare computes the same; no timings."""
+
+import pytest
+
+from benchmarks import editing_speed, training_speed
+
+
+def positive(values):
+    return all(positive(v) if isinstance(v, dict) else v > 0 for v in values.values())
+
+
+def test_the_plain_loop_learns_what_ours_does(tmp_path):
+    values = training_speed.measure(training_speed.quick(tmp_path), tmp_path, ("plain",))
+    assert values["difference"]["velocity"] < 1e-5
+    assert values["difference"]["loss"] < 1e-5
+    names = set(training_speed.VARIANTS)
+    assert names == {*values["seconds_per_step"]} == {"ours", *values["speedup"]}
+    assert {*values["utilisation"]} == {"ours", "ours, float32"}
+    assert {*values["peak_mb"]} == {"plain"}
+    assert values["operations"]["step"] > values["operations"]["passes"]
+    assert positive({k: v for k, v in values.items() if k not in ("job", "difference")})
+    training_speed.show(training_speed.tidy(values))
+
+
+def test_an_edit_is_the_same_with_and_without_the_cache(tmp_path):
+    values = editing_speed.measure(editing_speed.quick(tmp_path), ("edit",))
+    assert max(values["difference"].values()) < 1e-4
+    assert {*values["speedup"]} == {"sampling", "edit"}
+    assert sum(values["parts"].values()) == pytest.approx(1)
+    assert positive({k: values[k] for k in ("seconds", "speedup", "peak_mb")})
+    editing_speed.show(editing_speed.tidy(values))
