@@ -26,7 +26,8 @@ from synclora_course.masters import (
     master_paths,
     read_notebook,
 )
-from synclora_course.notebook import CHAPTERS, INSTALL_URL
+from synclora_course.install import ARCHIVE
+from synclora_course.notebook import CHAPTERS
 from synclora_course.otter import CONFIG, Cells, coding_question, written_question
 from synclora_course.questions import Family, Question, hidden_test, public_test
 from synclora_course.readable import plain_markdown
@@ -146,7 +147,7 @@ def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> l
     mistakes = {e.identifier: known_mistakes(e.check, chapter) for e in exercises(master)}
     question = variant(chapter, seed)
     guide = chapter_guide(chapter, exercises(master), mistakes, guides()[chapter], question)
-    requirements = f"otter-grader\nsynclora-lite @ {INSTALL_URL}\n"
+    requirements = f"otter-grader\nsynclora-lite @ {ARCHIVE}\n"
     return [
         write_atomic(folder / "assignment.ipynb", as_text(assignment(chapter, master, seed))),
         write_atomic(folder / "requirements.txt", f"# {CANARY}\n{requirements}"),

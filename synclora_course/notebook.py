@@ -4,21 +4,13 @@ import os
 import platform
 import random
 from importlib import metadata
-
-import imageio_ffmpeg
-import matplotlib as mpl
-import mediapy
-import numpy as np
-import psutil
-import torch
+from urllib.parse import urlencode
 
 from synclora_course.errors import CourseError
-from synclora_lite import __version__
-from synclora_lite.viz.style import SETTINGS
+from synclora_course.install import ARCHIVE, complete
+from synclora_lite import REPOSITORY, __version__
 
-REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"
 BRANCH = "main"
-INSTALL_URL = f"git+{REPOSITORY}@{BRANCH}"
 CHAPTERS = {
     "00": "quickstart",
     "01": "portraits",
@@ -67,8 +59,23 @@ def colab_url(chapter: str) -> str:
     return f"https://colab.research.google.com/github/{path}/blob/{BRANCH}/notebooks/student/{name}.ipynb"
 
 
+def binder_url(chapter: str) -> str:
+    """Return the address that opens a chapter's student notebook in Binder."""
+    path = REPOSITORY.removeprefix("https://github.com/")
+    opened = f"lab/tree/notebooks/student/{notebook_name(chapter)}.ipynb"
+    return f"https://mybinder.org/v2/gh/{path}/{BRANCH}?{urlencode({'urlpath': opened})}"
+
+
+def nbgitpuller_url(hub: str, chapter: str) -> str:
+    """Return the address that brings the course into a JupyterHub and opens a chapter there."""
+    folder = REPOSITORY.rpartition("/")[2]
+    opened = f"lab/tree/{folder}/notebooks/student/{notebook_name(chapter)}.ipynb"
+    query = urlencode({"repo": REPOSITORY, "branch": BRANCH, "urlpath": opened})
+    return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{query}"
+
+
 def begin(chapter: str, *, seed: int = 0) -> None:
-    """Make a notebook ready: seeds, video encoder and figure style; print what it runs on.
+    """Make a notebook ready: packages, seeds, video encoder and style; print what it runs on.
 
     Args:
         chapter: Two digits, such as "03".
@@ -76,10 +83,19 @@ def begin(chapter: str, *, seed: int = 0) -> None:
             from explicit generators only.
 
     Raises:
-        CourseError: There is no such chapter.
+        CourseError: There is no such chapter, or what it needs cannot be installed.
 
     """
     name = notebook_name(chapter)
+    complete(chapter)
+    import imageio_ffmpeg
+    import matplotlib as mpl
+    import mediapy
+    import numpy as np
+    import torch
+
+    from synclora_lite.viz.style import SETTINGS
+
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 -- for students' own cells
     torch.manual_seed(seed)
@@ -92,6 +108,9 @@ def begin(chapter: str, *, seed: int = 0) -> None:
 
 def describe_machine() -> str:
     """Describe the device that torch will use and the free memory, in one line."""
+    import psutil
+    import torch
+
     memory = psutil.virtual_memory()
     free = f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB memory free"
     if torch.cuda.is_available():
