@@ -74,7 +74,8 @@ def complete(chapter: str) -> None:
         CourseError: pip fails, or would have to change a package that must stay.
 
     """
-    found = plan(needs_of(chapter), installed_here(), pinned())
+    needs = needs_of(chapter, metadata.requires(DISTRIBUTION) or ())
+    found = plan(needs, installed_here(), pinned())
     if not found.wanted:
         return
     print(f"installing {', '.join(found.wanted)}", flush=True)
@@ -95,13 +96,11 @@ def complete(chapter: str) -> None:
     importlib.invalidate_caches()
 
 
-def needs_of(chapter: str) -> list[str]:
-    """Return the requirements of the installed package that a chapter has."""
-    extra = EXTRAS.get(chapter, "")
-    return [
-        need.partition(";")[0] if extra and f'extra == "{extra}"' in need.replace("'", '"') else need
-        for need in metadata.requires(DISTRIBUTION) or ()
-    ]
+def needs_of(chapter: str, declared: Iterable[str]) -> list[str]:
+    """Return the requirements of the package with the extra that a chapter has, if any."""
+    extra = f"extra == '{EXTRAS.get(chapter, 'none')}'"
+    named = (need.replace('"', "'") for need in declared)
+    return [need.partition(";")[0] if need.endswith(extra) else need for need in named]
 
 
 def installed_here() -> dict[str, str]:

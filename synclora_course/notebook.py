@@ -7,7 +7,7 @@ from importlib import metadata
 from urllib.parse import urlencode
 
 from synclora_course.errors import CourseError
-from synclora_course.install import ARCHIVE, complete
+from synclora_course.install import complete
 from synclora_lite import REPOSITORY, __version__
 
 BRANCH = "main"
@@ -45,7 +45,7 @@ def first_cell(chapter: str) -> str:
         "try:\n"
         "    import synclora_course  # noqa: F401\n"
         "except ImportError:\n"
-        f"    %pip install -q {INSTALL_URL}\n"
+        f"    %pip install -q --no-deps {ARCHIVE}\n"
         "from synclora_course.notebook import begin\n"
         "\n"
         f'begin("{chapter}")'

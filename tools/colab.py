@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 
 from synclora_course.install import ARCHIVE, HELD
-from synclora_course.notebook import CHAPTERS, notebook_name
+from synclora_course.notebook import CHAPTERS, first_cell, notebook_name
 from synclora_lite.files import PROJECT, data_dir, write_result
 
 PYTHON = "python3.13"
@@ -101,17 +101,23 @@ def run(chapter: str, python: Path, package: Path, folder: Path) -> dict[str, An
     return row
 
 
-def add_weights(python: Path) -> None:
-    """Put the weights where the installed package would fetch them to."""
+def first_cell_alone(python: Path, package: Path, folder: Path) -> None:
+    """Run the first cell, which installs, and put the weights where they would be fetched to."""
+    cell = nbformat.v4.new_code_cell(first_cell("00").replace(ARCHIVE, str(package)))  # type: ignore[no-untyped-call]
+    path = folder / "first.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)  # type: ignore[no-untyped-call]
+    _call(python, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace", path)
     code = "from synclora_lite.artifacts import models_dir; print(models_dir())"
-    target = Path(_call(python, "-c", code, cwd=Path(python).parent).strip())
+    target = Path(_call(python, "-c", code, cwd=folder).strip())
     shutil.copytree(data_dir() / "models", target, dirs_exist_ok=True)
 
 
 def main() -> None:
     """Run everything; fail if a notebook stops or a package that must stay was changed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--place", type=Path, default=Path(tempfile.gettempdir()) / "synclora-colab")
+    parser.add_argument(
+        "--place", type=Path, default=Path(tempfile.gettempdir()) / "synclora-colab"
+    )
     parser.add_argument("--python", default=PYTHON)
     parser.add_argument("--only", nargs="+", choices=CHAPTERS, default=list(CHAPTERS))
     options = parser.parse_args()
@@ -120,14 +126,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         package = archive(folder)
-        rows = {}
-        for chapter in options.only:
-            rows[chapter] = run(chapter, python, package, folder)
-            if len(rows) == 1:
-                add_weights(python)
+        first_cell_alone(python, package, folder)
+        rows = {chapter: run(chapter, python, package, folder) for chapter in options.only}
         size = package.stat().st_size
     after = installed(python)
-    changed = {name: [old, after.get(name)] for name, old in before.items() if after.get(name) != old}
+    changed = {
+        name: [old, after.get(name)] for name, old in before.items() if after.get(name) != old
+    }
     added = {name: version for name, version in after.items() if name not in before}
     values = {
         "versions": {re.split("==", line)[0]: line.split("==")[1] for line in VERSIONS},

@@ -120,9 +120,7 @@ def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) ->
     scale = np.array([width, height, width], np.float32)
     pose = np.concatenate([raw.pose[..., :3] * scale, raw.pose[..., 3:]], axis=-1)
     found = ~np.isnan(raw.face[:, 0, 0])
-    return Track(
-        raw.face * scale, pose, found, finder.name, (height, width), change(frames)
-    )
+    return Track(raw.face * scale, pose, found, finder.name, (height, width), change(frames))
 
 
 def change(frames: UInt8[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:
