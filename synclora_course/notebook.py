@@ -7,7 +7,7 @@ from importlib import metadata
 from urllib.parse import urlencode
 
 from synclora_course.errors import CourseError
-from synclora_course.install import complete
+from synclora_course.install import ARCHIVE, complete
 from synclora_lite import REPOSITORY, __version__
 
 BRANCH = "main"
