@@ -76,15 +76,12 @@ def score(
     *,
     jobs: Jobs = 1,
     again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
-    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    pairs = score_pairs(
-        folder, backend=backend, jobs=jobs, again=again, progress=sys.stderr.isatty()
-    )
+    pairs = score_pairs(folder, jobs=jobs, again=again, progress=sys.stderr.isatty())
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
         return

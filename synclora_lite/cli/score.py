@@ -26,7 +26,6 @@ def score(
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
     ] = False,
-    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
     cache: Annotated[bool, typer.Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
     """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures."""
@@ -36,7 +35,7 @@ def score(
 
     pair = load_pair(source, edited, crop or [], side_by_side=side_by_side)
     panels = side_by_side or source == edited
-    tracks = track_pair(pair, panels=panels, backend=backend, cache=cache)
+    tracks = track_pair(pair, panels=panels, cache=cache)
     report = score_tracks(*tracks)
     if plot is not None:
         save_plot(plot, tracks, report, fps=pair[0].fps)

@@ -1,6 +1,7 @@
 """MediaPipe's models, as they come with the project: found and verified."""
 
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from synclora_lite.artifacts import models_dir
@@ -10,7 +11,23 @@ from synclora_lite.files import sha256
 SHA256 = {
     "face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
     "pose_landmarker.task": "e2faf45ee489cd7b170dce6db21ec64b0eac9196b355a0ff17fc07d9ba3b9817",
+    "selfie_segmenter.tflite": "79df7211697d529fd2bcae9dff7f201b6cc5b0e39f70612f7e1eecc09eb42bb4",
 }
+
+
+def finder_name() -> str:
+    """Return the name of what finds landmarks: whatever can change them is in it.
+
+    Raises:
+        LandmarkError: mediapipe is not installed.
+
+    """
+    try:
+        return f"tasks-{metadata.version('mediapipe')}"
+    except metadata.PackageNotFoundError as error:
+        raise LandmarkError(
+            "mediapipe is not installed", "mediapipe 1.x", "run: pip install mediapipe"
+        ) from error
 
 
 @cache

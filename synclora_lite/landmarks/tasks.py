@@ -1,4 +1,7 @@
-"""MediaPipe's Face and Pose Landmarker tasks, with the models that come with the project."""
+"""MediaPipe's tasks for faces, bodies and people, with the models that come with the project.
+
+Importing this module imports mediapipe, which takes seconds: others do it when they need it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks import quiet
-from synclora_lite.landmarks.backend import POSE_STEP, RawLandmarks, fill_between, mediapipe_version
 from synclora_lite.landmarks.bundle import find_bundle
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 
@@ -17,6 +19,8 @@ with quiet.native_silence():
     from mediapipe.tasks.python.vision import (
         FaceLandmarker,
         FaceLandmarkerOptions,
+        ImageSegmenter,
+        ImageSegmenterOptions,
         PoseLandmarker,
         PoseLandmarkerOptions,
         RunningMode,
@@ -29,31 +33,41 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 APART = 100_000
 
 
-class TasksBackend:
-    """Face Landmarker run through the clip in both directions and averaged, and Pose Landmarker.
+POSE_STEP = 2
+
+
+def find(
+    frames: Frames,
+) -> tuple[Float[np.ndarray, "frames 478 3"], Float[np.ndarray, "frames 33 4"]]:
+    """Find face and body in every frame, in parts of the frame (0..1); NaN where absent.
 
     The mesh of a frame depends a little on the region that the frame before hands on. The mean
     of a pass forward and a pass backward has no such delay and less jitter, and the first frame
     is tracked as well as the rest. A face that only one direction sees is none: the tracker goes
     on drawing a face on hair for a while after a head has turned away.
     """
+    with quiet.native_silence():
+        forward, backward = _face_pass(frames), _face_pass(frames[::-1])[::-1]
+        return (forward + backward) / 2, _pose_pass(frames)
 
-    @property
-    def name(self) -> str:
-        """Name and version."""
-        return f"tasks-{mediapipe_version()}"
 
-    def find(self, frames: Frames) -> RawLandmarks:
-        """Find the face and the body of every frame."""
-        with quiet.native_silence():
-            forward = _face_pass(frames)
-            backward = _face_pass(frames[::-1])[::-1]
-            return RawLandmarks((forward + backward) / 2, _pose_pass(frames))
+def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+    """Return how likely each pixel shows a person, in 0..1."""
+    options = ImageSegmenterOptions(
+        base_options=_model("selfie_segmenter.tflite"), output_confidence_masks=True
+    )
+    with quiet.native_silence(), ImageSegmenter.create_from_options(options) as finder:
+        (mask,) = finder.segment(_image(picture)).confidence_masks
+        return np.squeeze(mask.numpy_view()).astype(np.float32)
+
+
+def _model(name: str) -> Any:
+    return BaseOptions(model_asset_path=str(find_bundle(name)))
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
     options = FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(find_bundle("face_landmarker.task"))),
+        base_options=_model("face_landmarker.task"),
         running_mode=RunningMode.VIDEO,
     )
     with FaceLandmarker.create_from_options(options) as finder:
@@ -67,7 +81,7 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
 def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
     options = PoseLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(find_bundle("pose_landmarker.task"))),
+        base_options=_model("pose_landmarker.task"),
         running_mode=RunningMode.VIDEO,
     )
     with PoseLandmarker.create_from_options(options) as finder:
@@ -81,14 +95,24 @@ def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     return fill_between(np.stack(points), len(frames), POSE_STEP)
 
 
+def fill_between(
+    known: Float[np.ndarray, "known points values"], frames: int, step: int
+) -> Float[np.ndarray, "frames points values"]:
+    """Interpolate linearly what is known of every `step`-th frame; the last one is held."""
+    place = np.minimum(np.arange(frames) / step, len(known) - 1)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(known) - 1)
+    share = (place - before)[:, None, None].astype(np.float32)
+    between = known[before] * (1 - share) + known[after] * share
+    return np.where(share > 0, between, known[before])
+
+
 def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
     """Run a detector over frames in order."""
-    return [
-        detect(
-            mediapipe.Image(
-                image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
-            ),
-            index * APART,
-        )
-        for index, frame in enumerate(frames)
-    ]
+    return [detect(_image(frame), index * APART) for index, frame in enumerate(frames)]
+
+
+def _image(frame: np.ndarray) -> Any:
+    return mediapipe.Image(
+        image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
+    )

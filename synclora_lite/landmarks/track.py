@@ -1,4 +1,4 @@
-"""Track one clip: enlarge small frames, run a back end, keep the result."""
+"""Track one clip: enlarge small frames, run MediaPipe, keep the result."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
 from synclora_lite.landmarks import cache as landmark_cache
-from synclora_lite.landmarks.backend import Backend, choose_backend
+from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.types import Track
 from synclora_lite.video import Box, read_clip
 
@@ -20,9 +20,7 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 def track(
     frames: UInt8[np.ndarray, "frames height width 3"],
     *,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> Track:
     """Find the face and body in every frame of a clip.
 
@@ -30,25 +28,22 @@ def track(
 
     Args:
         frames: The clip, RGB; small frames are enlarged (cubic) before detection.
-        backend: "solutions", "tasks" or "auto" (whichever is installed).
         cache: Keep the result under the hash of the frames, and look there first.
-        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
 
     Returns:
         Landmarks in pixels of `frames`, NaN where nothing was found.
 
     Raises:
-        LandmarkError: `frames` is no RGB clip, or the back end cannot be used.
+        LandmarkError: `frames` is no RGB clip, or mediapipe or its models are not there.
 
     """
     frames = _checked(frames)
-    finder = choose_backend(backend, bundle)
     if not cache:
-        return _run(finder, frames)
-    path = landmark_cache.path_of(frames, finder.name)
+        return _run(frames)
+    path = landmark_cache.path_of(frames, finder_name())
     kept = landmark_cache.load(path)
     if kept is None:
-        kept = _run(finder, frames)
+        kept = _run(frames)
         landmark_cache.save(path, kept)
     return kept
 
@@ -57,31 +52,26 @@ def track_file(
     path: str | Path,
     *,
     crop: Box | None = None,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> Track:
     """Track a video file; when its landmarks are kept, it is not even decoded.
 
     Args:
         path: The file; its content is the key of the cache, not its name.
         crop: Track (x0, y0, x1, y1) of every frame only.
-        backend: As for `track`.
         cache: As for `track`.
-        bundle: As for `track`.
 
     Raises:
         VideoError: The file cannot be read.
-        LandmarkError: The back end cannot be used.
+        LandmarkError: mediapipe or its models are not there.
 
     """
-    finder = choose_backend(backend, bundle)
     if not (cache and Path(path).is_file()):
-        return _run_file(finder, path, crop)
-    kept_at = landmark_cache.path_of_file(sha256(path), crop, finder.name)
+        return _run_file(path, crop)
+    kept_at = landmark_cache.path_of_file(sha256(path), crop, finder_name())
     kept = landmark_cache.load(kept_at)
     if kept is None:
-        kept = _run_file(finder, path, crop)
+        kept = _run_file(path, crop)
         landmark_cache.save(kept_at, kept)
     return kept
 
@@ -109,18 +99,20 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frames)
 
 
-def _run_file(finder: Backend, path: str | Path, crop: Box | None) -> Track:
+def _run_file(path: str | Path, crop: Box | None) -> Track:
     clip = read_clip(path, crop=crop)
-    return replace(_run(finder, clip.frames), fps=clip.fps)
+    return replace(_run(clip.frames), fps=clip.fps)
 
 
-def _run(finder: Backend, frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
-    raw = finder.find(enlarge(frames))
+def _run(frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
+    from synclora_lite.landmarks.tasks import find
+
+    face, pose = find(enlarge(frames))
     height, width = frames.shape[1:3]
     scale = np.array([width, height, width], np.float32)
-    pose = np.concatenate([raw.pose[..., :3] * scale, raw.pose[..., 3:]], axis=-1)
-    found = ~np.isnan(raw.face[:, 0, 0])
-    return Track(raw.face * scale, pose, found, finder.name, (height, width), change(frames))
+    pose = np.concatenate([pose[..., :3] * scale, pose[..., 3:]], axis=-1)
+    found = ~np.isnan(face[:, 0, 0])
+    return Track(face * scale, pose, found, finder_name(), (height, width), change(frames))
 
 
 def change(frames: UInt8[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:

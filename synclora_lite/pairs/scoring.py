@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from synclora_lite.errors import ArtifactError, PairError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
-from synclora_lite.landmarks.backend import choose_backend
+from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.building import alone
 from synclora_lite.pairs.manifest import Pair, intact, locate, read_manifest, write_manifest
@@ -28,7 +28,6 @@ SECONDS = 5.0  # between two writings of the manifest, which grows with the numb
 def score_pairs(
     folder: str | Path,
     *,
-    backend: str = "auto",
     jobs: int = 1,
     again: bool = False,
     progress: bool = False,
@@ -40,7 +39,6 @@ def score_pairs(
 
     Args:
         folder: Of the pairs, or their manifest.
-        backend: Landmark back end, see `synclora_lite.landmarks.track`.
         jobs: Processes.
         again: Take up the others again, too; what the cache knows is not measured again.
         progress: Show a progress bar.
@@ -52,7 +50,7 @@ def score_pairs(
         PairError: A file is missing or is not the one that was built.
 
     """
-    scorer = scorer_version(backend)
+    scorer = scorer_version()
     with alone(_root(folder)):
         pairs = read_manifest(folder)
         _check_files(folder, pairs)
@@ -61,7 +59,7 @@ def score_pairs(
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
                 batch = todo[start : start + BATCH]
-                work = (delayed(score_pair)(folder, pairs[n], scorer, backend) for n in batch)
+                work = (delayed(score_pair)(folder, pairs[n], scorer) for n in batch)
                 for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
                     pairs[n] = scored
                 if time.monotonic() - written > SECONDS or start + BATCH >= len(todo):
@@ -71,10 +69,10 @@ def score_pairs(
     return pairs
 
 
-def scorer_version(backend: str = "auto") -> str:
+def scorer_version() -> str:
     """Return a short hash of all that decides a score: the back end and every threshold."""
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
-    text = f"{choose_backend(backend).name} {sorted(settings.items())}"
+    text = f"{finder_name()} {sorted(settings.items())}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -94,7 +92,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
-def score_pair(folder: str | Path, pair: Pair, scorer: str, backend: str = "auto") -> Pair:
+def score_pair(folder: str | Path, pair: Pair, scorer: str) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
     kept = _kept_at(pair, scorer)
     known = _with_kept(pair, kept)
@@ -102,7 +100,7 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, backend: str = "auto
         return known
     try:
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
-        result = scored(pair, score_files(*clips, backend=backend), scorer)
+        result = scored(pair, score_files(*clips), scorer)
     except VideoError as error:
         return replace(pair, verdict="reject", weight=0.0, score=_unreadable(error, scorer))
     write_json(kept, {name: getattr(result, name) for name in _KEPT})

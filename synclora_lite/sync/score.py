@@ -1,6 +1,5 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,18 +35,14 @@ def score_clips(
     source: "Frames | Clip",
     edited: "Frames | Clip",
     *,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> SyncReport:
     """Compare two clips frame by frame.
 
     Args:
         source: Frames or a `Clip`. Of clips of different length the common first part counts.
         edited: As above; of any size.
-        backend: Landmark back end, see `synclora_lite.landmarks.track`.
         cache: Whether landmarks are kept and found again.
-        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
 
     Raises:
         LandmarkError: The frames are no clip, or the back end cannot be used.
@@ -56,9 +51,7 @@ def score_clips(
     tracks = [
         track(
             clip if isinstance(clip, np.ndarray) else clip.frames,
-            backend=backend,
             cache=cache,
-            bundle=bundle,
         )
         for clip in (source, edited)
     ]

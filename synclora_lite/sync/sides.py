@@ -26,9 +26,7 @@ def track_pair(
     pair: tuple[Clip, Clip],
     *,
     panels: bool = False,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> tuple[Track, Track]:
     """Track both clips.
 
@@ -36,15 +34,13 @@ def track_pair(
         pair: Source and edit.
         panels: They come from one picture. Generators do lose the person of one panel: then one
             half without any face is for the verdict to reject, and no wrong file.
-        backend: As for `track`.
         cache: As for `track`.
-        bundle: As for `track`.
 
     Raises:
         LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
 
     """
-    tracks = [track(clip.frames, backend=backend, cache=cache, bundle=bundle) for clip in pair]
+    tracks = [track(clip.frames, cache=cache) for clip in pair]
     empty = [not found.found.any() for found in tracks]
     if any(empty) and not (panels and not all(empty)):
         name = ("source", "edited")[empty.index(True)]
@@ -61,9 +57,7 @@ def score_files(
     edited: str | Path,
     *,
     crops: tuple[Box | None, Box | None] = (None, None),
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> SyncReport:
     """Score two video files; files whose landmarks are kept are not decoded again.
 
@@ -73,7 +67,7 @@ def score_files(
 
     """
     first, second = (
-        track_file(path, crop=crop, backend=backend, cache=cache, bundle=bundle)
+        track_file(path, crop=crop, cache=cache)
         for path, crop in zip((source, edited), crops, strict=True)
     )
     if len(first) != len(second) and first.fps and second.fps:

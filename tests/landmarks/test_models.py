@@ -12,9 +12,8 @@ from packaging.version import Version
 from synclora_lite.artifacts import read_lock
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import data_dir, sha256
-from synclora_lite.landmarks import bundle, track
-from synclora_lite.portraits import Motion, render_clip, sample_identity, sample_motion
-from synclora_lite.sync import cue_traces, pearson
+from synclora_lite.landmarks import bundle, tasks, track
+from synclora_lite.portraits import render_clip, sample_identity, sample_motion
 from tools import landmarkers
 
 
@@ -45,21 +44,21 @@ def test_a_model_that_is_missing_or_another_is_refused(models, name):
         bundle.find_bundle(name)
 
 
-def test_what_is_read_follows_the_true_motion():
-    generator = torch.Generator().manual_seed(12)
-    motion: Motion = sample_motion(generator, 17)
-    traces = cue_traces(track(render_clip(sample_identity(generator), motion, 256), cache=False))
-    names = {"yaw": "yaw", "roll": "roll", "mouth": "mouth_open"}
-    for cue, channel in names.items():
-        assert pearson(traces[cue], motion[channel].double().numpy()) > 0.9, cue
-
-
 def test_a_portrait_has_shoulders_beside_its_neck():
     generator = torch.Generator().manual_seed(12)
     found = track(render_clip(sample_identity(generator), sample_motion(generator, 3), 256))
     left, right = found.pose[:, 11, 0], found.pose[:, 12, 0]
     nose = found.face[:, 4, 0]
     assert ((right < nose) & (nose < left)).all()
+
+
+def test_a_portrait_is_a_person_and_its_corner_is_none():
+    generator = torch.Generator().manual_seed(12)
+    frame = render_clip(sample_identity(generator), sample_motion(generator, 1), 256)[0]
+    likely = tasks.person(frame)
+    assert likely.shape == (256, 256)
+    assert likely[128, 128] > 0.9
+    assert likely[0, 0] < 0.1
 
 
 def test_the_installed_mediapipe_needs_no_old_numpy():

@@ -1,13 +1,10 @@
 """Where hair, skin, lips, clothes and background are: landmarks, a segmentation, and colours.
 
-MediaPipe's selfie segmentation, which its 0.10 wheels carry, says roughly where the person is;
-GrabCut (Rother et al. 2004) makes the edge exact. Where there is no segmentation model (MediaPipe
-1.x) the guess is an outline drawn around the landmarks. Hair, skin and clothes are told apart by
-place and colour, again with GrabCut.
+MediaPipe's selfie segmentation says roughly where the person is; GrabCut (Rother et al. 2004) makes
+the edge exact. Hair, skin and clothes are told apart by place and colour, again with GrabCut.
 """
 
 from dataclasses import dataclass
-from importlib import import_module, util
 
 import cv2
 import numpy as np
@@ -16,7 +13,6 @@ from jaxtyping import Bool, Float, UInt8
 from synclora_lite.editing.precheck import head_in
 from synclora_lite.errors import EditError
 from synclora_lite.landmarks import track
-from synclora_lite.landmarks.quiet import native_silence
 
 Image = UInt8[np.ndarray, "height width 3"]
 Mask = Bool[np.ndarray, "height width"]
@@ -102,9 +98,9 @@ def look_at(picture: Image) -> Person:
 
 def _person(picture: Image, face: np.ndarray, unit: float) -> Mask:
     """Separate the person from the background."""
-    likely = _segmentation(picture)
-    if likely is None:
-        likely = _outline(picture, face, unit)
+    from synclora_lite.landmarks.tasks import person as find_person
+
+    likely = find_person(picture)
     guess = np.where(likely > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     reach = round(0.5 * unit) | 1
     near = cv2.dilate((likely > 0.3).astype(np.uint8), np.ones((reach, reach)))
@@ -112,29 +108,6 @@ def _person(picture: Image, face: np.ndarray, unit: float) -> Mask:
     guess[cv2.erode((likely > 0.8).astype(np.uint8), np.ones((reach, reach))) > 0] = cv2.GC_FGD
     guess[_polygon(picture, face[list(OVAL)])] = cv2.GC_FGD
     return _largest(_grab_cut(picture, guess))
-
-
-def _segmentation(picture: Image) -> Soft | None:
-    """Ask MediaPipe's selfie segmentation, if the installed version brings its model."""
-    name = "mediapipe.python.solutions.selfie_segmentation"
-    if util.find_spec("mediapipe.python") is None or util.find_spec(name) is None:
-        return None
-    with native_silence(), import_module(name).SelfieSegmentation(model_selection=0) as finder:
-        found = finder.process(picture).segmentation_mask
-    return np.asarray(found, dtype=np.float32)
-
-
-def _outline(picture: Image, face: np.ndarray, unit: float) -> Soft:
-    """Draw head and shoulders around the landmarks."""
-    likely = np.zeros(picture.shape[:2], np.float32)
-    centre = face[list(OVAL)].mean(0) - (0, 0.25 * unit)
-    axes = (round(1.25 * unit), round(1.7 * unit))
-    middle = (round(float(centre[0])), round(float(centre[1])))
-    cv2.ellipse(likely, middle, axes, 0, 0, 360, 1.0, -1)
-    chin = face[152]
-    corners = np.array([(-0.6, 0), (0.6, 0), (2.2, 1.2), (2.4, 9), (-2.4, 9), (-2.2, 1.2)])
-    cv2.fillPoly(likely, [np.int32(chin + corners * unit)], 1.0)
-    return likely
 
 
 def _hair(person: Person) -> Mask:
