@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # torch pins its own CUDA libraries, which differ between its builds
 LEFT_TO_TORCH = ("cuda-", "nvidia-", "triton")
 CONSTRAINTS_HEAD = """\
-# Every package of the environment, pinned for Python 3.11 and 3.12; made by `python -m tools.pins`.
+# Every package of the environment, pinned; made by `python -m tools.pins` with Python 3.11.
 # pyproject.toml says what is asked for and why; environment.yml lists the same pins.
 """
 ENVIRONMENT_HEAD = """\
