@@ -47,18 +47,18 @@ def plan(needs: Iterable[str], installed: Mapping[str, str], pins: Mapping[str, 
         CourseError: A package that must not be changed is too old or too new.
 
     """
-    lacking = {}
+    lacking: dict[str, str] = {}
     for need in map(Requirement, needs):
         name = canonicalize_name(need.name)
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue
         if name not in installed or not need.specifier.contains(installed[name], prereleases=True):
             lacking[name] = str(need).partition(";")[0].strip()
-    for name in HELD:
-        if name in lacking and name in installed:
+    for held in HELD:
+        if held in lacking and held in installed:
             raise CourseError(
-                f"{name} {installed[name]} is installed here",
-                lacking[name],
+                f"{held} {installed[held]} is installed here",
+                lacking[held],
                 "choose another runtime version: it is never replaced in a running notebook",
             )
     kept = {name: installed[name] for name in HELD if name in installed}

@@ -41,7 +41,7 @@ def packages() -> None:
                 f"Error: {sys.executable} cannot make a virtual environment; "
                 "on Debian: apt-get install python3-venv"
             )
-    pip = [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for wanted in (["torch"], ["-e", ".[book,test]"]):
         if subprocess.run(
             [*pip, "-c", "constraints.txt", *wanted], cwd=ROOT, check=False
@@ -59,12 +59,8 @@ def browser() -> None:
     if not found and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         print("Installing Chromium for the browser tests", flush=True)
         apt = ["apt-get", "-qq", "-y", "--no-install-recommends"]
-        quiet = {
-            "stdout": subprocess.DEVNULL,
-            "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        }
-        subprocess.run([*apt, "update"], check=False, **quiet)
-        subprocess.run([*apt, "install", "chromium", "fonts-dejavu-core"], check=False, **quiet)
+        _quietly([*apt, "update"])
+        _quietly([*apt, "install", "chromium", "fonts-dejavu-core"])
         found = shutil.which("chromium") is not None
     if not found:
         print(
@@ -73,6 +69,11 @@ def browser() -> None:
             file=sys.stderr,
         )
     told.touch()
+
+
+def _quietly(command: list[str]) -> None:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=environment)
 
 
 if __name__ == "__main__":
