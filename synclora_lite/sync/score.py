@@ -45,7 +45,7 @@ def score_clips(
         cache: Whether landmarks are kept and found again.
 
     Raises:
-        LandmarkError: The frames are no clip, or the back end cannot be used.
+        LandmarkError: The frames are no clip, or mediapipe or its models are not there.
 
     """
     tracks = [
