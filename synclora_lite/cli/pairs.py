@@ -76,7 +76,6 @@ def score(
     *,
     jobs: Jobs = 1,
     again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
-    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
     person: Annotated[
         int | None,
         typer.Option(
@@ -88,7 +87,7 @@ def score(
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    options = {"backend": backend, "jobs": jobs, "again": again, "person": person}
+    options = {"jobs": jobs, "again": again, "person": person}
     pairs = score_pairs(folder, **options, progress=sys.stderr.isatty())
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))

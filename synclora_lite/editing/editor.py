@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from synclora_lite.artifacts import shipped
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, read_json
+from synclora_lite.files import read_json
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
 from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
 from synclora_lite.i2v.model import SETTINGS
@@ -123,8 +124,7 @@ def adapter_place(name: str | Path) -> Path:
         ModelError: There is none.
 
     """
-    shipped = data_dir() / "models" / str(name)
-    for place in (shipped, Path(name)):
+    for place in (shipped(name), Path(name)):
         if place.exists():
             return place
     return hub_folder(name, "lite-adapter, a folder or file, or a hub repository")

@@ -11,9 +11,10 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.artifacts import shipped
 from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, read_json, sha256
+from synclora_lite.files import read_json, sha256
 from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
 
 __all__ = [
@@ -40,8 +41,7 @@ def model_folder(name: str | Path) -> Path:
         ModelError: There is no such folder, and no such model was downloaded.
 
     """
-    shipped = data_dir() / "models" / str(name)
-    for folder in (shipped, Path(name)):
+    for folder in (shipped(name), Path(name)):
         if folder.is_dir():
             return folder
     folder = hub_folder(name, "`lite`, a folder in diffusers layout, or a hub model")

@@ -5,7 +5,6 @@ their final names, then its line is added to the manifest: a kill between the tw
 only, and the next run makes the same bytes again.
 """
 
-import fcntl
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from filelock import FileLock, Timeout
 from jaxtyping import UInt8
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
@@ -139,13 +139,13 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FOLDERS, MANIFEST, LOCK):
         check_inside(folder, folder / name)
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PairError(
-                f"another process is at work in {folder}", "one at a time", "wait until it is done"
-            ) from error
+    try:
+        held = FileLock(folder / LOCK).acquire(timeout=0)
+    except Timeout as error:
+        raise PairError(
+            f"another process is at work in {folder}", "one at a time", "wait until it is done"
+        ) from error
+    with held:
         _sweep(folder)
         yield
         _sweep(folder)

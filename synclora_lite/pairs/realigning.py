@@ -34,7 +34,6 @@ def realign_pairs(
     folder: str | Path,
     *,
     step: int = 4,
-    backend: str = "auto",
     jobs: int = 1,
     progress: bool = False,
 ) -> list[Realignment]:
@@ -45,7 +44,6 @@ def realign_pairs(
     Args:
         folder: Of the pairs, scored.
         step: Temporal ratio of the video autoencoder: clips get k * step + 1 frames.
-        backend: Landmark back end.
         jobs: Processes.
         progress: Show a progress bar.
 
@@ -58,14 +56,14 @@ def realign_pairs(
 
     """
     folder = manifest_path(folder).parent
-    scorer = scorer_version(backend)
+    scorer = scorer_version()
     with alone(folder):
         pairs = read_manifest(folder)
         rejected = [pair for pair in pairs if _rejected(pair)]
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
         _check_names(todo, {pair.id for pair in pairs})
-        work = (delayed(_realign)(folder, pair, step, backend, scorer) for pair in todo)
+        work = (delayed(_realign)(folder, pair, step, scorer) for pair in todo)
         fresh = Parallel(n_jobs=jobs, return_as="generator")(work)
         for entry in tqdm(fresh, total=len(todo), desc="realigning", disable=not progress):
             found[entry.id] = entry
@@ -74,10 +72,10 @@ def realign_pairs(
     return [found[pair.id] for pair in rejected]
 
 
-def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> Realignment:
+def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
     source, edited = (read_clip(locate(folder, m.path)).frames for m in (pair.source, pair.edited))
     try:
-        result = realign(source, edited, step=step, backend=backend)
+        result = realign(source, edited, step=step)
     except PairError:  # too few frames would remain
         return Realignment(pair.id, 0, None)
     if not result.saved:
@@ -95,7 +93,7 @@ def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> 
         fps=pair.fps,
         caption=pair.caption,
     )
-    saved = score_pair(folder, saved, scorer, backend)
+    saved = score_pair(folder, saved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
 

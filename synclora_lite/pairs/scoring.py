@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from synclora_lite.errors import ArtifactError, LandmarkError, PairError, SyncLoraError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
-from synclora_lite.landmarks.backend import choose_backend
+from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.building import alone
 from synclora_lite.pairs.manifest import Pair, intact, locate, read_manifest, write_manifest
@@ -28,7 +28,6 @@ SECONDS = 5.0  # between two writings of the manifest, which grows with the numb
 def score_pairs(
     folder: str | Path,
     *,
-    backend: str = "auto",
     jobs: int = 1,
     again: bool = False,
     progress: bool = False,
@@ -41,7 +40,6 @@ def score_pairs(
 
     Args:
         folder: Of the pairs, or their manifest.
-        backend: Landmark back end, see `synclora_lite.landmarks.track`.
         jobs: Processes.
         again: Take up the others again, too; what the cache knows is not measured again.
         progress: Show a progress bar.
@@ -54,7 +52,7 @@ def score_pairs(
         PairError: A file is missing or is not the one that was built.
 
     """
-    scorer = scorer_version(backend, person)
+    scorer = scorer_version(person)
     with alone(_root(folder)):
         pairs = read_manifest(folder)
         _check_files(folder, pairs)
@@ -63,9 +61,7 @@ def score_pairs(
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
                 batch = todo[start : start + BATCH]
-                work = (
-                    delayed(score_pair)(folder, pairs[n], scorer, backend, person) for n in batch
-                )
+                work = (delayed(score_pair)(folder, pairs[n], scorer, person) for n in batch)
                 for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
                     pairs[n] = scored
                 if time.monotonic() - written > SECONDS or start + BATCH >= len(todo):
@@ -75,10 +71,10 @@ def score_pairs(
     return pairs
 
 
-def scorer_version(backend: str = "auto", person: int | None = None) -> str:
+def scorer_version(person: int | None = None) -> str:
     """Return a short hash of all that decides a score: back end, person and every threshold."""
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
-    text = f"{choose_backend(backend).name} {sorted(settings.items())} {person}"
+    text = f"{finder_name()} {sorted(settings.items())} {person}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -99,11 +95,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
 
 
 def score_pair(
-    folder: str | Path,
-    pair: Pair,
-    scorer: str,
-    backend: str = "auto",
-    person: int | None = None,
+    folder: str | Path, pair: Pair, scorer: str, person: int | None = None
 ) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
     kept = _kept_at(pair, scorer)
@@ -112,7 +104,7 @@ def score_pair(
         return known
     try:
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
-        result = scored(pair, score_files(*clips, person=person, backend=backend), scorer)
+        result = scored(pair, score_files(*clips, person=person), scorer)
     except (VideoError, LandmarkError) as error:
         return replace(pair, verdict="reject", weight=0.0, score=_unreadable(error, scorer))
     write_json(kept, {name: getattr(result, name) for name in _KEPT})

@@ -131,7 +131,7 @@ def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Pa
 
     """
     try:
-        table = tomllib.loads(Path(path).read_text())
+        table = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error})", "a TOML file") from error
     recipe, out = table.pop("recipe", None), table.pop("out", None)
