@@ -12,12 +12,14 @@ from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.i2v import Layout
 from synclora_lite.incontext.formats import (
+    METADATA,
     WEIGHTS,
     KeyFormat,
     Weights,
     adapter_file,
     one_rank,
     read_weights,
+    reference_downscale,
     to_format,
 )
 from synclora_lite.settings import build
@@ -78,7 +80,7 @@ def add_adapter(
             transformer.add_adapter(config, adapter_name=NAME)
         except ValueError as error:
             raise ModelError(
-                f"no layer is named {', '.join(settings.targets)}",
+                f"no layer is named {', '.join(settings.targets[:3])}",
                 "endings of layer names such as to_q",
             ) from error
     return [p for p in transformer.parameters() if p.requires_grad]
@@ -114,7 +116,7 @@ def save_adapter(
     weights = to_format(adapter_weights(transformer), key_format)
     stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
     with atomic_path(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS)) as path:
-        save_file(stored, path, metadata={"format": "pt"})
+        save_file(stored, path, metadata=METADATA)
     if key_format == "peft":
         _peft_config(settings).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))
@@ -147,27 +149,24 @@ def load_adapter(
 
     """
     file = adapter_file(source)
-    weights = one_rank(read_weights(file))
+    weights = one_rank(read_weights(file, transformer))
+    if (smaller := reference_downscale([file])) != 1:
+        raise ModelError(
+            f"{file.name} knows a reference of 1/{smaller} the size", "the target's own size"
+        )
     beside = file.with_name(SETTINGS)
     bare = Path(source).is_file() or not beside.exists()
     settings = _settings(None if bare else beside, weights)
     add_adapter(transformer, settings)
-    try:
-        result = set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
-    except RuntimeError as error:  # sizes differ
+    wanted = adapter_weights(transformer)
+    if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in wanted.items()}:
         raise ModelError(
-            f"the weights of {file} have other sizes than rank {settings.rank} of this model",
-            f"an adapter for {settings.base}",
-            "check which model it was trained on",
-        ) from error
-    missing = [name for name in adapter_weights(transformer) if name not in weights]
-    if result.unexpected_keys or missing:
-        raise ModelError(
-            f"{file} does not fit: {len(missing)} weights missing, "
-            f"{len(result.unexpected_keys)} unknown",
-            f"an adapter for {settings.base}",
-            "check which model it was trained on",
+            f"{file} holds {len(weights)} weights, {beside.name} beside it asks for {len(wanted)} "
+            f"of rank {settings.rank}",
+            "one to fit the other",
+            "restore both, or name the file itself",
         )
+    set_peft_model_state_dict(transformer, weights, adapter_name=NAME)
     transformer.set_adapters(NAME, strength)
     if fuse:
         transformer.fuse_lora()
