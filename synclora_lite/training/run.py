@@ -6,6 +6,7 @@ from synclora_lite.training.config import (
     AdapterConfig,
     AutoencoderConfig,
     Config,
+    LTX2Config,
 )
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.pretrain import pretrain_recipe
@@ -24,4 +25,8 @@ def recipe_for(config: Config) -> Recipe:
         return autoencoder_recipe(config)
     if isinstance(config, AdapterConfig):
         return adapter_recipe(config)
+    if isinstance(config, LTX2Config):
+        from synclora_lite.training.ltx2 import ltx2_recipe  # its pipeline takes seconds to import
+
+        return ltx2_recipe(config)
     return pretrain_recipe(config)
