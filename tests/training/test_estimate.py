@@ -21,8 +21,8 @@ from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter, assemble, flow_loss
 from synclora_lite.training import Job, advice, estimate
-from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
 from synclora_lite.training.config import LTX2Config
+from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
 from synclora_lite.training.estimate_ltx2 import advice_ltx2, advice_training, estimate_ltx2
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
