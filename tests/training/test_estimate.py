@@ -238,16 +238,12 @@ def test_ltx2_3_trains_on_cards_from_12_to_80_gb():
     """Which switches are enough for which card, on the meta device at full size."""
     whole = Job("ltx-2.3", checkpointing=True)
     coded = replace(whole, quantise="int8")
-    waiting = replace(coded, block_offload=True, eight_bit=True)
-    small = replace(waiting, rank=32, size=384)
-    peaks = [estimate_ltx2(job).peak / 1e9 for job in (whole, coded, waiting, small)]
-    assert peaks == sorted(peaks, reverse=True)
-    for peak, card in zip(peaks, (80, 48, 24, 12), strict=True):
+    small = replace(coded, block_offload=True, eight_bit=True, rank=32, size=384)
+    peaks = [estimate_ltx2(job).peak / 1e9 for job in (whole, coded, small)]
+    for peak, card in zip(peaks, (80, 48, 12), strict=True):
         assert peak < card
-    lines = advice_training(replace(whole, checkpointing=False), 32)
-    assert lines[0].startswith("checkpointing = true: ")
-    assert lines[1].startswith('and quantise = "int8": ')
-    assert lines[-1].endswith(", fits")
+    (line,) = advice_training(replace(whole, checkpointing=False), 80)
+    assert line == f"checkpointing = true: {peaks[0]:.1f} GB, fits"
 
 
 # --- advice and the command
