@@ -48,7 +48,7 @@ def estimate_ltx2(job: Job, sizes: Sizes = TRANSFORMER_23, layers: int = LAYERS)
     measure = _training if job.training else _editing
     low, high = (measure(_transformer(sizes, depth, job), job) for depth in SHALLOW)
 
-    def follow(a: float, b: float) -> float:
+    def follow(a: int | float, b: int | float) -> float:
         return a + (b - a) * (layers - SHALLOW[0]) / (SHALLOW[1] - SHALLOW[0])
 
     frames, rows, columns = _latents(job)
