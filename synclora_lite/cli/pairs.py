@@ -170,7 +170,14 @@ def export(
     folder: Manifest,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     *,
-    layout: Annotated[str, typer.Option(help="ltx (as the public data set) or diffusers.")] = "ltx",
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="ltx (as the public data set), diffusers (finetrainers), or ltx-2-trainer (the "
+            "official trainer, with its configuration file).",
+        ),
+    ] = "ltx",
     accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted pairs.")] = False,
 ) -> None:
     """Write pairs in a layout that trainers read."""

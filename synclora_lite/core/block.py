@@ -109,14 +109,16 @@ def predict_velocity(
     )  # (B, F, D) each
     out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
     if getattr(transformer, "prediction_type", "velocity") == "sample":
-        return to_velocity(tokens, out, sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None])
+        return to_velocity(
+            tokens, out, sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None]
+        )
     return out
 
 
 def to_velocity(
     noisy: Float[Tensor, "batch tokens channels"],
     clean: Float[Tensor, "batch tokens channels"],
-    sigmas: Float[Tensor, "batch #tokens 1"],
+    sigmas: Float[Tensor, "batch _ 1"],
 ) -> Float[Tensor, "batch tokens channels"]:
     """Return the velocity of a network that predicts the clean sample: (x_t - x_0) / sigma."""
     return (noisy.float() - clean.float()) / sigmas.float().clamp(min=LEAST_SIGMA)

@@ -94,9 +94,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
-def score_pair(
-    folder: str | Path, pair: Pair, scorer: str, person: int | None = None
-) -> Pair:
+def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
     kept = _kept_at(pair, scorer)
     known = _with_kept(pair, kept)

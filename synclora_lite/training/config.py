@@ -14,7 +14,8 @@ RANGES: dict[str, Span] = {
     **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
     **dict.fromkeys(("batch", "accumulate", "keep"), (1, 65_536)),
     **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
-    "size": (16, 8192),
+    **dict.fromkeys(("size", "side"), (16, 8192)),
+    "sample_steps": (1, 1000),
     **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
     **dict.fromkeys(("validation_clips", "samples", "crop", "principal"), (0, 65_536)),
     **dict.fromkeys(
@@ -108,12 +109,55 @@ class AdapterConfig:
     samples: int = 4
 
 
+@dataclass(frozen=True)
+class LTX2Config:
+    """Train an in-context adapter for LTX-2.3 on a folder of pairs.
+
+    Attributes:
+        bank: A folder of pairs, built or imported; latents are kept in it.
+        model: A folder or hub name in diffusers layout; the dev model.
+        side: Root of the number of pixels of a clip, whose aspect is kept.
+        frames: Most frames of a clip.
+        rank: Of the adapter; alpha equals it.
+        targets: Endings of the names of the layers that are adapted.
+        quantise: "int8" keeps the linear layers of the frozen blocks in 8 bits.
+        block_offload: The frozen blocks wait in main memory, but for the one at work.
+        first_frame: Probability that the first frame is given.
+        validation_clips: Pairs held back, and `samples` of them edited at every validation, in
+            `sample_steps` steps.
+
+    """
+
+    loop: LoopConfig
+    bank: Path
+    model: str = "diffusers/LTX-2.3-Diffusers"
+    side: int = 512
+    frames: int = 81
+    rank: int = 128
+    targets: tuple[str, ...] = (
+        *(f"attn{k}.{name}" for k in (1, 2) for name in ("to_q", "to_k", "to_v", "to_out.0")),
+        *FEED_FORWARD,
+    )
+    quantise: Literal["none", "int8"] = "none"
+    block_offload: bool = False
+    first_frame: float = 1.0
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    validation_clips: int = 4
+    samples: int = 1
+    sample_steps: int = 30
+
+
+Config = AdapterConfig | LTX2Config
+RECIPES: dict[str, type[AdapterConfig] | type[LTX2Config]] = {
+    "adapter": AdapterConfig,
+    "ltx-2": LTX2Config,
+}
 C = TypeVar("C")
 
 
-def load_config(path: str | Path) -> tuple[AdapterConfig, Path]:
+def load_config(path: str | Path) -> tuple[Config, Path]:
     """Read the TOML file of an adapter's training; see `read_config`."""
-    return read_config(path, {"adapter": AdapterConfig})
+    return read_config(path, RECIPES)
 
 
 def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Path]:
