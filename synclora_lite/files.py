@@ -122,7 +122,12 @@ def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read() != b"\n":
                 stream.seek(0)
-                stream.truncate(stream.read().rfind(b"\n") + 1)
+                *_, last = content = stream.read().split(b"\n")
+                try:  # some editors write no last line break
+                    json.loads(last)
+                    stream.write(b"\n")
+                except ValueError:
+                    stream.truncate(sum(map(len, content)) - len(last) + len(content) - 1)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())

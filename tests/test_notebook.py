@@ -12,7 +12,7 @@ from synclora_course.errors import CourseError
 from synclora_course.install import ARCHIVE
 from synclora_course.notebook import CHAPTERS, begin, binder_url, first_cell, nbgitpuller_url
 from synclora_lite import REPOSITORY
-from synclora_lite.files import PROJECT
+from synclora_lite.files import PROJECT, data_dir
 
 STUDENT = "notebooks/student/03_sync_scores.ipynb"
 
@@ -37,6 +37,11 @@ def test_begin_lets_mediapy_write_videos():
     begin("00")
     video = mediapy.compress_video(np.zeros((3, 32, 32, 3), np.uint8), fps=12)
     assert b"ftyp" in video[:32]
+
+
+def test_begin_lets_mediapy_read_videos():
+    begin("00")
+    assert mediapy.read_video(data_dir() / "clips" / "hat.mp4").shape[1:] == (96, 96, 3)
 
 
 def test_begin_knows_the_chapters_only():

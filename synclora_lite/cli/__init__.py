@@ -1,6 +1,7 @@
 """The command line: `synclora COMMAND`. Each command is imported when it is asked for.
 
-Exit status 0 is done, 1 a failure told in one line, 2 a command line that makes no sense.
+Exit status 0 is done, 1 a failure told in one line, 2 a command line that makes no sense, 3 the
+verdict "reject" of `score` and `edit`.
 """
 
 import sys

@@ -1,10 +1,13 @@
 """`synclora edit`: carry an edited first frame through a clip."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from synclora_lite.cli.score import REJECTED
 
 if TYPE_CHECKING:
     from synclora_lite.editing import Edit
@@ -100,6 +103,15 @@ def edit(
     crop: Annotated[
         str | None, typer.Option(help="x0,y0,x1,y1: the part of SOURCE to edit.")
     ] = None,
+    person: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of several people, by number from the left.", show_default="largest face"
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="End with status 3 on reject.")
+    ] = True,
     convert: Annotated[
         bool, typer.Option("--convert", help="Take grey, 16-bit or transparent pictures as well.")
     ] = False,
@@ -114,8 +126,14 @@ def edit(
 
     Writes three files: the clip, a page to look at it beside its source (OUT with the ending
     .html), and OUT.json with the same report and where the edit came from.
+
+    Exit status: 0 for an edit in sync, 3 for one that was written but rejected (0 with
+    --no-strict), 1 for an error, 2 for a command line that makes no sense.
     """
+    from dataclasses import replace
+
     from synclora_lite import editing, video
+    from synclora_lite.editing.report import with_quality
     from synclora_lite.files import sha256
 
     report = report or out.with_suffix(".html")
@@ -123,6 +141,7 @@ def edit(
     clip = video.read_clip(source)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
+    clip = replace(clip, person=person)
     # who edits with what is shipped wants the best clip: see `finish`, `registration`
     shipped = (method, model) == ("sync-lora", "lite")
     options: dict[str, Any] = {
@@ -144,15 +163,21 @@ def edit(
         "device": device,
     }
     picture = video.read_image(first_frame, convert=convert)
-    if tries:
-        result = editing.edit_gated(clip, picture, tries=tries, **options)
-    else:
-        result = editing.edit_video(clip, picture, measure=True, **options)
-    origin = result.report["provenance"]
-    origin["source"] |= {"file_sha256": sha256(source)} | ({"crop": crop} if crop else {})
-    origin["first_frame"]["file_sha256"] = sha256(first_frame)
-    _write(result, out, report, f"{source.name} edited from {first_frame.name}")
+    with _only_one(out, report):
+        if tries:
+            result = editing.edit_gated(clip, picture, tries=tries, **options)
+        else:
+            result = editing.edit_video(clip, picture, measure=True, **options)
+        result = with_quality(result)
+        origin = result.report["provenance"]
+        chosen = {"crop": crop, "person": person}
+        origin["source"] |= {"file_sha256": sha256(source)}
+        origin["source"] |= {name: value for name, value in chosen.items() if value}
+        origin["first_frame"]["file_sha256"] = sha256(first_frame)
+        _write(result, out, report, f"{source.name} edited from {first_frame.name}")
     _tell(result, out, report, as_json)
+    if strict and result.report["sync"]["verdict"] == "reject":
+        raise typer.Exit(REJECTED)
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:
@@ -172,6 +197,32 @@ def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> No
             raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
 
 
+@contextmanager
+def _only_one(*outputs: Path) -> Iterator[None]:
+    """Refuse a second edit of the same files; the locks lie in the cache, not beside the files."""
+    import hashlib
+
+    from filelock import FileLock, Timeout
+
+    from synclora_lite.errors import EditError
+    from synclora_lite.landmarks.cache import cache_dir
+
+    folder = cache_dir().parent / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as locks:
+        for path in sorted({str(path.resolve()) for path in outputs}):
+            name = hashlib.sha256(path.encode()).hexdigest()
+            try:
+                locks.enter_context(FileLock(folder / f"{name[:32]}.lock", timeout=0))
+            except Timeout as error:
+                raise EditError(
+                    f"another edit is about to write {path}",
+                    "one at a time",
+                    "wait until it is done, or name another output",
+                ) from error
+        yield
+
+
 def _sidecar(out: Path) -> Path:
     return out.with_name(out.name + ".json")
 
@@ -189,11 +240,15 @@ def _write(result: "Edit", out: Path, report: Path, title: str) -> None:
         write_clip(clip, result.clip, metadata=result.report["provenance"])
         write_json(sidecar, {**result.report, "output": {"file_sha256": sha256(clip)}})
         files.enter_context(atomic_path(report)).write_text(page, encoding="utf-8")
+        for old in (out, _sidecar(out), report):  # who is stopped now leaves less, not a mixture
+            old.unlink(missing_ok=True)
 
 
 def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
     """Print what was made: as JSON, or in a few lines."""
     import json
+
+    from synclora_lite.editing.report import kept_in_words
 
     if as_json:
         typer.echo(json.dumps(result.report, indent=2))
@@ -201,7 +256,8 @@ def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
     for warning in result.report["warnings"]:
         typer.echo(f"Warning: {warning}", err=True)
     sync = result.report["sync"]
-    typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}")
+    kept = kept_in_words(result.report)
+    typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}; {kept}")
     for reason in sync["reasons"]:
         typer.echo(f"  - {reason}")
     typer.echo(f"{report}: source and edit side by side")

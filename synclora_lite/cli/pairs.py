@@ -76,12 +76,19 @@ def score(
     *,
     jobs: Jobs = 1,
     again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
+    person: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of several people, by number from the left.", show_default="largest face"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    pairs = score_pairs(folder, jobs=jobs, again=again, progress=sys.stderr.isatty())
+    options = {"jobs": jobs, "again": again, "person": person}
+    pairs = score_pairs(folder, **options, progress=sys.stderr.isatty())
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
         return

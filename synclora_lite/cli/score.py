@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from synclora_lite.video import Clip
 
 
+REJECTED = 3  # exit status
+
+
 def score(
     source: Annotated[Path, typer.Argument(help="The source clip, or a two-panel clip.")],
     edited: Annotated[Path | None, typer.Argument(help="The edited clip.")] = None,
@@ -26,15 +29,33 @@ def score(
     side_by_side: Annotated[
         bool, typer.Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
     ] = False,
+    person: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of several people, by number from the left.", show_default="largest face"
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="End with status 3 on reject.")
+    ] = True,
     cache: Annotated[bool, typer.Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
-    """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures."""
+    """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures.
+
+    Exit status: 0 for accept, 3 for reject (0 with --no-strict), 1 for an error, 2 for a command
+    line that makes no sense.
+    """
+    from dataclasses import replace
+
     from synclora_lite.sync.plot import save_plot
     from synclora_lite.sync.score import score_tracks
     from synclora_lite.sync.sides import track_pair
 
     pair = load_pair(source, edited, crop or [], side_by_side=side_by_side)
+    for note in dict.fromkeys(pair[0].notes + pair[1].notes):
+        typer.echo(f"Note: {note}", err=True)
     panels = side_by_side or source == edited
+    pair = (replace(pair[0], person=person), pair[1])
     tracks = track_pair(pair, panels=panels, cache=cache)
     report = score_tracks(*tracks)
     if plot is not None:
@@ -43,6 +64,8 @@ def score(
         typer.echo(report.to_json())
     else:
         _show(report)
+    if strict and not report.accepted:
+        raise typer.Exit(REJECTED)
 
 
 def load_pair(

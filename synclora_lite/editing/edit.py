@@ -125,8 +125,8 @@ def edit_video(
     _check_detail(detail, model)
     frame, warnings = to_size(as_picture(first_frame), source.size)
     if align:
-        frame = align_frame(source.frames[0], frame)
-    framing, more = check_framing(source.frames[0], frame)
+        frame = align_frame(source, frame)
+    framing, more = check_framing(source, frame)
     if register:
         frame = register_frame(source.frames[0], frame)
     settings: dict[str, Any] = {"method": method, "align": align, "register": register}

@@ -8,16 +8,75 @@ import html
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
 from synclora_lite.editing.edit import Edit, measured
+from synclora_lite.editing.gate import edit_survival
 from synclora_lite.landmarks import track
 from synclora_lite.sync import CUES, cue_traces
+from synclora_lite.sync.verdict import runs
 from synclora_lite.viz import filmstrip, locked_player, plot_traces
 
+Frames = UInt8[np.ndarray, "frames height width 3"]
 _TEMPLATE = Path(__file__).with_name("report.html")
 _COLUMNS = ("correlation", "lag", "confidence", "amplitude", "seen")
+
+
+LITTLE = 0.5  # of the edit: less than this is worth a warning
+RESTLESS = (1.5, 1.0)  # times the source's own flicker, and grey levels above it
+
+
+def with_quality(edit: Edit) -> Edit:
+    """Add what the sync verdict does not tell: the edit kept, flicker, and frames without a face.
+
+    Returns:
+        The edit with `quality` in its report (`edit_kept` as `edit_survival` estimates it, None if
+        the edit cannot be followed; `flicker` of edit and source in grey levels), and warnings.
+
+    """
+    report = edit.report
+    kept = edit_survival(edit.source.frames, edit.first_frame, edit.clip.frames)
+    flicker, own = (_flicker(clip.frames) for clip in (edit.clip, edit.source))
+    warnings = [*edit.source.notes, *report["warnings"]]
+    if kept < LITTLE:
+        warnings += [f"only about {max(kept, 0):.0%} of the edit is kept"]
+    if flicker > max(RESTLESS[0] * own, own + RESTLESS[1]):
+        warnings += [f"the edit flickers: {flicker:.1f} grey levels, the source {own:.1f}"]
+    away = ~track(edit.source.frames, person=edit.source.person).found
+    if away.any():
+        warnings += [f"no face in frames {runs(away)} of the source: there is none to follow there"]
+    quality = {
+        "edit_kept": None if math.isnan(kept) else round(kept, 4),
+        "flicker": round(flicker, 3),
+        "source_flicker": round(own, 3),
+    }
+    return replace(edit, report={**report, "warnings": warnings, "quality": quality})
+
+
+def kept_in_words(report: dict[str, Any]) -> str:
+    """Say how much of the edit is kept, as far as anyone can say."""
+    kept = report["quality"]["edit_kept"]
+    return (
+        "how much is kept of the edit is unknown"
+        if kept is None
+        else (f"about {max(kept, 0):.0%} of the edit is kept")
+    )
+
+
+def _flicker(frames: Frames) -> float:
+    """How far frames are from the mean of their neighbours, in grey levels."""
+    grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
+    steps = [
+        np.abs(grey[t].astype(np.float32) - (grey[t - 1].astype(np.float32) + grey[t + 1]) / 2)
+        for t in range(1, len(grey) - 1)
+    ]
+    return float(np.mean([step.mean() for step in steps])) if steps else 0.0
 
 
 def report_page(edit: Edit, title: str = "") -> str:
@@ -29,6 +88,7 @@ def report_page(edit: Edit, title: str = "") -> str:
 
     """
     edit = edit if "sync" in edit.report else measured(edit)
+    edit = edit if "quality" in edit.report else with_quality(edit)
     provenance = edit.report["provenance"]
     method = provenance["method"]
     height, width = edit.source.size
@@ -40,7 +100,7 @@ def report_page(edit: Edit, title: str = "") -> str:
             f"{len(edit.source)} frames of {width}x{height} pixels at {edit.source.fps:g} frames "
             f"a second, edited from the first frame by {method}."
         ),
-        "VERDICT": _verdict(edit.report["sync"]),
+        "VERDICT": _verdict(edit.report),
         "WARNINGS": _list("Warning", edit.report["warnings"]),
         "PLAYER": locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
         "FILMSTRIP": filmstrip({label: clip.frames for label, clip in clips.items()}).html,
@@ -51,17 +111,21 @@ def report_page(edit: Edit, title: str = "") -> str:
     return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
 
 
-def _verdict(sync: dict[str, Any]) -> str:
-    """The verdict in words, with its reasons."""
+def _verdict(report: dict[str, Any]) -> str:
+    """The verdict on motion in words, what is kept of the edit, and the reasons."""
+    sync = report["sync"]
     word = "in sync" if sync["verdict"] == "accept" else "not in sync"
-    badge = f'<p><strong class="verdict {html.escape(sync["verdict"])}">{word}</strong></p>'
+    badge = f'<strong class="verdict {html.escape(sync["verdict"])}">{word}</strong>'
+    badge = f"<p>{badge} {html.escape(kept_in_words(report))}</p>"
     return badge + _list("", sync["reasons"])
 
 
 def _sync(edit: Edit) -> str:
     """Traces, and a table with a row per cue."""
     cues = edit.report["sync"]["cues"]
-    source, edited = (cue_traces(track(clip.frames)) for clip in (edit.source, edit.clip))
+    source, edited = (
+        cue_traces(track(clip.frames, person=clip.person)) for clip in (edit.source, edit.clip)
+    )
     judged = [name for name in CUES if cues[name]["judged"]]
     parts = ["<h2>Movements of source and edit</h2>"]
     if judged:
@@ -99,6 +163,7 @@ def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield f"{name} against frame 0", f"{value:.3f} {units.get(name, 'rad')}"
     for name, value in report.get("domain", {}).items():
         yield f"{name.replace('_', ' ')}: strangeness over the limit of the model", f"{value:.2f}"
+    yield from _flat(report["quality"])
     if "gate" in report:
         yield from _flat({"gate": report["gate"]})
     seams = report.get("seams", [])

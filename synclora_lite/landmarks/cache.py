@@ -49,8 +49,11 @@ def save_track(track: Track) -> bytes:
     tensors = {"face": track.face, "pose": track.pose, "found": track.found, "change": track.change}
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
+    notes |= {"people": str(track.people), "person": str(track.person)}
     if track.fps is not None:
         notes["fps"] = repr(track.fps)
+    if track.place is not None:
+        notes |= {"place_x": repr(track.place[0]), "place_y": repr(track.place[1])}
     return to_safetensors({name: np.ascontiguousarray(t) for name, t in tensors.items()}, notes)
 
 
@@ -79,4 +82,7 @@ def load(path: Path) -> Track | None:
         size,
         tensors["change"],
         float(notes["fps"]) if "fps" in notes else None,
+        int(notes["people"]),
+        int(notes["person"]),
+        (float(notes["place_x"]), float(notes["place_y"])) if "place_x" in notes else None,
     )

@@ -11,6 +11,7 @@ from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
 from synclora_lite.landmarks import cache as landmark_cache
 from synclora_lite.landmarks.bundle import finder_name
+from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.landmarks.types import Track
 from synclora_lite.video import Box, read_clip
 
@@ -20,6 +21,7 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 def track(
     frames: UInt8[np.ndarray, "frames height width 3"],
     *,
+    person: int | Place | None = None,
     cache: bool = True,
 ) -> Track:
     """Find the face and body in every frame of a clip.
@@ -28,22 +30,25 @@ def track(
 
     Args:
         frames: The clip, RGB; small frames are enlarged (cubic) before detection.
+        person: Of several people the one with this number from the left, or nearest to this place
+            (x and y in parts of the frame); None is the one with the largest face.
         cache: Keep the result under the hash of the frames, and look there first.
 
     Returns:
         Landmarks in pixels of `frames`, NaN where nothing was found.
 
     Raises:
-        LandmarkError: `frames` is no RGB clip, or mediapipe or its models are not there.
+        LandmarkError: `frames` is no RGB clip, there is no such person, or mediapipe or its models
+            are not there.
 
     """
     frames = _checked(frames)
     if not cache:
-        return _run(frames)
-    path = landmark_cache.path_of(frames, finder_name())
+        return _run(frames, person)
+    path = landmark_cache.path_of(frames, _key(person))
     kept = landmark_cache.load(path)
     if kept is None:
-        kept = _run(frames)
+        kept = _run(frames, person)
         landmark_cache.save(path, kept)
     return kept
 
@@ -52,6 +57,7 @@ def track_file(
     path: str | Path,
     *,
     crop: Box | None = None,
+    person: int | Place | None = None,
     cache: bool = True,
 ) -> Track:
     """Track a video file; when its landmarks are kept, it is not even decoded.
@@ -59,6 +65,7 @@ def track_file(
     Args:
         path: The file; its content is the key of the cache, not its name.
         crop: Track (x0, y0, x1, y1) of every frame only.
+        person: As for `track`.
         cache: As for `track`.
 
     Raises:
@@ -67,13 +74,32 @@ def track_file(
 
     """
     if not (cache and Path(path).is_file()):
-        return _run_file(path, crop)
-    kept_at = landmark_cache.path_of_file(sha256(path), crop, finder_name())
+        return _run_file(path, crop, person)
+    kept_at = landmark_cache.path_of_file(sha256(path), crop, _key(person))
     kept = landmark_cache.load(kept_at)
     if kept is None:
-        kept = _run_file(path, crop)
+        kept = _run_file(path, crop, person)
         landmark_cache.save(kept_at, kept)
     return kept
+
+
+def place_of(
+    frames: UInt8[np.ndarray, "frames height width 3"], person: int | None = None
+) -> tuple[Place | None, int]:
+    """Return where one of several people is first seen, and in which frame; None of a single one.
+
+    Raises:
+        LandmarkError: There is no such person, or mediapipe or its models are not there.
+
+    """
+    from synclora_lite.landmarks.tasks import faces
+
+    people = find_people(frames, faces)
+    number = choose(people, person) if people or person else 0
+    if len(people) < 2:
+        return None, 0
+    chosen = people[number]
+    return chosen.place, int(np.flatnonzero(~np.isnan(chosen.boxes[:, 0]))[0])
 
 
 def enlarge(
@@ -99,20 +125,37 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frames)
 
 
-def _run_file(path: str | Path, crop: Box | None) -> Track:
+def _key(person: int | Place | None) -> str:
+    return finder_name() if person is None else f"{finder_name()} {person}"
+
+
+def _run_file(path: str | Path, crop: Box | None, person: int | Place | None) -> Track:
     clip = read_clip(path, crop=crop)
-    return replace(_run(clip.frames), fps=clip.fps)
+    return replace(_run(clip.frames, person), fps=clip.fps)
 
 
-def _run(frames: UInt8[np.ndarray, "frames height width 3"]) -> Track:
-    from synclora_lite.landmarks.tasks import find
+def _run(frames: UInt8[np.ndarray, "frames height width 3"], person: int | Place | None) -> Track:
+    from synclora_lite.landmarks.tasks import faces, find
 
-    face, pose = find(enlarge(frames))
-    height, width = frames.shape[1:3]
-    scale = np.array([width, height, width], np.float32)
-    pose = np.concatenate([pose[..., :3] * scale, pose[..., 3:]], axis=-1)
-    found = ~np.isnan(face[:, 0, 0])
-    return Track(face * scale, pose, found, finder_name(), (height, width), change(frames))
+    people, part, corner = find_people(frames, faces), frames, (0, 0)
+    number = choose(people, person) if people or isinstance(person, int) else 0
+    if len(people) > 1:
+        part, corner = alone(frames, people, number)
+    face, pose = find(enlarge(part))
+    height, width = part.shape[1:3]
+    scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
+    pose = np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1)
+    return Track(
+        face * scale + origin,
+        pose,
+        ~np.isnan(face[:, 0, 0]),
+        finder_name(),
+        (frames.shape[1], frames.shape[2]),
+        change(frames),
+        people=max(1, len(people)),
+        person=number + 1,
+        place=people[number].place if len(people) > 1 else None,
+    )
 
 
 def change(frames: UInt8[np.ndarray, "frames height width 3"]) -> Float[np.ndarray, " frames"]:

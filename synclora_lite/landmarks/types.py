@@ -23,6 +23,9 @@ class Track:
         change: Mean absolute difference of each frame to the one before, in grey levels of 0..1
             at a width of 64 pixels; 0 for the first.
         fps: Frames a second, or None when the track was made from frames alone.
+        people: How many people the clip shows for a good part of its length.
+        person: Which of them this is, counted from the left.
+        place: Of several, where the face is first seen, in parts of the frame.
 
     """
 
@@ -33,6 +36,9 @@ class Track:
     size: tuple[int, int]
     change: Float[np.ndarray, " frames"]
     fps: float | None = None
+    people: int = 1
+    person: int = 1
+    place: tuple[float, float] | None = None
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -32,6 +32,7 @@ from synclora_lite.pairs.manifest import (
     Media,
     Pair,
     append_pair,
+    as_utf8,
     check_inside,
     intact,
     locate,
@@ -138,7 +139,7 @@ def read_metadata_rows(data: Path) -> list[dict[str, Any]]:
         raise PairError(f"no metadata in {data}", " or ".join(METADATA))
     check_inside(data, path)
     try:
-        text = path.read_text("utf-8")
+        text = as_utf8(path.read_bytes()).decode()
         rows = _parse(text, path.suffix)
     except (ValueError, RecursionError, csv.Error) as error:
         raise PairError(f"{path} cannot be understood ({error})", f"{path.suffix} text") from error
@@ -149,7 +150,11 @@ def read_metadata_rows(data: Path) -> list[dict[str, Any]]:
 
 def _parse(text: str, suffix: str) -> Any:
     if suffix == ".csv":
-        return list(csv.DictReader(io.StringIO(text)))
+        head = text.partition("\n")[0]
+        mark = (
+            ";" if ";" in head and "," not in head else ","
+        )  # what Excel writes in half of Europe
+        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=mark))
     if suffix == ".jsonl":
         return [json.loads(line) for line in text.split("\n") if line.strip()]
     return json.loads(text)
@@ -205,7 +210,7 @@ def _described(data: Path, row: dict[str, Any], number: int) -> tuple[Pair, tupl
     """Return the pair that a row will be, and where its source and its edited clip lie."""
     target = locate(data / "metadata.jsonl", _column(row, TARGET_NAMES, number))
     reference = locate(data / "metadata.jsonl", _column(row, REFERENCE_NAMES, number))
-    pair_id = str(row.get("id") or target.stem)
+    pair_id = str(row.get("id") or target.stem).strip()
     clips = {"source": reference, "edited": target}
     info, _ = probe(reference), probe(target)
     media = {name: Media(f"{name}/{pair_id}.mp4", sha256(path)) for name, path in clips.items()}

@@ -8,11 +8,12 @@ FOLDER/edited/ID.mp4    the same motion, edited
 A manifest may come from a stranger: every field is checked, and no path leads out of its folder.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from synclora_lite.errors import PairError
@@ -155,13 +156,21 @@ def append_pair(folder: str | Path, pair: Pair) -> None:
 def locate(folder: str | Path, path: str) -> Path:
     """Return where a file of a manifest lies, making sure that it is inside the folder.
 
+    Backslashes separate folders, too; a path with a drive letter is looked for by its end.
+
     Raises:
         PairError: The path is absolute, climbs out by "..", or a link leads outside.
 
     """
     root = manifest_path(folder).parent
-    parts = PurePosixPath(path)
-    climbs = parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path
+    drive = PureWindowsPath(path).drive
+    parts = PurePosixPath(PureWindowsPath(path).as_posix().removeprefix(drive) if drive else
+                          path.replace("\\", "/"))  # fmt: skip
+    if drive.endswith(":") and ".." not in parts.parts and len(path) <= _LONGEST_PATH:
+        # of a path on another machine, the longest end that is here
+        ends = [PurePosixPath(*parts.parts[k:]) for k in range(1, len(parts.parts))]
+        parts = next((end for end in ends if (root / end).is_file()), parts)
+    climbs = parts.is_absolute() or ".." in parts.parts or "\0" in path
     if not parts.parts or climbs or len(path) > _LONGEST_PATH:
         raise PairError(f"the path {_short(path)}", "a file inside the folder of the manifest")
     check_inside(root, root / parts)
@@ -191,8 +200,18 @@ def intact(folder: str | Path, pair: Pair) -> bool:
 
 
 def _lines(path: Path) -> list[bytes]:
-    lines = path.read_bytes().split(b"\n")
-    return lines[:-1]  # what follows the last line break is nothing, or cut short
+    *lines, last = as_utf8(path.read_bytes()).split(b"\n")
+    try:  # what follows the last line break is nothing, a whole line, or cut short
+        return [*lines, last] if isinstance(json.loads(last), dict) else lines
+    except (ValueError, RecursionError):
+        return lines
+
+
+def as_utf8(content: bytes) -> bytes:
+    """Return text without a byte order mark; PowerShell writes UTF-16."""
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _parse(path: Path, number: int, line: bytes) -> Pair:

@@ -13,7 +13,7 @@ from typing import Any
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
-from synclora_lite.errors import ArtifactError, PairError, VideoError
+from synclora_lite.errors import ArtifactError, LandmarkError, PairError, SyncLoraError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
 from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
@@ -31,6 +31,7 @@ def score_pairs(
     jobs: int = 1,
     again: bool = False,
     progress: bool = False,
+    person: int | None = None,
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer.
 
@@ -42,6 +43,7 @@ def score_pairs(
         jobs: Processes.
         again: Take up the others again, too; what the cache knows is not measured again.
         progress: Show a progress bar.
+        person: Whom to score of several people, from the left; the largest face if None.
 
     Returns:
         All pairs of the manifest, in its order.
@@ -50,7 +52,7 @@ def score_pairs(
         PairError: A file is missing or is not the one that was built.
 
     """
-    scorer = scorer_version()
+    scorer = scorer_version(person)
     with alone(_root(folder)):
         pairs = read_manifest(folder)
         _check_files(folder, pairs)
@@ -59,7 +61,7 @@ def score_pairs(
         with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
             for start in range(0, len(todo), BATCH):
                 batch = todo[start : start + BATCH]
-                work = (delayed(score_pair)(folder, pairs[n], scorer) for n in batch)
+                work = (delayed(score_pair)(folder, pairs[n], scorer, person) for n in batch)
                 for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
                     pairs[n] = scored
                 if time.monotonic() - written > SECONDS or start + BATCH >= len(todo):
@@ -69,10 +71,10 @@ def score_pairs(
     return pairs
 
 
-def scorer_version() -> str:
-    """Return a short hash of all that decides a score: the back end and every threshold."""
+def scorer_version(person: int | None = None) -> str:
+    """Return a short hash of all that decides a score: finder, person and every threshold."""
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
-    text = f"{finder_name()} {sorted(settings.items())}"
+    text = f"{finder_name()} {sorted(settings.items())} {person}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -92,7 +94,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
-def score_pair(folder: str | Path, pair: Pair, scorer: str) -> Pair:
+def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
     kept = _kept_at(pair, scorer)
     known = _with_kept(pair, kept)
@@ -100,8 +102,8 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str) -> Pair:
         return known
     try:
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
-        result = scored(pair, score_files(*clips), scorer)
-    except VideoError as error:
+        result = scored(pair, score_files(*clips, person=person), scorer)
+    except (VideoError, LandmarkError) as error:
         return replace(pair, verdict="reject", weight=0.0, score=_unreadable(error, scorer))
     write_json(kept, {name: getattr(result, name) for name in _KEPT})
     return result
@@ -136,7 +138,7 @@ def _is_scored(pair: Pair, scorer: str) -> bool:
     return told and score.get("scorer") == scorer and None not in (pair.verdict, pair.weight)
 
 
-def _unreadable(error: VideoError, scorer: str) -> dict[str, Any]:
+def _unreadable(error: SyncLoraError, scorer: str) -> dict[str, Any]:
     checks = {"readable": None}  # None: worse than any number
     return {"scorer": scorer, "misfit": None, "reasons": [error.what], "checks": checks}
 

@@ -93,8 +93,9 @@ class SyncReport:
         frames: Frames compared.
         checks: By name, each measure over its limit: 0 is perfect, above 1 fails.
         verdict: "accept" or "reject".
-        reasons: Why it was rejected, or what was found, in words.
-        weight: For training, 1 for a pair without fault, 0.5 at the limit, then quickly 0.
+        reasons: Why it was rejected, or what was found, in words; then what could not be judged.
+        weight: For training, 1 for a pair without fault, 0.5 at the limit, then quickly 0; times
+            the share of frames in which both show a face.
 
     """
 

@@ -40,7 +40,8 @@ def score_clips(
     """Compare two clips frame by frame.
 
     Args:
-        source: Frames or a `Clip`. Of clips of different length the common first part counts.
+        source: Frames or a `Clip`. Of clips of different length the common first part counts; of
+            several people `Clip.person`, and the one in the same place of the edit.
         edited: As above; of any size.
         cache: Whether landmarks are kept and found again.
 
@@ -48,14 +49,10 @@ def score_clips(
         LandmarkError: The frames are no clip, or mediapipe or its models are not there.
 
     """
-    tracks = [
-        track(
-            clip if isinstance(clip, np.ndarray) else clip.frames,
-            cache=cache,
-        )
-        for clip in (source, edited)
-    ]
-    return score_tracks(tracks[0], tracks[1])
+    person = None if isinstance(source, np.ndarray) else source.person
+    frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
+    first = track(frames[0], person=person, cache=cache)
+    return score_tracks(first, track(frames[1], person=first.place or person, cache=cache))
 
 
 def score_tracks(source: Track, edited: Track) -> SyncReport:
@@ -74,6 +71,11 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
         gestures=score_gestures(source, edited),
         offset=score_offset([smooth_pairs[name] for name in judged], max_lag),
         found=(source.found, edited.found),
+        remarks=[
+            f"{side.people} people in the {name}: person {side.person} from the left was scored"
+            for name, side in (("source", source), ("edit", edited))
+            if side.people > 1
+        ],
     )
 
 

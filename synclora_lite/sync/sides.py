@@ -31,7 +31,8 @@ def track_pair(
     """Track both clips.
 
     Args:
-        pair: Source and edit.
+        pair: Source and edit; of several people the source's `Clip.person`, and the one in the
+            same place of the edit.
         panels: They come from one picture. Generators do lose the person of one panel: then one
             half without any face is for the verdict to reject, and no wrong file.
         cache: As for `track`.
@@ -40,7 +41,9 @@ def track_pair(
         LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
 
     """
-    tracks = [track(clip.frames, cache=cache) for clip in pair]
+    who = pair[0].person
+    first = track(pair[0].frames, person=who, cache=cache)
+    tracks = [first, track(pair[1].frames, person=first.place or who, cache=cache)]
     empty = [not found.found.any() for found in tracks]
     if any(empty) and not (panels and not all(empty)):
         name = ("source", "edited")[empty.index(True)]
@@ -57,19 +60,21 @@ def score_files(
     edited: str | Path,
     *,
     crops: tuple[Box | None, Box | None] = (None, None),
+    person: int | None = None,
     cache: bool = True,
 ) -> SyncReport:
     """Score two video files; files whose landmarks are kept are not decoded again.
+
+    Of several people the one with this number from the left is scored, or the one with the largest
+    face, and who is in the same place of the edit.
 
     Raises:
         VideoError: A file cannot be read.
         LandmarkError: The back end cannot be used.
 
     """
-    first, second = (
-        track_file(path, crop=crop, cache=cache)
-        for path, crop in zip((source, edited), crops, strict=True)
-    )
+    first = track_file(source, crop=crops[0], person=person, cache=cache)
+    second = track_file(edited, crop=crops[1], person=first.place or person, cache=cache)
     if len(first) != len(second) and first.fps and second.fps:
         second = second[resample_indices(len(second), second.fps, first.fps)]
     return score_tracks(first, second)

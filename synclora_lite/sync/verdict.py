@@ -5,6 +5,7 @@ when none of these ratios is above 1. The largest one, the *misfit*, is what the
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Bool
@@ -25,15 +26,16 @@ def judge(
     gestures: dict[str, GestureScore],
     offset: OffsetScore,
     found: tuple[Found, Found],
+    remarks: Sequence[str] = (),
 ) -> SyncReport:
-    """Weigh all measures of a pair; see `SyncReport` for the parts."""
+    """Weigh all measures of a pair; see `SyncReport` for the parts. Remarks follow the reasons."""
     checks = _faces(found)
     judged = any(cue.judged for cue in cues.values())
     if judged:
         checks |= _offset(offset) | _cues(cues) | _blinks(blinks)
     checks |= _gestures(gestures)
-    seen = float((found[0] & found[1]).mean()) >= thresholds.FACE_SEEN
-    if seen and not judged:
+    seen = float((found[0] & found[1]).mean())
+    if seen >= thresholds.FACE_SEEN and not judged:
         checks["motion"] = (math.inf, "no cue moves in the source: nothing to compare")
     ratios = {name: ratio for name, (ratio, _) in checks.items()}
     misfit = max(ratios.values())
@@ -47,8 +49,8 @@ def judge(
         frames=len(found[0]),
         checks=ratios,
         verdict="reject" if failed else "accept",
-        reasons=[words for _, words in failed] or [_praise(cues)],
-        weight=1 / (1 + misfit**4) if judged and math.isfinite(misfit) else 0.0,
+        reasons=[*([words for _, words in failed] or [_praise(cues)]), *_unseen(found), *remarks],
+        weight=seen / (1 + misfit**4) if judged and math.isfinite(misfit) else 0.0,
     )
 
 
@@ -57,13 +59,30 @@ def _faces(found: tuple[Found, Found]) -> Checks:
     checks = {}
     for name, has, other in (("source", found[0], found[1]), ("edit", found[1], found[0])):
         missing = int((other & ~has).sum())
-        words = f"no face in {missing} of {frames} frames of the {name}"
+        words = f"no face in {frames - int(has.sum())} of {frames} frames of the {name}"
+        words += "" if (other | has).all() else f", {missing} of which show one in the other clip"
         checks[f"face in {name}"] = (missing / frames / thresholds.FACE_MISSING, words)
     seen = float((found[0] & found[1]).mean())
     if seen < thresholds.FACE_SEEN:
         words = f"both halves show a face in only {round(seen * frames)} of {frames} frames"
         checks["face in both"] = (2 - seen / thresholds.FACE_SEEN, words)
     return checks
+
+
+def _unseen(found: tuple[Found, Found]) -> list[str]:
+    """Say which frames nobody could judge."""
+    return [
+        f"frames {runs(~has)} of the {name} ({int((~has).sum())} of {len(has)}) show no face and "
+        "are not judged"
+        for name, has in zip(("source", "edit"), found, strict=True)
+        if has.any() and not has.all()
+    ]
+
+
+def runs(frames: Found) -> str:
+    """Write the chosen frames as ranges: "0-3, 9"."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]]).astype(int)))
+    return ", ".join(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in edges.reshape(-1, 2))
 
 
 def _offset(offset: OffsetScore) -> Checks:

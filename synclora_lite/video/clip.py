@@ -23,6 +23,8 @@ class Clip:
         audio: The file whose first audio track belongs to the clip, if any. It is read when the
             clip is written.
         start: Seconds into `audio` at which frame 0 is shown.
+        notes: What was done to the pictures on reading, for people.
+        person: Of several people the one that counts, by number from the left; None: the largest.
 
     Raises:
         VideoError: The frames are not 8-bit RGB, there are none, or the rate makes no sense.
@@ -33,6 +35,8 @@ class Clip:
     fps: Number
     audio: Path | None = None
     start: Number = 0.0
+    notes: tuple[str, ...] = ()
+    person: int | None = None
 
     def __post_init__(self) -> None:
         check_frames(self.frames)

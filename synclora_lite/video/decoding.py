@@ -15,15 +15,10 @@ from jaxtyping import UInt8
 from synclora_lite.errors import VideoError
 from synclora_lite.video.ffmpeg import Run, address, run_ffmpeg, source_arguments
 from synclora_lite.video.limits import Limits, label
+from synclora_lite.video.stream import Stream, describe
 
 EXPECTED = "an mp4, mov, webm or gif clip"
 AGAIN = "export it again, for example with: ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4"
-# Square pixels and exact colours.
-_FILTERS = (
-    "scale=w='if(between(sar,0.25,4),max(1,round(iw*sar)),iw)':h=ih"
-    ":flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact,"
-    "setsar=1,format=rgb24"
-)
 _LATEST = 1e7  # seconds; a later time stamp means "unknown", or nothing
 Picture = UInt8[np.ndarray, "height width 3"]
 
@@ -37,6 +32,7 @@ class Decoded:
         run: The finished process.
         times: Seconds at which each frame begins.
         rate: The frame rate that the file declares, if any.
+        stream: What the file says about its pictures.
 
     """
 
@@ -44,28 +40,7 @@ class Decoded:
     run: Run
     times: list[float]
     rate: float | None
-
-    @property
-    def rotation(self) -> int:
-        """Degrees counter-clockwise by which the file asks to be turned."""
-        found = re.search(r"Display Matrix: rotation of (-?[\d.]+) degrees", self._input)
-        return round(float(found[1])) % 360 if found else 0
-
-    @property
-    def has_audio(self) -> bool:
-        """Whether there is a sound track."""
-        return re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", self._input) is not None
-
-    @property
-    def codec(self) -> str:
-        """The video codec, by ffmpeg's name."""
-        found = re.search(r"Stream #0:\d+ -> #0:0 \((\w+)", "\n".join(self.run.lines))
-        return found[1] if found else "unknown"
-
-    @property
-    def _input(self) -> str:
-        """The input file, as ffmpeg describes it."""
-        return "\n".join(self.run.lines).split("Stream mapping:")[0]
+    stream: Stream
 
     def check_whole(self) -> None:
         """Raise VideoError if ffmpeg reported any damage, or found nothing to show."""
@@ -92,11 +67,13 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
         VideoError: It took too long, or held too many pixels.
 
     """
+    stream = describe(path, limits)
     with tempfile.TemporaryDirectory(prefix="synclora-") as folder:
         stamps = Path(folder) / "stamps"
         arguments = [
-            *("-nostdin", *source_arguments(path, limits), "-map", "0:V:0", "-map_metadata", "-1"),
-            *("-vf", _FILTERS, "-fps_mode", "passthrough", "-frames:v", str(frames)),
+            *("-nostdin", *stream.decoder, *source_arguments(path, limits), "-map", "0:V:0"),
+            *("-map_metadata", "-1", "-vf", stream.filters),
+            *("-fps_mode", "passthrough", "-frames:v", str(frames)),
             *("-stats_enc_pre", address(stamps), "-stats_enc_pre_fmt", "{tb} {ptsi} {tbi}"),
             *("-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"),
         ]
@@ -113,7 +90,7 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
             what = f"{label(path)} was given up: no frame in {stall} of decoding, or {most} in all"
             raise VideoError(what, EXPECTED, AGAIN)
         lines = stamps.read_text("utf-8").splitlines() if stamps.exists() else []
-        return Decoded(path, run, *_stamps(lines[:frames]))
+        return Decoded(path, run, *_stamps(lines[:frames]), stream)
 
 
 def _too_long(path: Path, limits: Limits) -> VideoError:

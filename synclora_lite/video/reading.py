@@ -64,9 +64,9 @@ def probe(path: str | Path, *, limits: Limits = LIMITS) -> VideoInfo:
         frames=len(grid),
         fps=fps,
         duration=len(grid) / fps,
-        rotation=decoded.rotation,
-        has_audio=decoded.has_audio,
-        codec=decoded.codec,
+        rotation=decoded.stream.rotation,
+        has_audio=decoded.stream.has_audio,
+        codec=decoded.stream.codec,
     )
 
 
@@ -81,8 +81,9 @@ def read_clip(
 ) -> Clip:
     """Read a clip as upright RGB frames with square pixels at a constant rate.
 
-    A variable frame rate becomes a constant one (`regular_grid`); transparency is dropped; the
-    sound track, if any, is remembered as `Clip.audio` and written again by `write_clip`.
+    A variable frame rate becomes a constant one (`regular_grid`), HDR and other colours plain ones
+    (see `stream`; `Clip.notes` says so); the sound track, if any, is remembered as `Clip.audio` and
+    written again by `write_clip`.
 
     Args:
         path: An mp4, mov, webm, mkv, avi or gif file.
@@ -108,7 +109,8 @@ def read_clip(
     times = decoded.times[: len(keeper.frames)]
     fps, grid = regular_grid(times, decoded.rate, limits.frames)
     frames = keeper.stack(grid[:max_frames])
-    return Clip(frames, fps, path if decoded.has_audio else None, max(0.0, times[0]))
+    audio = path if decoded.stream.has_audio else None
+    return Clip(frames, fps, audio, max(0.0, times[0]), decoded.stream.notes)
 
 
 class _Keeper:

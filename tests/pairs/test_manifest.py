@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 
 from synclora_lite.errors import PairError
+from synclora_lite.files import append_jsonl
 from synclora_lite.pairs import Pair, locate, read_manifest, write_manifest
 
 
@@ -32,6 +33,28 @@ def test_no_path_leads_out_of_the_folder(tmp_path, path):
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(PairError, match=r"inside the folder|leads out of its folder"):
         locate(folder, path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_manifest_from_windows_is_read(built, tmp_path, encoding):
+    folder, (pair, *_) = built
+    row = pair.to_row()
+    row["files"]["source"] |= {"path": pair.source.path.replace("/", "\\")}
+    (tmp_path / "manifest.jsonl").write_bytes((json.dumps(row) + "\r\n").encode(encoding))
+    (read,) = read_manifest(tmp_path)
+    assert locate(folder, read.source.path) == locate(folder, pair.source.path)
+    assert locate(folder, f"C:\\Users\\me\\set\\{read.source.path}").is_file()
+
+
+def test_a_last_line_without_a_line_break_is_kept_if_it_is_whole(built, tmp_path):
+    rows = [json.dumps(pair.to_row()) for pair in built[1][:2]]
+    path = tmp_path / "manifest.jsonl"
+    path.write_text("\n".join(rows))
+    assert len(read_manifest(tmp_path)) == 2
+    append_jsonl(path, built[1][0].to_row() | {"id": "third"})
+    assert len(read_manifest(tmp_path)) == 3
+    path.write_text(rows[0] + "\n" + rows[1][:50])
+    assert len(read_manifest(tmp_path)) == 1
 
 
 def test_a_missing_manifest_says_what_to_do(tmp_path):

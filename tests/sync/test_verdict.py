@@ -100,7 +100,7 @@ def test_a_lost_person_is_named_first_and_weighs_nothing():
     unknown = replace(GOOD, motion=(math.nan, math.nan), judged=False)
     found = EVERYWHERE, np.arange(40) < 10
     report = verdict(cues=dict.fromkeys(CUES, unknown), found=found)
-    assert report.reasons == [
+    assert report.reasons[:2] == [
         "no face in 30 of 40 frames of the edit",
         "both halves show a face in only 10 of 40 frames",
     ]
