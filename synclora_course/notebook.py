@@ -4,7 +4,7 @@ import os
 import platform
 import random
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial
 from importlib import metadata
 from itertools import pairwise
 from typing import Any
@@ -104,26 +104,21 @@ def begin(chapter: str, *, seed: int = 0) -> None:
     np.random.seed(seed)  # noqa: NPY002 -- for students' own cells
     torch.manual_seed(seed)
     mediapy.set_ffmpeg(imageio_ffmpeg.get_ffmpeg_exe())
-    if not hasattr(mediapy._run_ffmpeg, "__wrapped__"):
-        mediapy._run_ffmpeg = _for_ffmpeg_9(mediapy._run_ffmpeg)
+    if not isinstance(mediapy._run_ffmpeg, partial):
+        mediapy._run_ffmpeg = partial(_run_ffmpeg, mediapy._run_ffmpeg)
     mpl.rcParams.update(SETTINGS)
     print(f"{name} · synclora-lite {__version__} · Python {platform.python_version()}")
     print(" · ".join(f"{package} {metadata.version(package)}" for package in SHOWN_VERSIONS))
     print(describe_machine())
 
 
-def _for_ffmpeg_9(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap what mediapy calls ffmpeg with: it asks for -vsync, ffmpeg 9 has -fps_mode only."""
-
-    @wraps(run)
-    def renamed(arguments: Sequence[str], **options: Any) -> Any:
-        words = [{"-vsync": "-fps_mode"}.get(word, word) for word in arguments]
-        for place, (first, second) in enumerate(pairwise(words)):
-            if (first, second) == ("-fps_mode", "0"):
-                words[place + 1] = "passthrough"
-        return run(words, **options)
-
-    return renamed
+def _run_ffmpeg(passed_on: Callable[..., Any], arguments: Sequence[str], **options: Any) -> Any:
+    """Run ffmpeg for mediapy, whose `read_video` asks for -vsync: ffmpeg 9 has -fps_mode only."""
+    words = [{"-vsync": "-fps_mode"}.get(word, word) for word in arguments]
+    for place, (first, second) in enumerate(pairwise(words)):
+        if (first, second) == ("-fps_mode", "0"):
+            words[place + 1] = "passthrough"
+    return passed_on(words, **options)
 
 
 def describe_machine() -> str:

@@ -32,23 +32,8 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 # Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
 # time too, which delays every cue; frames that lie this far apart pass its filter as they are.
 APART = 100_000
-
-
-POSE_STEP = 2
-MOST_PEOPLE = 5
-
-
-def faces(frames: Frames) -> list[list[Box]]:
-    """Find up to five faces in every frame by itself."""
-    options = FaceLandmarkerOptions(
-        base_options=_model("face_landmarker.task"),
-        running_mode=RunningMode.IMAGE,
-        num_faces=MOST_PEOPLE,
-    )
-    with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
-        found = [finder.detect(_image(frame)).face_landmarks for frame in frames]
-    points = [[np.array([(p.x, p.y) for p in face]) for face in row] for row in found]
-    return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
+POSE_STEP = 2  # frames
+MOST = 5  # people looked for
 
 
 def find(
@@ -64,6 +49,15 @@ def find(
     with quiet.native_silence():
         forward, backward = _face_pass(frames), _face_pass(frames[::-1])[::-1]
         return (forward + backward) / 2, _pose_pass(frames)
+
+
+def faces(frames: Frames) -> list[list[Box]]:
+    """Find the faces of every frame by itself, as boxes around their landmarks."""
+    options = FaceLandmarkerOptions(base_options=_model("face_landmarker.task"), num_faces=MOST)
+    with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
+        found = [finder.detect(_image(frame)).face_landmarks for frame in frames]
+    points = [[np.array([(p.x, p.y) for p in face]) for face in row] for row in found]
+    return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
 
 
 def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:

@@ -92,9 +92,9 @@ def place_of(
         LandmarkError: There is no such person, or mediapipe or its models are not there.
 
     """
-    from synclora_lite.landmarks import tasks
+    from synclora_lite.landmarks.tasks import faces
 
-    people = find_people(frames, tasks.faces)
+    people = find_people(frames, faces)
     number = choose(people, person) if people or person else 0
     if len(people) < 2:
         return None, 0
@@ -135,13 +135,13 @@ def _run_file(path: str | Path, crop: Box | None, person: int | Place | None) ->
 
 
 def _run(frames: UInt8[np.ndarray, "frames height width 3"], person: int | Place | None) -> Track:
-    from synclora_lite.landmarks import tasks
+    from synclora_lite.landmarks.tasks import faces, find
 
-    people, part, corner = find_people(frames, tasks.faces), frames, (0, 0)
+    people, part, corner = find_people(frames, faces), frames, (0, 0)
     number = choose(people, person) if people or isinstance(person, int) else 0
     if len(people) > 1:
         part, corner = alone(frames, people, number)
-    face, pose = tasks.find(enlarge(part))
+    face, pose = find(enlarge(part))
     height, width = part.shape[1:3]
     scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
     pose = np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1)

@@ -72,7 +72,7 @@ def score_pairs(
 
 
 def scorer_version(person: int | None = None) -> str:
-    """Return a short hash of all that decides a score: back end, person and every threshold."""
+    """Return a short hash of all that decides a score: finder, person and every threshold."""
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
     text = f"{finder_name()} {sorted(settings.items())} {person}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
