@@ -90,7 +90,15 @@ def run(chapter: str, python: Path, package: Path, folder: Path) -> dict[str, An
     copy = folder / source.name
     copy.write_text(source.read_text("utf-8").replace(ARCHIVE, str(package)), "utf-8")
     begin = time.monotonic()
-    command = [python, "-m", "nbconvert", "--to", "notebook", "--execute", "--allow-errors"]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "nbconvert",
+        "--to",
+        "notebook",
+        "--execute",
+        "--allow-errors",
+    ]
     limit = f"--ExecutePreprocessor.timeout={CELL_SECONDS}"
     _call(*command, limit, "--inplace", copy, cwd=folder)
     done = nbformat.read(copy, as_version=4)  # type: ignore[no-untyped-call]

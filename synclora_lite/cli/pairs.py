@@ -87,8 +87,8 @@ def score(
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    options = {"jobs": jobs, "again": again, "person": person}
-    pairs = score_pairs(folder, **options, progress=sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    pairs = score_pairs(folder, jobs=jobs, again=again, person=person, progress=shown)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
         return

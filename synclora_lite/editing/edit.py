@@ -155,7 +155,8 @@ def edit_video(
         raise EditError(f"the setting of an LTX-2 with {method}", "an LTX-2 model", "leave it out")
     elif chosen.model:
         editor = editor_for(chosen, place)
-        how = replace(how, **{**editor.tuned.get(method, {}), **wanted})
+        tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
+        how = replace(how, **tuned)
         _check_values(source, how)
         settings |= {**asdict(how), "detail": detail, "model": editor.model.name}
         weights = dict(editor.hashes)

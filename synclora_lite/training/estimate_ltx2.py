@@ -136,7 +136,7 @@ def _training(model: LTX2VideoTransformer3DModel, job: Job) -> Estimate:
     if job.quantise == "int8":
         quantise_blocks(model)
     frozen, block = byte_count(model), byte_count(model.transformer_blocks[0])
-    targets = [*LTX2Config.__dataclass_fields__["targets"].default]
+    targets: list[str] = [*LTX2Config.targets]
     model.add_adapter(LoraConfig(r=job.rank, lora_alpha=job.rank, target_modules=targets))
     trained = [p for p in model.parameters() if p.requires_grad]
     for parameter in trained:  # as autocast uses them

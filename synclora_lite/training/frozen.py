@@ -53,7 +53,7 @@ class _Product(torch.autograd.Function):
         return gradient @ (codes.to(gradient.dtype) * scale.to(gradient.dtype)), None, None
 
 
-def quantise_blocks(transformer: torch.nn.Module) -> None:
+def quantise_blocks(transformer: Any) -> None:
     """Exchange every linear layer of the blocks for one in 8 bits."""
     for block in transformer.transformer_blocks:
         for name, layer in list(block.named_modules()):
@@ -62,7 +62,7 @@ def quantise_blocks(transformer: torch.nn.Module) -> None:
                 setattr(block.get_submodule(parent), last, Int8Linear(layer))
 
 
-def place(transformer: torch.nn.Module, device: torch.device, *, stream: bool = False) -> None:
+def place(transformer: Any, device: torch.device, *, stream: bool = False) -> None:
     """Bring a transformer to a device, or all but the frozen weights of its blocks.
 
     Those wait in main memory then, and a copy lives on the device while a block computes: with

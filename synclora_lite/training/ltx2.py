@@ -127,7 +127,7 @@ def ltx2_recipe(config: LTX2Config) -> Recipe:
 
 
 def ltx2_loss(
-    transformer: torch.nn.Module,
+    transformer: LTX2VideoTransformer3DModel,
     context: Context,
     frame_rate: float,
     target: Latents,
@@ -243,7 +243,8 @@ class _Kept(torch.nn.Module):
 def _load(config: LTX2Config) -> LTX2Model:
     """Load all parts into main memory, the transformer frozen and its blocks perhaps in 8 bits."""
     folder = model_folder(config.model)
-    dtype = base_dtype("auto", config.loop, natural_dtype(folder, config.loop.device))
+    small = natural_dtype(folder, config.loop.device) == torch.float32
+    dtype = torch.float32 if small else base_dtype("auto", config.loop)
     model = load_ltx2(folder, dtype=dtype, offload="none")
     model.pipe.transformer.requires_grad_(requires_grad=False)
     if config.quantise == "int8":
