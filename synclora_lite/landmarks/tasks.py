@@ -36,6 +36,7 @@ POSE_STEP = 2  # frames
 MOST = 5  # people looked for
 HEAD = slice(11)  # points of the body: nose, eyes, ears and mouth
 ROOM = 1.0  # around them, in parts of their extent
+CLOSE = 0.25  # of the frame's short side: a head of this extent is seen well in the whole frame
 GRID = 16  # parts of the frame: the box around a head has whole ones, whatever the pose trembles
 # A face that was found is followed down to this presence. Profiles with glasses stay around 0.5,
 # which is MediaPipe's own limit; the back of a head is below this one.
@@ -70,7 +71,7 @@ def around_head(
     """Return the box (x0, y0, x1, y1) in which the head is throughout, with room around it.
 
     Args:
-        pose: Of the clip; without any body the box is the frame.
+        pose: Of the clip; without any body, or with a large head, the box is the frame.
         size: Height and width of the frames.
 
     """
@@ -79,7 +80,10 @@ def around_head(
     points = points[~np.isnan(points).any((1, 2))]
     if not len(points):
         return 0, 0, width, height
-    room = ROOM * float(np.median(np.ptp(points, axis=1).max(-1)))
+    extent = float(np.median(np.ptp(points, axis=1).max(-1)))
+    if extent >= CLOSE * min(size):
+        return 0, 0, width, height
+    room = ROOM * extent
     cell = np.array([width, height]) / GRID
     low = np.clip(np.floor((points.min((0, 1)) - room) / cell), 0, GRID) * cell
     high = np.clip(np.ceil((points.max((0, 1)) + room) / cell), 0, GRID) * cell

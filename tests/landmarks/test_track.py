@@ -173,6 +173,7 @@ def test_the_box_around_a_head_holds_it_throughout_and_hardly_depends_on_the_pos
     assert 0.35 * 160 < bottom < 160
 
 
-def test_without_a_head_in_the_picture_the_box_is_the_whole_of_it():
+def test_without_a_head_or_with_a_large_one_the_box_is_the_whole_picture():
+    assert tasks.around_head(pose_at((0.5, 0.5), size=0.4), (160, 320)) == (0, 0, 320, 160)
     assert tasks.around_head(np.full((4, 33, 4), np.nan), (160, 320)) == (0, 0, 320, 160)
     assert tasks.around_head(pose_at((3.0, 0.5)), (160, 320)) == (0, 0, 320, 160)
