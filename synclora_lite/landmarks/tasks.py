@@ -57,7 +57,7 @@ def find(
     """
     with quiet.native_silence():
         pose = _pose_pass(frames)
-        left, top, right, bottom = around_head(pose, frames.shape[1:3])
+        left, top, right, bottom = around_head(pose, (frames.shape[1], frames.shape[2]))
         part = frames[:, top:bottom, left:right]
         face = (_face_pass(part) + _face_pass(part[::-1])[::-1]) / 2
     height, width = frames.shape[1:3]
