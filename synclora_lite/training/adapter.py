@@ -65,7 +65,7 @@ class AdapterTraining:
         self.config = config
         self.model, dtype = _base(config)
         self.dataset = _dataset(config, self.model)
-        self.model.transformer.to(dtype)
+        torch.nn.Module.to(self.model.transformer, dtype)
         self.settings = _adapt(self.model, config)
         self.train_rows, self.held_rows = split_rows(
             torch.arange(len(self.dataset)), config.validation_clips
