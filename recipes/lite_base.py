@@ -66,7 +66,8 @@ def draw_clips(pairs: Tensor, count: int, step: int, generator: torch.Generator)
     return pairs[rows, side]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("latents", type=Path)
     parser.add_argument("vae", type=Path)
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--held", type=int, default=16, help="pairs kept for validation")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     device = torch.device(given.device)
     dtype = training_dtype(device)
     learned, held = read_latents(given.latents, given.held)
@@ -97,7 +98,7 @@ def main() -> None:
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
         clips = draw_clips(learned, given.batch, step, generator).to(device).float()
-        sigmas = sample_sigmas(len(clips), generator, mu=MU, uniform=0.05).to(device)
+        sigmas = sample_sigmas(len(clips), generator, mu=MU, uniform=0.0).to(device)
         noise = torch.randn(clips.shape, generator=generator).to(device)
         batch = in_context_batch(clips, noise, sigmas, conditioning(told, *clips.shape[2:]))
         return loss_of(transformer, batch).mean()

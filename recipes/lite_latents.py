@@ -45,22 +45,23 @@ def read_latents(folder: Path, held: int = 16) -> tuple[Pairs, Pairs]:
     return torch.cat(learned), load_file(folder / f"pairs-{last}.safetensors")["latents"][:held]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bank", type=Path)
     parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--channels", type=int, default=512)
-    parser.add_argument("--fit", type=int, default=512, help="pairs that the components are of")
+    parser.add_argument("--fit", type=int, default=8, help="files that the components are of")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     files = sorted(given.bank.glob("pairs-*.safetensors"))
     if (given.vae / "config.json").exists():
         vae = PrincipalAutoencoder.from_pretrained(given.vae)
     else:
         vae = PrincipalAutoencoder(given.channels)
-        shards = (safe_open(f, framework="pt") for f in files[: max(1, given.fit // 64)])
+        shards = (safe_open(f, framework="pt") for f in files[: given.fit])
         clips = (
             to_video(part)
             for shard in shards
