@@ -54,7 +54,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
-    paths = {k: given.out / f"pairs-{k:06d}.safetensors" for k in range(0, given.pairs, given.shard)}
+    paths = {
+        k: given.out / f"pairs-{k:06d}.safetensors" for k in range(0, given.pairs, given.shard)
+    }
     todo = [(path, k) for k, path in paths.items() if not path.exists()]
     jobs = given.jobs if given.device == "cpu" else 1
     work = (delayed(build)(path, k, given.shard, given.device) for path, k in todo)

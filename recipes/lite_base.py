@@ -26,15 +26,16 @@ from synclora_lite.core import (
 )
 from synclora_lite.i2v import I2VModel, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
-from synclora_lite.models.transformer import CleanLTXTransformer
+from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
 FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
 MU, SHIFT = 1.0, 2.7  # mean noise level of training, in log-odds
 
 
-def new_transformer(channels: int, width: int, layers: int) -> CleanLTXTransformer:
-    """Return a small LTX-Video transformer that predicts the mean clip at first."""
-    transformer = CleanLTXTransformer(
+def new_transformer(deviation: Tensor, width: int, layers: int) -> PreconditionedLTXTransformer:
+    """Return a small LTX-Video transformer that predicts, at first, what a linear filter does."""
+    channels = len(deviation)
+    transformer = PreconditionedLTXTransformer(
         in_channels=channels,
         out_channels=channels,
         num_attention_heads=width // 64,
@@ -45,6 +46,7 @@ def new_transformer(channels: int, width: int, layers: int) -> CleanLTXTransform
     )
     torch.nn.init.zeros_(transformer.proj_out.weight)
     torch.nn.init.zeros_(transformer.proj_out.bias)
+    transformer.latent_deviation.copy_(deviation)
     return transformer
 
 
@@ -89,9 +91,10 @@ def main(arguments: list[str] | None = None) -> None:
     vae = PrincipalAutoencoder.from_pretrained(given.vae)
     scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
     torch.manual_seed(0)
-    transformer = new_transformer(learned.shape[2], given.width, given.layers)
+    deviation = learned[:64].float().flatten(3).movedim(2, 0).flatten(1).std(1)
+    transformer = new_transformer(deviation, given.width, given.layers)
     caption = torch.randn(1, 1, CAPTION_CHANNELS)
-    shipped = new_transformer(learned.shape[2], given.width, given.layers)
+    shipped = new_transformer(deviation, given.width, given.layers)
     transformer = transformer.to(device, dtype).train()
     told = caption.to(device, dtype)
     loss_of = torch.compile(flow_loss, dynamic=False) if given.compile else flow_loss
@@ -119,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         }
 
     def export(averaged: dict[str, Tensor]) -> None:
-        shipped.load_state_dict(averaged)
+        shipped.load_state_dict(averaged, strict=False)  # but for the buffer
         model = I2VModel(vae, shipped, scheduler, caption, FRAME_RATE)
         save_model(model, given.out / "model", torch.float16, max_shard_size="15MB")
 
