@@ -1,0 +1,1 @@
+"""How the shipped lite model is made."""

@@ -123,8 +123,8 @@ def preconditioning(
     """Return c_in, c_skip and c_out of  v = c_skip x_t + c_out network(c_in x_t).
 
     For uncorrelated channels of deviation s the best linear guess of the clean latent is
-    x_0 = (1 - sigma) s^2 / D x_t  with  D = (1 - sigma)^2 s^2 + sigma^2, and what it leaves open has
-    the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts, in units
+    x_0 = (1 - sigma) s^2 / D x_t  with  D = (1 - sigma)^2 s^2 + sigma^2, and what it leaves open
+    has the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts, in units
     of what is open, the rest; v = (x_t - x_0) / sigma gives the factors. After Karras et al. 2022
     (arXiv 2206.00364), whose factors these are for rectified flow, channel by channel.
     """
