@@ -61,13 +61,14 @@ def main(arguments: list[str] | None = None) -> None:
         vae = PrincipalAutoencoder.from_pretrained(given.vae)
     else:
         vae = PrincipalAutoencoder(given.channels)
-        shards = (safe_open(f, framework="pt") for f in files[: given.fit])
+        few = tqdm(files[: given.fit], desc="components", unit="shard")
+        shards = (safe_open(f, framework="pt") for f in few)
         clips = (
             to_video(part)
             for shard in shards
             for part in shard.get_tensor("frames").flatten(0, 1).split(16)
         )
-        vae.fit(tqdm(clips, desc="components"))
+        vae.fit(clips)
         vae.save_pretrained(given.vae)
     vae.to(given.device)
     for file in tqdm(files, desc="encoding", unit="shard"):

@@ -124,9 +124,9 @@ def preconditioning(
 
     For uncorrelated channels of deviation s the best linear guess of the clean latent is
     x_0 = (1 - sigma) s^2 / D x_t  with  D = (1 - sigma)^2 s^2 + sigma^2, and what it leaves open
-    has the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts, in units
-    of what is open, the rest; v = (x_t - x_0) / sigma gives the factors. After Karras et al. 2022
-    (arXiv 2206.00364), whose factors these are for rectified flow, channel by channel.
+    has the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts what is
+    open, in units of that; v = (x_t - x_0) / sigma gives the factors. After Karras et al. 2022
+    (arXiv 2206.00364), here for rectified flow and channel by channel.
     """
     variance = deviation.float() ** 2
     total = (1 - sigmas) ** 2 * variance + sigmas**2  # D
