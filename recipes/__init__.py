@@ -1,1 +1,1 @@
-"""How the shipped base model is made; not part of the package, which it imports."""
+"""How the shipped lite model is made."""

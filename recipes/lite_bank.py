@@ -19,8 +19,6 @@ from tqdm.auto import tqdm
 from synclora_lite.files import atomic_path
 from synclora_lite.portraits import EDIT_KINDS, feature_mask, render_batch, scene_case
 
-SHARD = 64  # pairs
-
 
 def render_pairs(first: int, count: int, device: str = "cpu") -> dict[str, Tensor]:
     """Return frames (count, 2, 17, 96, 96, 3) and mask (count, 17, 96, 96), both uint8."""
@@ -39,25 +37,29 @@ def render_pairs(first: int, count: int, device: str = "cpu") -> dict[str, Tenso
     }
 
 
-def build(path: Path, first: int, device: str) -> None:
+def build(path: Path, first: int, count: int, device: str) -> None:
     """Render one shard."""
     torch.set_num_threads(1)
     with atomic_path(path) as partial:
-        save_file({k: v.cpu() for k, v in render_pairs(first, SHARD, device).items()}, partial)
+        save_file({k: v.cpu() for k, v in render_pairs(first, count, device).items()}, partial)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--pairs", type=int, default=4096)
+    parser.add_argument("--shard", type=int, default=64, help="pairs in a file")
     parser.add_argument("--jobs", type=int, default=2, help="processes, on the CPU")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
-    paths = {k: given.out / f"pairs-{k:06d}.safetensors" for k in range(0, given.pairs, SHARD)}
+    paths = {
+        k: given.out / f"pairs-{k:06d}.safetensors" for k in range(0, given.pairs, given.shard)
+    }
     todo = [(path, k) for k, path in paths.items() if not path.exists()]
     jobs = given.jobs if given.device == "cpu" else 1
-    work = (delayed(build)(path, k, given.device) for path, k in todo)
+    work = (delayed(build)(path, k, given.shard, given.device) for path, k in todo)
     done = Parallel(n_jobs=jobs, return_as="generator_unordered")(work)
     for _ in tqdm(done, total=len(todo), desc="rendering", unit="shard"):
         pass

@@ -26,15 +26,16 @@ from synclora_lite.core import (
 )
 from synclora_lite.i2v import I2VModel, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
-from synclora_lite.models.transformer import CleanLTXTransformer
+from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
 FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
 MU, SHIFT = 1.0, 2.7  # mean noise level of training, in log-odds
 
 
-def new_transformer(channels: int, width: int, layers: int) -> CleanLTXTransformer:
-    """Return a small LTX-Video transformer that predicts the mean clip at first."""
-    transformer = CleanLTXTransformer(
+def new_transformer(deviation: Tensor, width: int, layers: int) -> PreconditionedLTXTransformer:
+    """Return a small LTX-Video transformer that predicts, at first, what a linear filter does."""
+    channels = len(deviation)
+    transformer = PreconditionedLTXTransformer(
         in_channels=channels,
         out_channels=channels,
         num_attention_heads=width // 64,
@@ -45,6 +46,7 @@ def new_transformer(channels: int, width: int, layers: int) -> CleanLTXTransform
     )
     torch.nn.init.zeros_(transformer.proj_out.weight)
     torch.nn.init.zeros_(transformer.proj_out.bias)
+    transformer.latent_deviation.copy_(deviation)
     return transformer
 
 
@@ -66,66 +68,80 @@ def draw_clips(pairs: Tensor, count: int, step: int, generator: torch.Generator)
     return pairs[rows, side]
 
 
-def main() -> None:
+class BaseTraining:
+    """What the base learns from, in the device's fastest precision, and how it is kept."""
+
+    def __init__(self, latents: Path, vae: Path, width: int, layers: int, device: torch.device):
+        self.learned, self.held = read_latents(latents)
+        self.vae = PrincipalAutoencoder.from_pretrained(vae)
+        self.device, dtype = device, training_dtype(device)
+        deviation = self.learned[:64].float().flatten(3).movedim(2, 0).flatten(1).std(1)
+        torch.manual_seed(0)
+        self.shipped = new_transformer(deviation, width, layers)  # float32, on the CPU
+        self.caption = torch.randn(1, 1, CAPTION_CHANNELS)
+        self.transformer = new_transformer(deviation, width, layers)
+        self.transformer.load_state_dict(self.shipped.state_dict())
+        self.transformer.to(device, dtype).train()
+        self.told = self.caption.to(device, dtype)
+
+    def loss(self, clips: Tensor, sigmas: Tensor, noise: Tensor) -> Tensor:
+        """Return the mean loss of plain clips: no reference, first frames given."""
+        clips, noise = (t.to(self.device).float() for t in (clips, noise))
+        told = conditioning(self.told, *clips.shape[2:])
+        return flow_loss(
+            self.transformer, in_context_batch(clips, noise, sigmas.to(self.device), told)
+        ).mean()
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Return the losses of held-back clips at four noise levels."""
+        clips = self.held[:, 0]
+        noise = torch.randn(clips.shape, generator=torch.Generator().manual_seed(0))
+        levels = (0.2, 0.5, 0.8, 0.95)
+        return {
+            f"loss_{s}": float(self.loss(clips, torch.full((len(clips),), s), noise))
+            for s in levels
+        }
+
+    def export(self, averaged: dict[str, Tensor], folder: Path) -> None:
+        """Write the model with the averaged weights."""
+        self.shipped.load_state_dict(averaged, strict=False)  # all but the buffer
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
+        model = I2VModel(self.vae, self.shipped, scheduler, self.caption, FRAME_RATE)
+        save_model(model, folder, torch.float16, max_shard_size="15MB")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("latents", type=Path)
     parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--cooldown", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=float("inf"))
+    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--cooldown", type=int, default=0, help="last steps, at a falling rate")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, to go on later")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--held", type=int, default=16, help="pairs kept for validation")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     device = torch.device(given.device)
-    dtype = training_dtype(device)
-    learned, held = read_latents(given.latents, given.held)
-    vae = PrincipalAutoencoder.from_pretrained(given.vae)
-    scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
-    torch.manual_seed(0)
-    transformer = new_transformer(learned.shape[2], given.width, given.layers)
-    caption = torch.randn(1, 1, CAPTION_CHANNELS)
-    shipped = new_transformer(learned.shape[2], given.width, given.layers)
-    transformer = transformer.to(device, dtype).train()
-    told = caption.to(device, dtype)
-    loss_of = torch.compile(flow_loss, dynamic=False) if given.compile else flow_loss
+    training = BaseTraining(given.latents, given.vae, given.width, given.layers, device)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
-        clips = draw_clips(learned, given.batch, step, generator).to(device).float()
-        sigmas = sample_sigmas(len(clips), generator, mu=MU, uniform=0.05).to(device)
-        noise = torch.randn(clips.shape, generator=generator).to(device)
-        batch = in_context_batch(clips, noise, sigmas, conditioning(told, *clips.shape[2:]))
-        return loss_of(transformer, batch).mean()
+        clips = draw_clips(training.learned, given.batch, step, generator)
+        sigmas = sample_sigmas(len(clips), generator, mu=MU, uniform=0.0)
+        return training.loss(clips, sigmas, torch.randn(clips.shape, generator=generator))
 
-    @torch.no_grad()
-    def validate() -> dict[str, float]:
-        clips = held[:, 0].to(device).float()
-        noise = torch.randn(clips.shape, generator=torch.Generator().manual_seed(0)).to(clips)
-        told_all = conditioning(told, *clips.shape[2:])
-        return {
-            f"loss_{level}": float(
-                flow_loss(
-                    transformer,
-                    in_context_batch(clips, noise, torch.full((len(clips),), level), told_all),
-                ).mean()
-            )
-            for level in (0.2, 0.5, 0.8, 0.95)
-        }
-
-    def export(averaged: dict[str, Tensor]) -> None:
-        shipped.load_state_dict(averaged)
-        model = I2VModel(vae, shipped, scheduler, caption, FRAME_RATE)
-        save_model(model, given.out / "model", torch.float16, max_shard_size="15MB")
-
-    schedule = Schedule(
-        steps=given.steps, lr=given.lr, cooldown=given.cooldown, minutes=given.minutes
+    train(
+        training.transformer,
+        loss,
+        Schedule(steps=given.steps, lr=given.lr, cooldown=given.cooldown, minutes=given.minutes),
+        given.out,
+        export=lambda averaged: training.export(averaged, given.out / "model"),
+        validate=training.validate,
     )
-    train(transformer, loss, schedule, given.out, export=export, validate=validate)
 
 
 if __name__ == "__main__":

@@ -45,28 +45,30 @@ def read_latents(folder: Path, held: int = 16) -> tuple[Pairs, Pairs]:
     return torch.cat(learned), load_file(folder / f"pairs-{last}.safetensors")["latents"][:held]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bank", type=Path)
     parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--channels", type=int, default=512)
-    parser.add_argument("--fit", type=int, default=512, help="pairs that the components are of")
+    parser.add_argument("--fit", type=int, default=8, help="files that the components are of")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
     files = sorted(given.bank.glob("pairs-*.safetensors"))
     if (given.vae / "config.json").exists():
         vae = PrincipalAutoencoder.from_pretrained(given.vae)
     else:
         vae = PrincipalAutoencoder(given.channels)
-        shards = (safe_open(f, framework="pt") for f in files[: max(1, given.fit // 64)])
+        few = tqdm(files[: given.fit], desc="components", unit="shard")
+        shards = (safe_open(f, framework="pt") for f in few)
         clips = (
             to_video(part)
             for shard in shards
             for part in shard.get_tensor("frames").flatten(0, 1).split(16)
         )
-        vae.fit(tqdm(clips, desc="components"))
+        vae.fit(clips)
         vae.save_pretrained(given.vae)
     vae.to(given.device)
     for file in tqdm(files, desc="encoding", unit="shard"):

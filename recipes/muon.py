@@ -19,9 +19,7 @@ POLYNOMIAL = (3.4445, -4.7750, 2.0315)
 class Muon:
     """Works on float32 parameters whose `.grad` is set."""
 
-    def __init__(
-        self, parameters: list[Tensor], betas: tuple[float, float] = (0.95, 0.98)
-    ) -> None:
+    def __init__(self, parameters: list[Tensor], betas: tuple[float, float] = (0.95, 0.98)) -> None:
         self.parameters, self.betas = parameters, betas
         self.first = [torch.zeros_like(p) for p in parameters]
         self.second = [torch.zeros_like(p) if p.ndim < 2 else torch.zeros(()) for p in parameters]

@@ -5,7 +5,12 @@ jaxtyping and itself.
 """
 
 from synclora_lite.core.attention import Layout, ReferenceCache, attention_mask
-from synclora_lite.core.block import predict_velocity, reference_cache, transformer_block
+from synclora_lite.core.block import (
+    preconditioning,
+    predict_velocity,
+    reference_cache,
+    transformer_block,
+)
 from synclora_lite.core.flow import (
     add_noise,
     inference_sigmas,
@@ -73,6 +78,7 @@ __all__ = [
     "lora_state_dict",
     "merge",
     "pack",
+    "preconditioning",
     "predict_velocity",
     "reference_cache",
     "rotate",

@@ -27,8 +27,6 @@ from synclora_lite.core.attention import (
 from synclora_lite.core.flow import TIMESTEPS
 from synclora_lite.core.positions import rotations
 
-LEAST_SIGMA = 0.05  # nearer to the clip, dividing by sigma would amplify the network's own error
-
 
 def transformer_block(
     block: LTXVideoTransformerBlock,
@@ -90,7 +88,13 @@ def predict_velocity(
     """
     batch, frames = sigmas.shape
     dtype = transformer.scale_shift_table.dtype
-    x = transformer.proj_in(tokens.to(dtype))  # (B, S, D)
+    deviation = getattr(transformer, "latent_deviation", None)  # of the lite model alone
+    given = tokens
+    if deviation is not None:
+        levels = sigmas.repeat_interleave(tokens.shape[1] // frames, dim=1)[..., None]  # (B, S, 1)
+        c_in, c_skip, c_out = preconditioning(deviation, levels)
+        given = c_in * tokens
+    x = transformer.proj_in(given.to(dtype))  # (B, S, D)
     modulation, embedded = transformer.time_embed(
         (sigmas * TIMESTEPS).flatten(), batch_size=batch, hidden_dtype=dtype
     )
@@ -107,19 +111,28 @@ def predict_velocity(
     table = transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)
     shift, scale = table.unbind(2)  # (B, F, D) each
     out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
-    if getattr(transformer, "prediction_type", "velocity") == "sample":
-        levels = sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None]
-        return to_velocity(tokens, out, levels)
-    return out
+    return out if deviation is None else c_skip * tokens + c_out * out.float()
 
 
-def to_velocity(
-    noisy: Float[Tensor, "batch tokens channels"],
-    clean: Float[Tensor, "batch tokens channels"],
-    sigmas: Float[Tensor, "batch _ 1"],
-) -> Float[Tensor, "batch tokens channels"]:
-    """Return the velocity of a network that predicts the clean sample: (x_t - x_0) / sigma."""
-    return (noisy.float() - clean.float()) / sigmas.float().clamp(min=LEAST_SIGMA)
+def preconditioning(
+    deviation: Float[Tensor, " channels"], sigmas: Float[Tensor, "batch tokens 1"]
+) -> tuple[
+    Float[Tensor, "batch tokens channels"],
+    Float[Tensor, "batch tokens channels"],
+    Float[Tensor, "batch tokens channels"],
+]:
+    """Return c_in, c_skip and c_out of  v = c_skip x_t + c_out network(c_in x_t).
+
+    For uncorrelated channels of deviation s the best linear guess of the clean latent is
+    x_0 = (1 - sigma) s^2 / D x_t  with  D = (1 - sigma)^2 s^2 + sigma^2, and what it leaves open
+    has the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts what is
+    open, in units of that; v = (x_t - x_0) / sigma gives the factors. After Karras et al. 2022
+    (arXiv 2206.00364), here for rectified flow and channel by channel.
+    """
+    variance = deviation.float() ** 2
+    total = (1 - sigmas) ** 2 * variance + sigmas**2  # D
+    c_skip = (sigmas - (1 - sigmas) * variance) / total
+    return total.rsqrt(), c_skip, -deviation.float() * total.rsqrt()
 
 
 def reference_cache(

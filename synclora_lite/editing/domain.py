@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.i2v import decode, encode
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.settings import build
 from synclora_lite.training.latents import to_model_range
 
@@ -79,7 +79,7 @@ def save_domain(domain: Domain, folder: str | Path) -> Path:
 
 
 @torch.no_grad()
-def strangeness(vae: AutoencoderKLLTXVideo, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
+def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
     """Return the geometric mean of error and texture of each picture, in [-1, 1] units.
 
     Error is what the autoencoder gets wrong, texture the Laplacian; of both, the worst channel,
@@ -101,7 +101,7 @@ def _most(change: Float[Tensor, "pictures 3 _ _"]) -> Float[Tensor, " pictures"]
 
 
 def check_domain(
-    vae: AutoencoderKLLTXVideo,
+    vae: Autoencoder,
     domain: Domain,
     pictures: Pictures,
     what: str,

@@ -1,15 +1,15 @@
 """From pixels to normalised latents, and back."""
 
-from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.i2v.model import I2VModel
+from synclora_lite.models.autoencoder import Autoencoder
 
 
 def encode(
-    model: I2VModel | AutoencoderKLLTXVideo, video: Float[Tensor, "batch 3 frames height width"]
+    model: I2VModel | Autoencoder, video: Float[Tensor, "batch 3 frames height width"]
 ) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
 
@@ -25,7 +25,7 @@ def encode(
 
 
 def decode(
-    model: I2VModel | AutoencoderKLLTXVideo,
+    model: I2VModel | Autoencoder,
     latents: Float[Tensor, "batch channels latent_frames latent_height latent_width"],
 ) -> Float[Tensor, "batch 3 frames height width"]:
     """Decode normalised latents to clips in [-1, 1]."""
@@ -35,7 +35,7 @@ def decode(
     return vae.decode(latents.to(vae.dtype), clean).sample.float().clamp(-1, 1)
 
 
-def check_size(vae: AutoencoderKLLTXVideo, frames: int, height: int, width: int) -> None:
+def check_size(vae: Autoencoder, frames: int, height: int, width: int) -> None:
     """Raise a ModelError that names the nearest legal size if the autoencoder cannot take this."""
     r, s = vae.temporal_compression_ratio, vae.spatial_compression_ratio
     if frames < 1 or (frames - 1) % r:

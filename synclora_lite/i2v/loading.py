@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
+from diffusers import ModelMixin
 from safetensors import SafetensorError
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
-from synclora_lite.models.transformer import CleanLTXTransformer
+from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
-Part = TypeVar("Part", AutoencoderKLLTXVideo, LTXVideoTransformer3DModel)
+Part = TypeVar("Part", bound=ModelMixin)
 
-OURS = {kind.__name__: kind for kind in (PrincipalAutoencoder, CleanLTXTransformer)}
+OURS = {kind.__name__: kind for kind in (PrincipalAutoencoder, PreconditionedLTXTransformer)}
 
 LARGEST, LAYERS, ENTRIES = 2**20, 1000, 100
 # What diffusers and torch raise on folders that are broken in one way or another.

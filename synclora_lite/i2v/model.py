@@ -27,6 +27,7 @@ from synclora_lite.i2v.folders import (
     stock_positions,
 )
 from synclora_lite.i2v.loading import check_config, load_part
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.settings import build
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
@@ -55,7 +56,7 @@ class I2VModel:
 
     """
 
-    vae: AutoencoderKLLTXVideo
+    vae: Autoencoder
     transformer: LTXVideoTransformer3DModel
     scheduler: FlowMatchEulerDiscreteScheduler
     caption: Float[Tensor, "1 caption_tokens dim"]
@@ -226,7 +227,7 @@ def save_model(
 
 
 def save_part(
-    part: AutoencoderKLLTXVideo | LTXVideoTransformer3DModel,
+    part: Autoencoder | LTXVideoTransformer3DModel,
     folder: Path,
     dtype: torch.dtype | None = None,
     max_shard_size: str = "5GB",

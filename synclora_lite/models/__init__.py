@@ -1,0 +1,1 @@
+"""The lite model's own classes, with the interfaces of diffusers'."""

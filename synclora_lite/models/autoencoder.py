@@ -13,7 +13,7 @@ so it takes that class's place as `vae=`.
 from collections.abc import Iterable
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
+from diffusers import AutoencoderKLLTXVideo, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
 from diffusers.models.modeling_outputs import AutoencoderKLOutput
@@ -111,3 +111,6 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         self.mean.copy_(mean)
         self.basis.copy_(vectors.flip(1)[:, :kept].T)
         self.scale.copy_((deviation * deviation.mean()).sqrt())
+
+
+Autoencoder = AutoencoderKLLTXVideo | PrincipalAutoencoder

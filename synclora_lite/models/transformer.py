@@ -1,31 +1,34 @@
-"""The lite model's transformer: LTX-Video's, except that it predicts the clean clip.
+"""The lite model's transformer: LTX-Video's, with inputs and outputs of even size.
 
-Its latents are as wide as the network (512 numbers), most of a noisy one is noise, and noise is
-hard to carry through a narrow network and of no use. So the network says what the clean latent
-x_0 is, and the velocity that the flow needs follows from it:
-
-    x_t = (1 - sigma) x_0 + sigma noise   =>   v = noise - x_0 = (x_t - x_0) / sigma
-
-Li and He 2025, "Back to basics: let denoising generative models denoise" (arXiv 2511.13720).
+Its latents are principal components: uncorrelated, and of very different size. So what a linear
+filter knows of the clean latent is not left to the network, and what it sees and says is scaled to
+a deviation of one, channel by channel; see `core.preconditioning`.
 """
 
+import functools
 from typing import Any
 
+import torch
 from diffusers import LTXVideoTransformer3DModel
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor
 
-from synclora_lite.core.block import to_velocity
+from synclora_lite.core.block import preconditioning
 from synclora_lite.core.flow import TIMESTEPS
 
 
-class CleanLTXTransformer(LTXVideoTransformer3DModel):
-    """`LTXVideoTransformer3DModel` that predicts clean latents and answers with the velocity.
+class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
+    """`LTXVideoTransformer3DModel` between the factors of `core.preconditioning`.
 
-    `core.predict_velocity` asks for `prediction_type`; stock pipelines call `forward`.
+    `core.predict_velocity` looks for `latent_deviation`; stock pipelines call `forward`.
     """
 
-    prediction_type = "sample"
+    latent_deviation: Tensor
+
+    @functools.wraps(LTXVideoTransformer3DModel.__init__)  # diffusers reads the signature
+    def __init__(self, *args: Any, **config: Any) -> None:
+        super().__init__(*args, **config)
+        self.register_buffer("latent_deviation", torch.ones(self.config.in_channels))
 
     def forward(
         self,
@@ -37,9 +40,11 @@ class CleanLTXTransformer(LTXVideoTransformer3DModel):
         **options: Any,
     ) -> Transformer2DModelOutput | tuple[Tensor]:
         """Return the velocity, as the stock class does."""
-        (clean,) = super().forward(
-            hidden_states, encoder_hidden_states, timestep, *args, return_dict=False, **options
-        )
         sigmas = (timestep / TIMESTEPS).reshape(len(hidden_states), -1, 1)
-        velocity = to_velocity(hidden_states, clean, sigmas)
+        c_in, c_skip, c_out = preconditioning(self.latent_deviation, sigmas)
+        given = (c_in * hidden_states).to(hidden_states.dtype)
+        (out,) = super().forward(
+            given, encoder_hidden_states, timestep, *args, return_dict=False, **options
+        )
+        velocity = (c_skip * hidden_states + c_out * out).to(hidden_states.dtype)
         return Transformer2DModelOutput(sample=velocity) if return_dict else (velocity,)

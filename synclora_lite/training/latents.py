@@ -4,12 +4,12 @@ import hashlib
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.i2v import encode
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.training.bank import LatentDataset, check_made, write_shard
 
 CLIPS_AT_ONCE = 8
@@ -31,7 +31,7 @@ def to_frames(
 
 @torch.no_grad()
 def encode_bank(
-    vae: AutoencoderKLLTXVideo, frames: str | Path, folder: str | Path, *, progress: bool = True
+    vae: Autoencoder, frames: str | Path, folder: str | Path, *, progress: bool = True
 ) -> LatentDataset:
     """Encode a bank of frame pairs, shard by shard, skipping those already there.
 
@@ -64,7 +64,7 @@ def encode_bank(
     return LatentDataset(folder)
 
 
-def encoder_digest(vae: AutoencoderKLLTXVideo) -> str:
+def encoder_digest(vae: Autoencoder) -> str:
     """Return a hash of all weights that latents depend on; a decoder trained on changes nothing."""
     digest = hashlib.sha256()
     for name, value in sorted(vae.state_dict().items()):

@@ -1,0 +1,150 @@
+"""The lite model's two networks: what they promise diffusers, and each other."""
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, LTXImageToVideoPipeline
+
+from synclora_lite.core import (
+    Conditioning,
+    inference_sigmas,
+    pack,
+    preconditioning,
+    predict_velocity,
+    sample,
+    token_coordinates,
+)
+from synclora_lite.i2v import I2VModel, encode, load_model, save_model
+from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.transformer import PreconditionedLTXTransformer
+from synclora_lite.portraits import held_out, render_batch
+
+
+def clips(count: int = 4) -> torch.Tensor:
+    cases = held_out(1, count, frames=9)
+    frames = render_batch([c.source for c in cases], [c.motion for c in cases], 64)
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def fitted(channels: int) -> PrincipalAutoencoder:
+    vae = PrincipalAutoencoder(channels)
+    vae.fit([clips()])
+    return vae
+
+
+def small_transformer(channels: int) -> PreconditionedLTXTransformer:
+    torch.manual_seed(0)
+    transformer = PreconditionedLTXTransformer(
+        in_channels=channels,
+        out_channels=channels,
+        num_attention_heads=2,
+        attention_head_dim=24,
+        cross_attention_dim=48,
+        num_layers=2,
+        caption_channels=8,
+    )
+    transformer.latent_deviation.copy_(torch.rand(channels) * 3 + 0.1)
+    return transformer.eval()
+
+
+def small_model(channels: int = 16) -> I2VModel:
+    return I2VModel(
+        fitted(channels),
+        small_transformer(channels),
+        FlowMatchEulerDiscreteScheduler(shift=2.0),
+        torch.randn(1, 1, 8),
+    )
+
+
+def test_more_components_keep_more_of_a_clip():
+    video = clips()
+    errors = [(fitted(n).decode(fitted(n).encode(video)[0].mode()).sample - video) for n in (8, 64)]
+    assert errors[1].square().mean() < 0.2 * errors[0].square().mean()
+
+
+def test_latents_are_uncorrelated_and_of_mean_square_one():
+    z = fitted(16).encode(clips()).latent_dist.mode().movedim(1, -1).flatten(0, 3)
+    correlation = torch.corrcoef(z.T) - torch.eye(16)
+    assert correlation.abs().max() < 1e-2
+    assert torch.isclose(z.square().mean(), torch.tensor(1.0), atol=0.02)
+
+
+def test_the_first_frame_is_encoded_without_the_others():
+    vae, video = fitted(16), clips()
+    whole, alone = (vae.encode(v).latent_dist.mode() for v in (video, video[:, :, :1]))
+    assert torch.allclose(whole[:, :, :1], alone, atol=1e-5)
+
+
+def test_factors_give_the_best_linear_guess():
+    """With a network that says nothing, x_t - sigma v is the guess with the least squared error."""
+    generator = torch.Generator().manual_seed(0)
+    deviation, sigma = torch.tensor([0.3, 1.0, 4.0]), 0.6
+    x = deviation * torch.randn(200_000, 3, generator=generator)
+    noisy = (1 - sigma) * x + sigma * torch.randn(x.shape, generator=generator)
+    c_in, c_skip, c_out = preconditioning(deviation, torch.full((1, 1, 1), sigma))
+    guess = noisy - sigma * c_skip[0] * noisy
+    best = (x * noisy).sum(0) / noisy.square().sum(0)
+    assert torch.allclose(guess / noisy, best.expand_as(noisy), atol=0.01)
+    assert torch.allclose((c_in[0] * noisy).std(0), torch.ones(3), atol=0.01)
+    open_part = (x - guess) / (-sigma * c_out[0])
+    assert torch.allclose(open_part.std(0), torch.ones(3), atol=0.01)
+
+
+def test_core_and_stock_forward_agree():
+    transformer, latents = small_transformer(16), torch.randn(2, 12, 16)
+    coordinates = token_coordinates(3, 2, 2, spatial_ratio=16, temporal_ratio=4, frame_rate=12.0)
+    caption, sigmas = torch.randn(1, 1, 8), torch.tensor([[0.0, 0.5, 0.5], [0.0, 0.9, 0.9]])
+    with torch.no_grad():
+        ours = predict_velocity(transformer, latents, sigmas, caption, coordinates)
+        stock = transformer(
+            latents,
+            caption.expand(2, -1, -1),
+            1000 * sigmas.repeat_interleave(4, dim=1),
+            encoder_attention_mask=torch.ones(2, 1),
+            num_frames=3,
+            height=2,
+            width=2,
+            video_coords=coordinates[None].expand(2, -1, -1),
+        ).sample
+    assert torch.allclose(ours, stock, atol=1e-5)
+
+
+def test_a_saved_model_is_loaded_with_its_own_classes(tmp_path):
+    model = small_model()
+    loaded = load_model(save_model(model, tmp_path))
+    assert isinstance(loaded.vae, PrincipalAutoencoder)
+    assert torch.equal(loaded.transformer.latent_deviation, model.transformer.latent_deviation)
+    video = clips()
+    assert torch.allclose(encode(loaded, video), encode(model, video), atol=1e-5)
+
+
+def test_the_stock_pipeline_makes_the_same_clip():
+    model, video = small_model(), clips(1)
+    pipe = LTXImageToVideoPipeline(
+        vae=model.vae,
+        transformer=model.transformer,
+        scheduler=model.scheduler,
+        text_encoder=None,
+        tokenizer=None,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    noise = torch.randn(1, 16, 3, 4, 4, generator=torch.Generator().manual_seed(3))
+    first = encode(model, video[:, :, :1])
+    stock = pipe(
+        image=((video[0, :, 0] + 1) / 2)[None],
+        prompt_embeds=model.caption,
+        prompt_attention_mask=torch.ones(1, 1),
+        height=64,
+        width=64,
+        num_frames=9,
+        frame_rate=12,
+        num_inference_steps=3,
+        guidance_scale=1.0,
+        latents=pack(torch.cat([first, noise[:, :, 1:]], dim=2)),
+        output_type="latent",
+        return_dict=False,
+    )[0]
+    places = token_coordinates(
+        3, 4, 4, spatial_ratio=16, temporal_ratio=4, frame_rate=12.0, positions="uniform"
+    )
+    sigmas = inference_sigmas(model.scheduler, 3, tokens=48)
+    ours = sample(model.transformer, first, noise, sigmas, Conditioning(model.caption, places))
+    assert torch.allclose(stock, pack(ours), atol=1e-4)
