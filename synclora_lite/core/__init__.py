@@ -1,12 +1,7 @@
-"""The method, to be read first and in this order.
-
-positions, flow, attention, block, sequence, lora, training, sampling. It imports torch, diffusers,
-jaxtyping and itself.
-"""
+"""The method: positions, flow, attention, block, sequence, lora, training, sampling, in this order."""
 
 from synclora_lite.core.attention import Layout, ReferenceCache, attention_mask
 from synclora_lite.core.block import (
-    preconditioning,
     predict_velocity,
     reference_cache,
     transformer_block,
@@ -78,7 +73,6 @@ __all__ = [
     "lora_state_dict",
     "merge",
     "pack",
-    "preconditioning",
     "predict_velocity",
     "reference_cache",
     "rotate",

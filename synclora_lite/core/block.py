@@ -88,11 +88,10 @@ def predict_velocity(
     """
     batch, frames = sigmas.shape
     dtype = transformer.scale_shift_table.dtype
-    deviation = getattr(transformer, "latent_deviation", None)  # of the lite model alone
-    given = tokens
-    if deviation is not None:
+    given, preconditioning = tokens, getattr(transformer, "preconditioning", None)
+    if preconditioning is not None:  # of the lite model alone: see models/transformer.py
         levels = sigmas.repeat_interleave(tokens.shape[1] // frames, dim=1)[..., None]  # (B, S, 1)
-        c_in, c_skip, c_out = preconditioning(deviation, levels)
+        c_in, c_skip, c_out = preconditioning(levels)
         given = c_in * tokens
     x = transformer.proj_in(given.to(dtype))  # (B, S, D)
     modulation, embedded = transformer.time_embed(
@@ -111,28 +110,7 @@ def predict_velocity(
     table = transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)
     shift, scale = table.unbind(2)  # (B, F, D) each
     out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
-    return out if deviation is None else c_skip * tokens + c_out * out.float()
-
-
-def preconditioning(
-    deviation: Float[Tensor, " channels"], sigmas: Float[Tensor, "batch tokens 1"]
-) -> tuple[
-    Float[Tensor, "batch tokens channels"],
-    Float[Tensor, "batch tokens channels"],
-    Float[Tensor, "batch tokens channels"],
-]:
-    """Return c_in, c_skip and c_out of  v = c_skip x_t + c_out network(c_in x_t).
-
-    For uncorrelated channels of deviation s the best linear guess of the clean latent is
-    x_0 = (1 - sigma) s^2 / D x_t  with  D = (1 - sigma)^2 s^2 + sigma^2, and what it leaves open
-    has the deviation sigma s / sqrt(D). The network sees inputs of deviation 1 and predicts what is
-    open, in units of that; v = (x_t - x_0) / sigma gives the factors. After Karras et al. 2022
-    (arXiv 2206.00364), here for rectified flow and channel by channel.
-    """
-    variance = deviation.float() ** 2
-    total = (1 - sigmas) ** 2 * variance + sigmas**2  # D
-    c_skip = (sigmas - (1 - sigmas) * variance) / total
-    return total.rsqrt(), c_skip, -deviation.float() * total.rsqrt()
+    return out if preconditioning is None else c_skip * tokens + c_out * out.float()
 
 
 def reference_cache(

@@ -7,7 +7,6 @@ from synclora_lite.core import (
     Conditioning,
     inference_sigmas,
     pack,
-    preconditioning,
     predict_velocity,
     sample,
     token_coordinates,
@@ -79,7 +78,9 @@ def test_factors_give_the_best_linear_guess():
     deviation, sigma = torch.tensor([0.3, 1.0, 4.0]), 0.6
     x = deviation * torch.randn(200_000, 3, generator=generator)
     noisy = (1 - sigma) * x + sigma * torch.randn(x.shape, generator=generator)
-    c_in, c_skip, c_out = preconditioning(deviation, torch.full((1, 1, 1), sigma))
+    transformer = small_transformer(3)
+    transformer.latent_deviation.copy_(deviation)
+    c_in, c_skip, c_out = transformer.preconditioning(torch.full((1, 1, 1), sigma))
     guess = noisy - sigma * c_skip[0] * noisy
     best = (x * noisy).sum(0) / noisy.square().sum(0)
     assert torch.allclose(guess / noisy, best.expand_as(noisy), atol=0.01)
