@@ -27,7 +27,7 @@ from synclora_lite.files import (
     write_result,
 )
 from synclora_lite.i2v.folders import model_folder
-from synclora_lite.pairs.building import alone
+from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import Camera, EditCase, held_out
 from synclora_lite.video import Clip
 

@@ -8,7 +8,7 @@ condition. No guidance: with one constant caption there is nothing to push away 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import diffusers
 import numpy as np
@@ -18,6 +18,7 @@ from diffusers import LTX2InContextPipeline
 from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora import LTX2ReferenceCondition
 from jaxtyping import Float, Int, UInt8
+from pydantic import Field
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
@@ -27,7 +28,7 @@ from synclora_lite.i2v.folders import model_folder, pipeline_class
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.model import SETTINGS
 from synclora_lite.i2v.precision import weight_bytes
-from synclora_lite.settings import build
+from synclora_lite.settings import FrameRate, Settings, build
 
 Offload = Literal["auto", "none", "parts", "layers"]
 Adapter = Mapping[str, Float[Tensor, "..."]]
@@ -39,14 +40,13 @@ UNGUIDED: dict[str, Any] = {
 }
 LOCAL = {"local_files_only": True}  # no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
-_RANGES = {"frame_rate": (1.0, 1000.0), "side": (32, 4096), "frames": (2, 4096)}  # windows share
 
 
 @dataclass(frozen=True)
-class _Settings:
-    frame_rate: float = 25.0
-    side: int = 512
-    frames: int = 81
+class _Settings(Settings):
+    frame_rate: FrameRate = 25.0
+    side: Annotated[int, Field(ge=32, le=4096)] = 512
+    frames: Annotated[int, Field(ge=2, le=4096)] = 81  # windows share one
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def load_ltx2(
     if not pipeline_class(folder).startswith("LTX2"):
         raise ModelError(f"{name} is no LTX-2 model", "a folder of an LTX-2 pipeline")
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
-    settings = build(_Settings, stored, f"{folder / SETTINGS}: ", _RANGES)
+    settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
     caption, mask = padded_caption(kept_caption(folder, _embed))
     pipe = LTX2InContextPipeline.from_pretrained(

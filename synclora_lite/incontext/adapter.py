@@ -2,10 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig
+from pydantic import Field
 from safetensors.torch import save_file
 
 from synclora_lite.core import (
@@ -30,15 +32,14 @@ from synclora_lite.incontext.formats import (
     read_weights,
     to_format,
 )
-from synclora_lite.settings import build
+from synclora_lite.settings import Settings, Size, build
 
 SETTINGS = "adapter.json"
-_RANGES = {"rank": (1, 65_536), "reference_offset": (-65_536, 65_536)}
 PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
 
 
 @dataclass(frozen=True)
-class AdapterSettings:
+class AdapterSettings(Settings):
     """What must be known to use an adapter as it was trained.
 
     Attributes:
@@ -51,10 +52,10 @@ class AdapterSettings:
 
     """
 
-    rank: int = 32
+    rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
-    reference_offset: int = 0
+    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
     base: str = "lite"
 
 
@@ -199,7 +200,7 @@ def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:
     """Return the settings stored beside the weights, or those that the weights imply."""
     if file is not None:
-        return build(AdapterSettings, read_json(file), f"{file}: ", _RANGES)
+        return build(AdapterSettings, read_json(file), f"{file}: ")
     modules = {name.rsplit(".lora_", 1)[0] for name in weights}
     rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
     return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")

@@ -31,7 +31,6 @@ from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
 from synclora_lite.i2v.latents import legal_size
 from synclora_lite.i2v.loading import check_config
 from synclora_lite.incontext import AdapterSettings, add_adapter
-from synclora_lite.training.adam8 import BLOCK
 from synclora_lite.training.metering import count_operations, peak_memory
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -40,6 +39,7 @@ KNOWN: dict[str, dict[str, Any]] = {
 }
 SHALLOW = (2, 3)  # blocks of the transformers that are measured
 RUNTIME = 0.8e9  # bytes that CUDA and its libraries take for themselves
+BLOCK = 256  # numbers of a moment in 8 bits that share a scale (bitsandbytes)
 UTILISATION = 0.4  # of a card's peak rate, reached by large matrix products in practice
 
 

@@ -21,7 +21,6 @@ from synclora_lite.pairs.manifest import locate
 from synclora_lite.settings import build
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import AdapterConfig
-from synclora_lite.training.config import RANGES
 from synclora_lite.video import parse_box
 from tests.robustness.ledger import Ledger
 from tests.robustness.texts import READERS, cases, good_files, run_cases
@@ -71,7 +70,7 @@ def test_a_row_of_a_manifest_is_a_pair_or_refused(name: str, value: Any) -> None
 @FEW
 @given(st.sampled_from([*sorted(TABLE), "rank", "data", "start"]), ANYTHING)
 def test_a_table_of_settings_is_a_configuration_or_refused(name: str, value: Any) -> None:
-    words = refusal(lambda: build(AdapterConfig, {**TABLE, name: value}, ranges=RANGES))
+    words = refusal(lambda: build(AdapterConfig, {**TABLE, name: value}))
     assert words == "" or "expected" in words
 
 
@@ -116,7 +115,7 @@ def test_sizes_beyond_reason_are_refused_before_anything_is_built(name: str, val
     with pytest.raises(SyncLoraError, match=name):
         check_config({name: value}, Path("folder"))
     with pytest.raises(SyncLoraError):
-        build(AdapterConfig, {**TABLE, "loop": {"steps": 1, name: value}}, ranges=RANGES)
+        build(AdapterConfig, {**TABLE, "loop": {"steps": 1, name: value}})
 
 
 def test_json_without_end_is_refused_in_one_line(tmp_path: Path) -> None:
