@@ -22,7 +22,8 @@ from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
 from synclora_lite.i2v.folders import weights_digest
-from synclora_lite.training import AdapterConfig, adapter_recipe, load_config, train
+from synclora_lite.training import AdapterConfig, adapter_recipe, train
+from synclora_lite.training.config import read_config
 
 FOUND = "found.json"
 COMPARED = ("sync", "edit_kept", "psnr")  # with the control, clip by clip
@@ -167,7 +168,7 @@ def metrics_of(name: str, known: dict[str, Any]) -> dict[str, Any]:
 
 def recipe(variant: Variant, study: Study, bank: Path) -> AdapterConfig:
     """Return the shipped recipe with the variant's change."""
-    config, _ = load_config(study.config)
+    config, _ = read_config(study.config, {"adapter": AdapterConfig})
     share = study.steps / config.loop.steps
     loop = replace(
         config.loop,

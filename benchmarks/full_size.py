@@ -1,12 +1,16 @@
 """Speed and memory of training and editing, with random weights of the size that is asked for.
 
     python -m benchmarks.full_size --device cuda --record          LTX-Video 2B, 81 frames of 512
+    python -m benchmarks.full_size --model ltx-2.3 --device cuda --record          LTX-2.3, likewise
     python -m benchmarks.full_size --model tiny --frames 9 --size 96 --rank 8      seconds on a CPU
+    python -m benchmarks.full_size --model tiny-ltx-2.3 --frames 9 --size 64 --rank 8      likewise
 
 For each way to train: seconds per step, peak memory beside what `synclora estimate` says, and the
 share of the device's measured rate of matrix products (model FLOP utilisation: operations that
 checkpointing repeats do not count). For editing: seconds per sampling step with the reference's
-keys and values computed once, and at every step.
+keys and values computed once, and at every step. LTX-2.3 trains with its blocks in 16 or in 8 bits
+or waiting in main memory, and edits with the whole sequence; `--minutes` bounds a run, and what was
+not reached is said.
 """
 
 import argparse
@@ -21,19 +25,27 @@ import torch
 from diffusers import (
     AutoencoderKLLTXVideo,
     FlowMatchEulerDiscreteScheduler,
+    LTX2VideoTransformer3DModel,
     LTXVideoTransformer3DModel,
 )
+from peft import LoraConfig
 from torch.profiler import ProfilerActivity, profile
 
 from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, sample
 from synclora_lite.files import write_result
 from synclora_lite.i2v import I2VModel
 from synclora_lite.i2v.latents import legal_size
+from synclora_lite.i2v.ltx2_sizes import TINY_TRANSFORMER as TINY_LTX2
+from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.precision import fast_dtype
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training import Job, LoopConfig
+from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
+from synclora_lite.training.estimate_ltx2 import estimate_ltx2
+from synclora_lite.training.frozen import place, quantise_blocks
+from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.optimizer import make_optimizers
 from synclora_lite.training.precision import NAMED, autocast
 
@@ -43,6 +55,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "compiled": {},
     "checkpointing": {"checkpointing": True},
     "smallest": {"checkpointing": True, "eight_bit": True, "offload": True},
+}
+WAYS_LTX2: dict[str, dict[str, Any]] = {
+    "int8": {"quantise": "int8"},
+    "bfloat16": {},
+    "smallest": {"quantise": "int8", "eight_bit": True, "block_offload": True},
 }
 TINY = Configs(TINY_VAE, {**TINY_TRANSFORMER, "num_layers": 4})
 
@@ -81,32 +98,48 @@ class Bench:
         return torch.randn(*shape, height // s, width // s, device=self.device)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print, and with --record write data/results/full_size_DEVICE.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="ltx-video-2b", help=f"tiny, {', '.join(KNOWN)}, folder")
+    parser.add_argument(
+        "--model", default="ltx-video-2b", help=f"tiny, {', '.join(KNOWN)}, ltx-2.3"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--frames", type=int, default=81)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rank", type=int, default=128)
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--record", action="store_true")
-    wanted = parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=8.0, help="start nothing new after these")
+    wanted = parser.parse_args(arguments)
+    begun = time.perf_counter()
     precision: Any = str(fast_dtype(wanted.device)).removeprefix("torch.")
+    large = wanted.model.endswith("ltx-2.3")
     job = Job(wanted.model, wanted.frames, wanted.size, wanted.rank, precision=precision)
-    configs = TINY if wanted.model == "tiny" else model_configs(wanted.model)
+    configs = TINY if wanted.model == "tiny" or large else model_configs(wanted.model)
     bench = Bench(job, configs, wanted.device, matmul_rate(wanted.device, NAMED[precision]))
     values: dict[str, Any] = {"matmul_tflops": bench.rate / 1e12, "job": vars(job)}
     print(f"matrix products: {bench.rate / 1e12:.2f} TFLOP/s in {precision}")
-    values["training"] = {way: shown(way, partial(training, bench, way)) for way in wanted.ways}
-    values["editing"] = shown("editing", partial(editing, bench))
+    steps = {way: partial(training, bench, way) for way in wanted.ways}
+    steps["editing"] = partial(editing, bench)
+    if large:
+        steps = {way: partial(training_ltx2, bench, way) for way in WAYS_LTX2}
+        steps["editing"] = partial(editing_ltx2, bench)
+    values["training"] = {}
+    for way, run in steps.items():
+        late = time.perf_counter() - begun > 60 * wanted.minutes
+        found = "out of time" if late else shown(way, run)
+        values |= {"editing": found} if way == "editing" else {}
+        values["training"] |= {} if way == "editing" else {way: found}
     if wanted.record:
         name = torch.cuda.get_device_name() if wanted.device.startswith("cuda") else wanted.device
         slug = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
         sizes = f"--frames {job.frames} --size {job.size} --rank {job.rank}"
         ways = f"--ways {' '.join(wanted.ways)} --device {wanted.device} --record"
         command = f"python -m benchmarks.full_size --model {job.model} {sizes} {ways}"
-        write_result(f"full_size_{slug}", values, command=command, seed=0)
+        name = f"full_size_{slug}" if not large else f"full_size_ltx2_{slug}"
+        write_result(name, values, command=command, seed=0)
+    return values
 
 
 def shown(name: str, measure_one: Callable[[], dict[str, float]]) -> dict[str, float] | str:
@@ -161,6 +194,93 @@ def training(bench: Bench, way: str) -> dict[str, float]:
         "estimate_ratio": (expected.peak - RUNTIME) / peak,
         "utilisation": once / seconds / bench.rate,
     }
+
+
+def training_ltx2(bench: Bench, way: str) -> dict[str, float]:
+    """Return time, memory and utilisation of one way to train LTX-2.3."""
+    job = replace(bench.job, checkpointing=True, **WAYS_LTX2[way])
+    model, sizes = transformer_ltx2(bench)
+    device = torch.device(bench.device)
+    model.requires_grad_(requires_grad=False)
+    if job.quantise == "int8":
+        quantise_blocks(model)
+    targets = [*LTX2Config.__dataclass_fields__["targets"].default]
+    model.add_adapter(LoraConfig(r=job.rank, lora_alpha=job.rank, target_modules=targets))
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    for parameter in named.values():
+        parameter.data = parameter.data.float()
+    model.enable_gradient_checkpointing()
+    if job.block_offload:
+        model.to("cpu")
+        place(model, device, stream=True)
+        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    kind = "adamw8bit" if job.eight_bit else "adamw"
+    config = LoopConfig(1, optimizer=kind, precision=job.precision, device=bench.device)  # type: ignore[arg-type]
+    (optimizer,) = make_optimizers(named, config)
+    context, clip = inputs_ltx2(bench, model)
+
+    def step() -> None:
+        given = torch.ones(1, dtype=torch.bool, device=device)
+        sigma = torch.rand(1, device=device)
+        with autocast(config):
+            loss = ltx2_loss(model, context, 25.0, clip, clip, torch.randn_like(clip), sigma, given)
+        loss.mean().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    seconds = statistics.median([timed(bench.device, step) for _ in range(1 + TIMED)][1:])
+    peak = peak_bytes(bench.device, step, [] if job.block_offload else [model])
+    expected = estimate_ltx2(job, sizes, len(model.transformer_blocks))
+    return {
+        "seconds_per_step": seconds,
+        "peak_gb": peak / 1e9,
+        "estimate_gb": (expected.peak - RUNTIME) / 1e9,
+        "estimate_ratio": (expected.peak - RUNTIME) / peak,
+        "utilisation": expected.operations / seconds / bench.rate,
+    }
+
+
+@torch.no_grad()
+def editing_ltx2(bench: Bench) -> dict[str, float]:
+    """Return seconds and memory of one pass over reference and target, without the sound."""
+    model, _ = transformer_ltx2(bench)
+    context, clip = inputs_ltx2(bench, model)
+    sigma, given = torch.ones(1, device=bench.device), torch.ones(1, dtype=torch.bool)
+    run = partial(ltx2_loss, model, context, 25.0, clip, clip, clip, sigma, given.to(bench.device))
+    seconds = statistics.median([timed(bench.device, run) for _ in range(1 + TIMED)][1:])
+    peak = peak_bytes(bench.device, run, [model])
+    return {"seconds_per_pass": seconds, "peak_gb": peak / 1e9}
+
+
+def transformer_ltx2(bench: Bench) -> tuple[LTX2VideoTransformer3DModel, dict[str, Any]]:
+    """Make the transformer with random weights on the device, and return its settings as well."""
+    tiny = TINY_LTX2 if bench.job.model.startswith("tiny") else {}
+    sizes = {**TRANSFORMER_23, **tiny}
+    torch.manual_seed(0)
+    default, _ = torch.get_default_dtype(), torch.set_default_dtype(bench.dtype)
+    try:
+        with torch.device(bench.device):
+            model = LTX2VideoTransformer3DModel(**sizes)
+    finally:
+        torch.set_default_dtype(default)
+    return model, sizes
+
+
+def inputs_ltx2(bench: Bench, model: LTX2VideoTransformer3DModel) -> tuple[Context, torch.Tensor]:
+    """Make a caption's embedding, and latents of the job's clip."""
+    config, job = model.config, bench.job
+    frames, height, width = legal_size((job.frames, job.size, job.size), 8, 32)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, device=bench.device, dtype=bench.dtype)
+
+    context = Context(
+        draw(1, 1024, config.cross_attention_dim),
+        draw(1, 1024, config.audio_cross_attention_dim),
+        torch.ones(1, 1024, device=bench.device, dtype=bench.dtype),
+    )
+    shape = (1, config.in_channels, (frames - 1) // 8 + 1, height // 32, width // 32)
+    return context, torch.randn(*shape, device=bench.device)
 
 
 def editing(bench: Bench, steps: int = 4) -> dict[str, float]:

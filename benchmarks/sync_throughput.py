@@ -3,8 +3,8 @@
     python -m benchmarks.sync_throughput --pairs 4 --frames 33
 
 Writes data/results/sync_throughput.json. The plain loop is what one writes first: read each clip,
-ask Face Mesh and Pose for every frame, in one process. Clips are rendered, and models and worker
-processes are started, before any clock runs. All times come from one run on one machine.
+ask Face and Pose Landmarker for every frame, in one process. Clips are rendered, and models and
+worker processes are started, before any clock runs. All times come from one run on one machine.
 """
 
 import argparse
@@ -15,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from mediapipe.python.solutions.face_mesh import FaceMesh
-from mediapipe.python.solutions.pose import Pose
+import mediapipe
+from mediapipe.tasks.python.vision import FaceLandmarker, PoseLandmarker
 
 from synclora_lite.files import write_result
+from synclora_lite.landmarks.bundle import find_bundle
 from synclora_lite.landmarks.quiet import native_silence
 from synclora_lite.pairs import Exact, build, locate, score_pairs
 
@@ -28,7 +29,12 @@ SEED = 2000
 def plain_loop(files: list[Path]) -> int:
     """Track every frame of every file, one after another; return how many showed a face."""
     seen = 0
-    with native_silence(), FaceMesh(refine_landmarks=True) as mesh, Pose() as pose:
+    models = [str(find_bundle(f"{name}_landmarker.task")) for name in ("face", "pose")]
+    with (
+        native_silence(),
+        FaceLandmarker.create_from_model_path(models[0]) as face,
+        PoseLandmarker.create_from_model_path(models[1]) as pose,
+    ):
         for path in files:
             stream = cv2.VideoCapture(str(path))
             while True:
@@ -36,8 +42,9 @@ def plain_loop(files: list[Path]) -> int:
                 if not more:
                     break
                 rgb = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-                seen += mesh.process(rgb).multi_face_landmarks is not None
-                pose.process(rgb)
+                image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=rgb)
+                seen += bool(face.detect(image).face_landmarks)
+                pose.detect(image)
             stream.release()
     return seen
 

@@ -134,15 +134,13 @@ def lively_motion(generator: torch.Generator, frames: int) -> Motion:
 def keep(
     folder: Path,
     case: Case | PuppetCase | PlainCase,
-    backend: str = "auto",
-    bundle: Path | None = None,
 ) -> None:
     """Track the clips of a case that are not in the folder yet."""
     torch.set_num_threads(1)
     for name, draw in case.clips():
         path = folder / f"{name}.safetensors"
         if not path.exists():
-            save(path, track(draw(), backend=backend, cache=False, bundle=bundle))
+            save(path, track(draw(), cache=False))
 
 
 def read(folder: Path) -> dict[str, Track]:
@@ -159,8 +157,6 @@ def main() -> None:
     parser.add_argument("--puppets", type=int, default=10, help="motions of each photo")
     parser.add_argument("--clips", type=int, default=200, help="pairs for the verdicts alone")
     parser.add_argument("--first-seed", type=int, default=HELD_OUT)
-    parser.add_argument("--backend", default="auto")
-    parser.add_argument("--bundle", type=Path, help="face_landmarker.task, for --backend tasks")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     seed, folder = args.first_seed, args.folder
@@ -173,7 +169,7 @@ def main() -> None:
         for k in range(args.puppets)
     ]
     work += [(folder / f"plain-{k:03d}", PlainCase(seed + 20_000 + k)) for k in range(args.clips)]
-    tracked = (delayed(keep)(place, case, args.backend, args.bundle) for place, case in work)
+    tracked = (delayed(keep)(place, case) for place, case in work)
     Parallel(n_jobs=args.jobs)(tracked)
     print(f"{len(work)} cases in {folder}")
 

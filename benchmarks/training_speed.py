@@ -46,9 +46,9 @@ from synclora_lite.training import (
     LatentDataset,
     adapter_recipe,
     encode_bank,
-    load_config,
     write_shard,
 )
+from synclora_lite.training.config import read_config
 from synclora_lite.training.estimate import measure as estimated
 from synclora_lite.training.estimate import model_configs
 from synclora_lite.training.loop import _Run
@@ -85,8 +85,7 @@ class Plan:
 
         No step goes without a reference, and nothing is validated, so that all steps are alike.
         """
-        config, _ = load_config(PROJECT / "configs" / "adapter.toml")
-        assert isinstance(config, AdapterConfig)
+        config, _ = read_config(PROJECT / "configs" / "adapter.toml", {"adapter": AdapterConfig})
         batch = self.batch or config.loop.batch
         loop = replace(config.loop, batch=batch, seed=SEED, validate_every=0)
         return replace(

@@ -90,7 +90,7 @@ def drift() -> list[str]:
             path = CHAPTERS / kind / name
             if not path.exists():
                 problems.append(f"{kind}/{name} is missing")
-            elif path.read_text() != text:
+            elif path.read_text("utf-8") != text:
                 problems.append(f"{kind}/{name} differs from its master")
     return problems
 

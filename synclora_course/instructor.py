@@ -18,6 +18,7 @@ from synclora_course import families_first as first
 from synclora_course import families_second as second
 from synclora_course.errors import CourseError
 from synclora_course.guide import chapter_guide, course_guide
+from synclora_course.install import ARCHIVE
 from synclora_course.masters import (
     Exercise,
     Notebook,
@@ -26,7 +27,7 @@ from synclora_course.masters import (
     master_paths,
     read_notebook,
 )
-from synclora_course.notebook import CHAPTERS, INSTALL_URL
+from synclora_course.notebook import CHAPTERS
 from synclora_course.otter import CONFIG, Cells, coding_question, written_question
 from synclora_course.questions import Family, Question, hidden_test, public_test
 from synclora_course.readable import plain_markdown
@@ -127,7 +128,7 @@ def known_mistakes(check: str, chapter: str) -> list[str]:
     module = Path(__file__).parent / "checks" / f"{CHAPTERS[chapter]}.py"
     if not module.exists():
         return []
-    for node in ast.parse(module.read_text()).body:
+    for node in ast.parse(module.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == check:
             return [hint for call in ast.walk(node) for hint in _hints(call)]
     return []
@@ -146,7 +147,7 @@ def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> l
     mistakes = {e.identifier: known_mistakes(e.check, chapter) for e in exercises(master)}
     question = variant(chapter, seed)
     guide = chapter_guide(chapter, exercises(master), mistakes, guides()[chapter], question)
-    requirements = f"otter-grader\nsynclora-lite @ {INSTALL_URL}\n"
+    requirements = f"otter-grader\nsynclora-lite @ {ARCHIVE}\n"
     return [
         write_atomic(folder / "assignment.ipynb", as_text(assignment(chapter, master, seed))),
         write_atomic(folder / "requirements.txt", f"# {CANARY}\n{requirements}"),

@@ -49,7 +49,7 @@ def _citation(key: str) -> str:
 def _entries() -> dict[str, tuple[str, str, str]]:
     """Return who, when and where of each entry, by key."""
     entries = {}
-    for found in ENTRY.finditer(REFERENCES.read_text()):
+    for found in ENTRY.finditer(REFERENCES.read_text("utf-8")):
         fields = found["fields"]
         authors = [name.split(",")[0] for name in _field(fields, "author").split(" and ")]
         short = f"{authors[0]} et al." if len(authors) > 2 else " and ".join(authors)

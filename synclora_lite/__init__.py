@@ -7,4 +7,8 @@ need them (`synclora_lite.portraits`, `synclora_lite.i2v`, ...), never from here
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+# `python -m tools.address OWNER/NAME` changes it here and wherever else it is written
+REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"
+TAG = f"v{__version__}"
+
+__all__ = ["REPOSITORY", "TAG", "__version__"]

@@ -1,18 +1,91 @@
 """The record of shipped weights: each file's SHA-256 and the command that made it."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from synclora_lite import REPOSITORY, TAG
 from synclora_lite.errors import ArtifactError
-from synclora_lite.files import data_dir, read_json, sha256, write_json
+from synclora_lite.files import data_dir, read_json, sha256, write_atomic, write_json
 
 LOCK = "artifacts.lock.json"
 MAX_BYTES = 16_000_000
+ADDRESS = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}/{TAG}/data/models"
+TIMEOUT = 30.0  # seconds
 
 
 def models_dir() -> Path:
     """Return the folder of shipped models."""
     return data_dir() / "models"
+
+
+def shipped(name: str | Path) -> Path:
+    """Return the folder of a model that comes with the project, whether or not there is one.
+
+    An archive of the project leaves the weights out: they are fetched here, when first needed.
+
+    Raises:
+        ArtifactError: They cannot be fetched, or are not the ones in the lock.
+
+    """
+    folder = models_dir() / str(name)
+    left_out = {
+        path: entry
+        for path, entry in _entries().items()
+        if path.startswith(f"{name}/") and path.endswith(".safetensors")
+    }
+    if folder.is_dir() and left_out and not any(folder.rglob("*.safetensors")):
+        for path, entry in left_out.items():
+            content = download(f"{ADDRESS}/{path}", int(entry["bytes"]), str(entry["sha256"]))
+            write_atomic(models_dir() / path, content)
+    return folder
+
+
+def download(url: str, size: int, digest: str) -> bytes:
+    """Fetch a file: https only, no more than its published size, and only with its SHA-256.
+
+    Raises:
+        ArtifactError: It cannot be fetched, or is another file.
+
+    """
+    _check_https(url)
+    try:
+        with opener.open(url, timeout=TIMEOUT) as answer:
+            content: bytes = answer.read(size + 1)
+    except (URLError, TimeoutError, ConnectionError) as error:
+        raise ArtifactError(
+            f"{url} could not be downloaded ({error})",
+            "a connection, or the weights on disk",
+            "clone the repository and set SYNCLORA_DATA to its data folder",
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise ArtifactError(
+            f"the file at {url} has SHA-256 {found[:12]}...", f"{digest[:12]}...", "do not use it"
+        )
+    return content
+
+
+class _HttpsOnly(HTTPRedirectHandler):
+    """Follows no redirection that leaves https."""
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        """Check where an answer sends us."""
+        _check_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+opener = build_opener(_HttpsOnly)
+
+
+def _check_https(url: str) -> None:
+    if not url.startswith("https://"):
+        raise ArtifactError(f"{url} is not https", "an https address")
 
 
 def record(paths: Iterable[Path], *, command: str) -> Path:

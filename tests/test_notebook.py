@@ -1,6 +1,7 @@
 import random
 import subprocess
 import sys
+from urllib.parse import parse_qs, urlsplit
 
 import mediapy
 import numpy as np
@@ -8,8 +9,12 @@ import pytest
 import torch
 
 from synclora_course.errors import CourseError
-from synclora_course.notebook import CHAPTERS, INSTALL_URL, begin, first_cell
-from synclora_lite.files import data_dir
+from synclora_course.install import ARCHIVE
+from synclora_course.notebook import CHAPTERS, begin, binder_url, first_cell, nbgitpuller_url
+from synclora_lite import REPOSITORY
+from synclora_lite.files import PROJECT, data_dir
+
+STUDENT = "notebooks/student/03_sync_scores.ipynb"
 
 
 def test_begin_prints_what_the_notebook_runs_on(capsys):
@@ -47,10 +52,22 @@ def test_begin_knows_the_chapters_only():
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_first_cell_installs_only_where_the_package_is_missing(chapter):
     lines = first_cell(chapter).splitlines()
-    assert lines.index("except ImportError:") < lines.index(f"    %pip install -q {INSTALL_URL}")
+    assert lines.index("except ImportError:") < lines.index(
+        f"    %pip install -q --no-deps {ARCHIVE}"
+    )
     assert lines[-1] == f'begin("{chapter}")'
 
 
 def test_the_command_line_does_not_load_what_notebooks_need():
     code = "import sys, synclora_lite.cli; assert 'synclora_course.notebook' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_hubs_open_the_student_notebook():
+    query = parse_qs(urlsplit(nbgitpuller_url("https://hub.example.org/", "03")).query)
+    assert query["repo"] == [REPOSITORY]
+    assert query["urlpath"] == [f"lab/tree/{REPOSITORY.split('/')[-1]}/{STUDENT}"]
+    address = urlsplit(binder_url("03"))
+    assert address.path == f"/v2/gh/{REPOSITORY.removeprefix('https://github.com/')}/main"
+    assert parse_qs(address.query) == {"urlpath": [f"lab/tree/{STUDENT}"]}
+    assert (PROJECT / STUDENT).exists()

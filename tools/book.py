@@ -38,7 +38,7 @@ def build_book() -> Path:
 def _build_book() -> Path:
     stage(execute_all(masters()))
     digest = hash_files([*SOURCE.rglob("*"), *(ROOT / "tools").glob("*.py")])
-    if STAMP.exists() and STAMP.read_text() == digest and (HTML / "index.html").exists():
+    if STAMP.exists() and STAMP.read_text("utf-8") == digest and (HTML / "index.html").exists():
         print("The pages are up to date.")
         return HTML
     for folder in (HTML, BUILD / ".doctrees"):

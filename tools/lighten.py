@@ -43,13 +43,13 @@ def lighten(pages: Path) -> None:
     )
     for pattern in STYLES:
         for styles in (pages / "_static").rglob(pattern):
-            write_atomic(styles, lean_styles(styles.read_text(), words))
+            write_atomic(styles, lean_styles(styles.read_text("utf-8"), words))
     shrink_icons(pages / "_static")
 
 
 def light_page(page: Path, pages: Path) -> str:
     """Return a page with its pictures in files of their own, and no search scripts in vain."""
-    text = IMAGE.sub(lambda tag: _light_image(tag[0], page, pages), page.read_text())
+    text = IMAGE.sub(lambda tag: _light_image(tag[0], page, pages), page.read_text("utf-8"))
     unused = ICON_SCRIPT if page.name == "search.html" else ICON_SCRIPT + SEARCH_SCRIPTS
     return re.sub(
         rf'\s*<script [^>]*src="[^"]*(?:{"|".join(unused)})\.js[^"]*"></script>', "", text
@@ -94,7 +94,7 @@ def webp(picture: bytes) -> bytes:
 
 def _words(files: Iterable[Path]) -> set[str]:
     """Collect every word of some texts: all that can be the name of a class."""
-    return {word for file in files for word in re.findall(r"[\w-]+", file.read_text())}
+    return {word for file in files for word in re.findall(r"[\w-]+", file.read_text("utf-8"))}
 
 
 def lean_styles(styles: str, words: set[str]) -> str:
@@ -141,7 +141,9 @@ def _classes(selector: list[Node]) -> set[str]:
 
 def shrink_icons(static: Path) -> None:
     """Leave only the icons in the icon font that the lean styles and scripts name."""
-    texts = [file.read_text() for kind in ("css", "js") for file in static.rglob(f"*.{kind}")]
+    texts = [
+        file.read_text("utf-8") for kind in ("css", "js") for file in static.rglob(f"*.{kind}")
+    ]
     found = {match for text in texts for match in ICON.findall(text)}
     icons = {int(code, 16) if code else ord(sign) for code, sign in found}
     for font in static.rglob(f"{ICON_FONT}.ttf"):
@@ -155,5 +157,5 @@ def shrink_icons(static: Path) -> None:
         font.unlink()
     source = re.compile(rf"src:url\(([^)]*){ICON_FONT}\.woff2\)[^;}}]*")
     for styles in static.rglob("*.css"):
-        text = styles.read_text()
+        text = styles.read_text("utf-8")
         write_atomic(styles, source.sub(rf'src:url(\1{ICON_FONT}.woff) format("woff")', text))

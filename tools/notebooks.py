@@ -3,7 +3,6 @@
 Each notebook runs in an empty folder of its own, two at a time, with single-threaded mathematics.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +18,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from synclora_course.errors import CourseError
 from synclora_lite.errors import in_one_line
@@ -89,7 +90,7 @@ def execute(notebook: Path, folder: Path = EXECUTED) -> Execution:
     with in_turn(notebook):
         digest = notebook_digest(notebook)
         if output.exists():
-            record = json.loads(output.read_text())["metadata"].get("execution", {})
+            record = json.loads(output.read_text("utf-8"))["metadata"].get("execution", {})
             if record.get("digest") == digest:
                 return Execution(notebook, output, record["seconds"], reused=True)
         start = time.monotonic()
@@ -103,14 +104,15 @@ def execute(notebook: Path, folder: Path = EXECUTED) -> Execution:
 @contextmanager
 def in_turn(file: Path) -> Iterator[None]:
     """Let others that ask for the same file wait until this block ends, or its process does."""
-    with file.open() as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    lock = EXECUTED / f".{file.name}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
         yield
 
 
 def notebook_digest(notebook: Path) -> str:
     """Hash what an execution depends on: the cells, the package, the data and the pins."""
-    cells = json.loads(notebook.read_text())["cells"]
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
     sources = [[cell["cell_type"], cell["source"], cell["metadata"]] for cell in cells]
     return hashlib.sha256((json.dumps(sources) + _surroundings()).encode()).hexdigest()
 
@@ -152,7 +154,7 @@ def _papermill(notebook: Path) -> dict[str, Any]:
         )
         if done.returncode:
             raise CourseError(f"{notebook.name} failed:\n" + _tail(done.stderr))
-        content: dict[str, Any] = json.loads(result.read_text())
+        content: dict[str, Any] = json.loads(result.read_text("utf-8"))
         return content
 
 

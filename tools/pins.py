@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # torch pins its own CUDA libraries, which differ between its builds
 LEFT_TO_TORCH = ("cuda-", "nvidia-", "triton")
 CONSTRAINTS_HEAD = """\
-# Every package of the environment, pinned for Python 3.11 and 3.12; made by `python -m tools.pins`.
+# Every package of the environment, pinned; made by `python -m tools.pins` with Python 3.11.
 # pyproject.toml says what is asked for and why; environment.yml lists the same pins.
 """
 ENVIRONMENT_HEAD = """\
@@ -36,7 +36,7 @@ dependencies:
 
 def asked_for() -> list[Requirement]:
     """Return what pyproject.toml asks for, all extras included."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     return [Requirement(line) for group in groups for line in group]
 
@@ -70,7 +70,7 @@ def kept() -> list[str]:
     installed = {
         canonicalize_name(package.metadata["Name"]) for package in metadata.distributions()
     }
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     present = [line for line in lines if not line.startswith("#")]
     return [line for line in present if canonicalize_name(line.split("==")[0]) not in installed]
 

@@ -72,7 +72,7 @@ def check_flicker(report: Report, flicker_by_hand: Function) -> None:
     for still in (2, 0):
         steps = np.abs(np.diff(output.astype(float), axis=0))
         moves = np.abs(np.diff(truth.astype(float), axis=0))
-        quiet = (moves <= still).all(-1)
+        quiet = np.asarray((moves <= still).all(-1))
         both = np.abs(np.diff(output.astype(float)[1:], axis=0))
         wrapped = np.abs(np.diff(output[1:], axis=0)).astype(float)
         report.close(

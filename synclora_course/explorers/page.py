@@ -41,5 +41,5 @@ def fill(template: str, alt: str, data: Any, values: Mapping[str, str]) -> Explo
     """
     safe = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     everything = {"ALT": html.escape(alt), "DATA": safe, **values}
-    text = (TEMPLATES / template).read_text()
+    text = (TEMPLATES / template).read_text("utf-8")
     return Explorer(re.sub("@([A-Z]+)@", lambda match: everything[match[1]], text), alt)

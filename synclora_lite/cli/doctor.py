@@ -129,9 +129,9 @@ def _ffmpeg() -> Finding:
 
 
 def _landmarks() -> Finding:
-    from synclora_lite.landmarks.backend import choose_backend
+    from synclora_lite.landmarks.bundle import finder_name
 
-    return Finding("landmarks", choose_backend().name)
+    return Finding("landmarks", finder_name())
 
 
 def _models() -> Finding:

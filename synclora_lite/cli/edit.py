@@ -11,6 +11,7 @@ from synclora_lite.cli.score import REJECTED
 
 if TYPE_CHECKING:
     from synclora_lite.editing import Edit
+    from synclora_lite.i2v.ltx2_sampling import LTX2Request
 
 
 WARM = 0.5  # the start that did best in the exams of chapter 8
@@ -39,9 +40,38 @@ def edit(
         str, typer.Option(help="lite, a folder, or a downloaded hub model (LTX-Video, LTX-2).")
     ] = "lite",
     adapter: Annotated[
-        str, typer.Option(help="lite-adapter, a folder, a file, or a downloaded hub repository.")
-    ] = "lite-adapter",
-    steps: Annotated[int, typer.Option(min=1, max=1000, help="Sampling steps.")] = 20,
+        list[str] | None,
+        typer.Option(
+            help="lite-adapter, a folder, a file, or a downloaded hub repository, as NAME or "
+            "NAME:STRENGTH. With LTX-2 it may be repeated, the in-context adapter first.",
+            show_default="lite-adapter",
+        ),
+    ] = None,
+    distilled: Annotated[
+        bool | None,
+        typer.Option(
+            "--distilled/--dev",
+            help="LTX-2: eight fixed noise levels without guidance, as the released adapter is "
+            "run; or the official setting of the dev model, guided.",
+            show_default="as the model's scheduler is made",
+        ),
+    ] = None,
+    upsampler: Annotated[
+        str | None,
+        typer.Option(help="LTX-2: a latent upsampler, for two stages, 512 and then 1024."),
+    ] = None,
+    crf: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=51, help="LTX-2: H.264 rate factor of the edited frame.", show_default="33"
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Sampling steps.", show_default="20; LTX-2: 30, distilled 8"
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     reference_strength: Annotated[
         float | None,
@@ -147,7 +177,7 @@ def edit(
     options: dict[str, Any] = {
         "method": method,
         "model": model,
-        "adapter": adapter,
+        "adapter": adapter or "lite-adapter",
         "steps": steps,
         "seed": seed,
         "reference_strength": reference_strength,
@@ -161,6 +191,7 @@ def edit(
         "align": align,
         "register": shipped if register is None else register,
         "device": device,
+        "ltx2": _ltx2(distilled, upsampler, crf),
     }
     picture = video.read_image(first_frame, convert=convert)
     with _only_one(out, report):
@@ -178,6 +209,16 @@ def edit(
     _tell(result, out, report, as_json)
     if strict and result.report["sync"]["verdict"] == "reject":
         raise typer.Exit(REJECTED)
+
+
+def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LTX2Request | None":
+    """Return what was asked of an LTX-2 model, or None for nothing."""
+    if (distilled, upsampler, crf) == (None, None, None):
+        return None
+    from synclora_lite.i2v.ltx2_sampling import LTX2Request, LTX2Sampling
+
+    given = {} if crf is None else {"crf": crf}
+    return LTX2Request(LTX2Sampling(distilled, **given), upsampler)
 
 
 def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:

@@ -10,9 +10,7 @@ def estimate(
     *,
     model: Annotated[
         str,
-        typer.Option(
-            help="ltx-video-2b, ltx-video-13b, ltx-2.3 (--edit), lite, a folder or hub name."
-        ),
+        typer.Option(help="ltx-video-2b, ltx-video-13b, ltx-2.3, lite, a folder or hub name."),
     ] = "ltx-video-2b",
     frames: Annotated[int, typer.Option(min=1, help="Frames of a clip.")] = 81,
     size: Annotated[int, typer.Option(min=1, help="Side of the clip in pixels.")] = 512,
@@ -30,20 +28,41 @@ def estimate(
     offload: Annotated[
         bool, typer.Option("--offload", help="The autoencoder waits in main memory.")
     ] = False,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="The frozen base in 8 bits (training of ltx-2.3).")
+    ] = False,
+    block_offload: Annotated[
+        bool,
+        typer.Option(
+            "--block-offload", help="Frozen blocks wait in main memory (training of ltx-2.3)."
+        ),
+    ] = False,
 ) -> None:
     """Estimate memory by part and time per step, and say what to switch if it does not fit."""
+    from synclora_lite.errors import ConfigError
     from synclora_lite.training.estimate import UTILISATION, Job
     from synclora_lite.training.estimate import advice as advise
     from synclora_lite.training.estimate import estimate as run
 
     job = Job(
-        model, frames, size, rank, batch, checkpointing, eight_bit, offload, training=not edit
+        model,
+        *(frames, size, rank, batch, checkpointing, eight_bit, offload),
+        quantise="int8" if int8 else "none",
+        block_offload=block_offload,
+        training=not edit,
     )
+    if (int8 or block_offload) and (edit or model != "ltx-2.3"):
+        asked = "--int8" if int8 else "--block-offload"
+        raise ConfigError(f"{asked} for this", "--model ltx-2.3 without --edit", "leave it out")
     if model == "ltx-2.3":
-        from synclora_lite.training.estimate_ltx2 import advice_ltx2, estimate_ltx2
+        from synclora_lite.training.estimate_ltx2 import (
+            advice_ltx2,
+            advice_training,
+            estimate_ltx2,
+        )
 
         found = estimate_ltx2(job)
-        advice = partial(advice_ltx2, found)
+        advice = partial(advice_ltx2, found) if edit else partial(advice_training, job)
     else:
         found, advice = run(job), partial(advise, job)
     for part, count in found.parameters.items():

@@ -52,7 +52,7 @@ def exam(
     for name in method:
         asked = {"adapter": adapter, "detail": detail, "warm": warm, "register": register}
         options = _options(name, model, steps, asked)
-        settings = Exam(name, seed, size, frames, condition, options)
+        settings = Exam(name, seed, size, frames, condition, options=options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
             record_exam(settings, rows)

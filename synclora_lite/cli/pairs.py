@@ -78,7 +78,6 @@ def score(
     *,
     jobs: Jobs = 1,
     again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
-    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
     person: Annotated[
         int | None,
         typer.Option(
@@ -90,8 +89,8 @@ def score(
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    options = {"backend": backend, "jobs": jobs, "again": again, "person": person}
-    pairs = score_pairs(folder, **options, progress=sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    pairs = score_pairs(folder, jobs=jobs, again=again, person=person, progress=shown)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
         return
@@ -173,7 +172,14 @@ def export(
     folder: Manifest,
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     *,
-    layout: Annotated[str, typer.Option(help="ltx (as the public data set) or diffusers.")] = "ltx",
+    layout: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="ltx (as the public data set), diffusers (finetrainers), or ltx-2-trainer (the "
+            "official trainer, with its configuration file).",
+        ),
+    ] = "ltx",
     accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted pairs.")] = False,
 ) -> None:
     """Write pairs in a layout that trainers read."""

@@ -38,7 +38,6 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict/--no-strict", help="End with status 3 on reject.")
     ] = True,
-    backend: Annotated[str, typer.Option(help="auto, solutions or tasks (MediaPipe).")] = "auto",
     cache: Annotated[bool, typer.Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
     """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures.
@@ -57,7 +56,7 @@ def score(
         typer.echo(f"Note: {note}", err=True)
     panels = side_by_side or source == edited
     pair = (replace(pair[0], person=person), pair[1])
-    tracks = track_pair(pair, panels=panels, backend=backend, cache=cache)
+    tracks = track_pair(pair, panels=panels, cache=cache)
     report = score_tracks(*tracks)
     if plot is not None:
         save_plot(plot, tracks, report, fps=pair[0].fps)

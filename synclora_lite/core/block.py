@@ -104,19 +104,19 @@ def predict_velocity(
             x = checkpoint(step, x, modulation, caption, rotation, use_reentrant=False)
         else:
             x = step(x, modulation, caption, rotation)
-    shift, scale = (transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)).unbind(
-        2
-    )  # (B, F, D) each
+    table = transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)
+    shift, scale = table.unbind(2)  # (B, F, D) each
     out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
     if getattr(transformer, "prediction_type", "velocity") == "sample":
-        return to_velocity(tokens, out, sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None])
+        levels = sigmas.repeat_interleave(x.shape[1] // frames, 1)[..., None]
+        return to_velocity(tokens, out, levels)
     return out
 
 
 def to_velocity(
     noisy: Float[Tensor, "batch tokens channels"],
     clean: Float[Tensor, "batch tokens channels"],
-    sigmas: Float[Tensor, "batch #tokens 1"],
+    sigmas: Float[Tensor, "batch _ 1"],
 ) -> Float[Tensor, "batch tokens channels"]:
     """Return the velocity of a network that predicts the clean sample: (x_t - x_0) / sigma."""
     return (noisy.float() - clean.float()) / sigmas.float().clamp(min=LEAST_SIGMA)

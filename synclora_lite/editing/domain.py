@@ -159,4 +159,5 @@ def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"])
 def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
     """Put pictures through JPEG: what a model must accept may have been compressed."""
     coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
-    return np.stack([cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded])
+    decoded: list[np.ndarray] = [cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded]  # type: ignore[misc]
+    return np.stack(decoded)

@@ -4,6 +4,7 @@ Data flows: scale -> (align) -> checks of the first frame -> (register) -> the m
 `running` -> the source's rate and sound -> report.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,22 @@ from synclora_lite.editing.precheck import align as align_frame
 from synclora_lite.editing.precheck import as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
 from synclora_lite.editing.registration import register as register_frame
-from synclora_lite.editing.running import WARPS, editor_for, run_ltx2, run_model
+from synclora_lite.editing.running import (
+    WARPS,
+    Place,
+    adapter_names,
+    editor_for,
+    run_ltx2,
+    run_model,
+)
 from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
-from synclora_lite.i2v.folders import is_ltx2
+from synclora_lite.i2v.ltx2_sampling import LTX2Request
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
+STEPS = 20  # of the methods that run in latents
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +62,8 @@ def edit_video(
     *,
     method: str = "sync-lora",
     model: str | Path | Editor = "lite",
-    adapter: str | Path = "lite-adapter",
-    steps: int = 20,
+    adapter: str | Path | Sequence[str | Path] = "lite-adapter",
+    steps: int | None = None,
     seed: int = 0,
     reference_strength: float | None = None,
     sync_guidance: float | None = None,
@@ -68,6 +77,7 @@ def edit_video(
     register: bool = False,
     measure: bool = False,
     device: str = "cpu",
+    ltx2: LTX2Request | None = None,
 ) -> Edit:
     """Carry the edit of the first frame through the whole clip.
 
@@ -77,9 +87,10 @@ def edit_video(
         method: See `METHODS`.
         model: "lite", a folder, the name of a downloaded hub model (LTX-Video, LTX-2), or a
             loaded `Editor`; only for methods with a model.
-        adapter: "lite-adapter", a folder, a file or the name of a downloaded hub repository;
-            only for sync-lora.
-        steps: Sampling steps.
+        adapter: "lite-adapter", a folder, a file or the name of a downloaded hub repository, with
+            :STRENGTH if it is not 1; only for sync-lora. For LTX-2 also several, the in-context
+            adapter first.
+        steps: Sampling steps; 20 if None, for LTX-2 as its setting says.
         seed: Of the noise.
         reference_strength: How much the source counts, 0 to 1; 1 if None.
         sync_guidance: Above 1, pushes towards the source's motion; as tuned for the model if None.
@@ -100,6 +111,7 @@ def edit_video(
             `registration`).
         measure: Score the synchronization; takes the time of tracking both clips.
         device: Where the model runs.
+        ltx2: Setting and stages of an LTX-2 model.
 
     Raises:
         EditError: The first frame does not belong to the source, the model does not know this
@@ -120,9 +132,10 @@ def edit_video(
     }
     wanted = {name: value for name, value in own.items() if value is not None}
     check_options(chosen, [*wanted, *([] if detail == "none" else ["detail"])])
-    how = Sampling(steps, seed, **wanted)
+    how = Sampling(STEPS if steps is None else steps, seed, **wanted)
     _check_values(source, how)
-    _check_detail(detail, model)
+    place = Place(model, adapter_names(adapter), device)
+    _check_detail(detail, place)
     frame, warnings = to_size(as_picture(first_frame), source.size)
     if align:
         frame = align_frame(source, frame)
@@ -132,21 +145,26 @@ def edit_video(
     settings: dict[str, Any] = {"method": method, "align": align, "register": register}
     report: dict[str, Any] = {"warnings": warnings + more, "framing": asdict(framing)}
     weights: dict[str, str] = {}
-    if chosen.model and not isinstance(model, Editor) and is_ltx2(model):
-        frames, facts, weights = run_ltx2(model, adapter, chosen, source, frame, how, device)
-        settings |= {"steps": steps, "seed": seed, "reference_strength": how.reference_strength}
-        report |= facts
+    if place.is_ltx2 and chosen.model:
+        asked = ltx2 or LTX2Request()
+        asked = replace(asked, sampling=replace(asked.sampling, steps=steps))
+        frames, facts, weights = run_ltx2(place, chosen, source, frame, how, asked)
+        settings |= {"seed": seed, "reference_strength": how.reference_strength}
+        settings |= {name: facts[name] for name in ("sampling", "adapters")}
+    elif ltx2 is not None:
+        raise EditError(f"the setting of an LTX-2 with {method}", "an LTX-2 model", "leave it out")
     elif chosen.model:
-        editor = editor_for(chosen, model, adapter, device)
+        editor = editor_for(chosen, place)
         tuned: dict[str, Any] = {**editor.tuned.get(method, {}), **wanted}
         how = replace(how, **tuned)
         _check_values(source, how)
         settings |= {**asdict(how), "detail": detail, "model": editor.model.name}
         weights = dict(editor.hashes)
         frames, facts = run_model(editor, chosen, source.frames, frame, how, detail)
-        report |= facts
     else:
-        frames = WARPS[method](source.frames, frame)
+        frames, facts = WARPS[method](source.frames, frame), {}
+    report["warnings"] += facts.pop("warnings", [])
+    report |= facts
     report["provenance"] = provenance(source.frames, as_picture(first_frame), settings, weights)
     edit = Edit(replace(source, frames=frames), source, frame, report)
     return measured(edit) if measure else edit
@@ -180,9 +198,9 @@ def _check_values(source: Clip, how: Sampling) -> None:
             raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
 
 
-def _check_detail(detail: str, model: str | Path | Editor) -> None:
+def _check_detail(detail: str, place: Place) -> None:
     """Raise EditError where there is no such output step."""
     if detail not in DETAILS:
         raise EditError(f"no detail named {detail!r}", f"one of {', '.join(DETAILS)}")
-    if detail != "none" and not isinstance(model, Editor) and is_ltx2(model):
+    if detail != "none" and place.is_ltx2:
         raise EditError("--detail with an LTX-2 model", "the lite model", "leave --detail out")

@@ -10,16 +10,24 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from synclora_lite.artifacts import shipped
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.editing.methods import METHODS
-from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, read_json
+from synclora_lite.errors import EditError, ModelError
+from synclora_lite.files import read_json
 from synclora_lite.i2v import I2VModel, decode, encode, load_model
 from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
 from synclora_lite.i2v.model import SETTINGS
 from synclora_lite.i2v.precision import check_device, natural_dtype
-from synclora_lite.incontext import AdapterSettings, load_adapter
+from synclora_lite.incontext import (
+    AdapterSettings,
+    Coverage,
+    adapter_file,
+    coverage,
+    load_adapter,
+    read_weights,
+)
 from synclora_lite.settings import HUGE
 from synclora_lite.training.latents import to_frames, to_model_range
 
@@ -41,6 +49,7 @@ class Editor:
         tuned: Per method, the settings that did best on validation clips; see
             `benchmarks.tuning`.
         folder: Where the model was loaded from.
+        covered: How many layers the adapter changes.
 
     """
 
@@ -50,6 +59,7 @@ class Editor:
     hashes: tuple[tuple[str, str], ...] = ()
     tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     folder: Path | None = None
+    covered: Coverage | None = None
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -72,7 +82,7 @@ def load_editor(
         model: "lite", the name of another shipped model, a folder in diffusers layout, or the
             name of a downloaded hub model of the LTX-Video family.
         adapter: "lite-adapter", a folder, a safetensors file, or the name of a downloaded hub
-            repository; None for the plain model.
+            repository, with :STRENGTH if it is not 1; None for the plain model.
         device: Where to run.
 
     Raises:
@@ -84,13 +94,18 @@ def load_editor(
     check_device(device)
     folder = model_folder(model)
     loaded = load_model(folder, device, natural_dtype(folder, device))
-    places, settings = [folder], None
+    places, settings, covered, strength = [folder], None, None, 1.0
     if adapter is not None:
-        places.append(adapter_place(adapter))
-        settings = load_adapter(loaded.transformer, places[-1], fuse=True)
+        name, strength = split_strength(adapter)
+        places.append(adapter_place(name))
+        covered = coverage(read_weights(places[-1], loaded.transformer), loaded.transformer)
+        settings = load_adapter(loaded.transformer, places[-1], strength=strength, fuse=True)
     _check_numbers(loaded)
     tuned = tuned_settings(folder)
-    return Editor(loaded, _domain(folder), settings, weight_hashes(places), tuned, folder)
+    hashes = weight_hashes(places)
+    if strength != 1:
+        hashes = (*hashes, ("adapter strength", f"{strength:g}"))
+    return Editor(loaded, _domain(folder), settings, hashes, tuned, folder, covered)
 
 
 def tuned_settings(folder: Path) -> dict[str, dict[str, float]]:
@@ -123,11 +138,31 @@ def adapter_place(name: str | Path) -> Path:
         ModelError: There is none.
 
     """
-    shipped = data_dir() / "models" / str(name)
-    for place in (shipped, Path(name)):
+    for place in (shipped(name), Path(name)):
         if place.exists():
             return place
+    if Path(name).suffix == ".safetensors":
+        return adapter_file(name)
     return hub_folder(name, "lite-adapter, a folder or file, or a hub repository")
+
+
+def split_strength(adapter: str | Path) -> tuple[str, float]:
+    """Return name and strength of an adapter given as NAME or NAME:STRENGTH.
+
+    Raises:
+        EditError: The strength is beyond reason.
+
+    """
+    name, colon, number = str(adapter).rpartition(":")
+    try:
+        strength = float(number)
+    except ValueError:
+        return str(adapter), 1.0
+    if not colon:
+        return str(adapter), 1.0
+    if not -4 <= strength <= 4:
+        raise EditError(f"an adapter of strength {number}", "-4 to 4; 1 is as trained")
+    return name, strength
 
 
 def weight_hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:

@@ -5,8 +5,6 @@ one of the same size. Places on the head are in its own coordinates: x to the im
 down, z away from the camera, in distances of the outer eye corners, from the point between them.
 """
 
-from importlib import import_module, util
-
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -14,7 +12,6 @@ from matplotlib.colors import to_rgb
 
 from synclora_lite.editing.precheck import head_in
 from synclora_lite.errors import EditError
-from synclora_lite.landmarks.quiet import native_silence
 from synclora_lite.sync.head import Head
 
 Image = UInt8[np.ndarray, "height width 3"]
@@ -212,11 +209,11 @@ def _hair(picture: Image, head: Head) -> Mask:
 
 
 def _person(picture: Image, head: Head) -> Mask:
-    """Separate the person: MediaPipe's segmentation, or an outline, made exact by GrabCut."""
+    """Separate the person: MediaPipe's segmentation, made exact by GrabCut."""
+    from synclora_lite.landmarks import tasks
+
     unit = float(head.scale[0])
-    likely = _segmentation(picture)
-    if likely is None:
-        likely = _outline(picture, head)
+    likely = tasks.person(picture)
     guess = np.where(likely > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     guess[cv2.dilate((likely > 0.3).astype(np.uint8), _disc(0.25 * unit)) == 0] = cv2.GC_BGD
     guess[cv2.erode((likely > 0.8).astype(np.uint8), _disc(0.25 * unit)) > 0] = cv2.GC_FGD
@@ -227,24 +224,6 @@ def _person(picture: Image, head: Head) -> Mask:
     mask = ((guess == cv2.GC_FGD) | (guess == cv2.GC_PR_FGD)).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     return labels == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])
-
-
-def _segmentation(picture: Image) -> Cover | None:
-    """Ask MediaPipe's selfie segmentation, whose model its 0.10 wheels carry."""
-    name = "mediapipe.python.solutions.selfie_segmentation"
-    if util.find_spec("mediapipe.python") is None or util.find_spec(name) is None:
-        return None
-    with native_silence(), import_module(name).SelfieSegmentation(model_selection=0) as finder:
-        return np.asarray(finder.process(picture).segmentation_mask, np.float32)
-
-
-def _outline(picture: Image, head: Head) -> Cover:
-    """Draw head and shoulders around the landmarks."""
-    angle = np.linspace(0, 2 * np.pi, 36)
-    skull = np.column_stack([1.25 * np.cos(angle), 1.7 * np.sin(angle), 0 * angle])
-    body = [(-0.6, 0), (0.6, 0), (2.2, 1.2), (2.4, 9), (-2.4, 9), (-2.2, 1.2)]
-    chin = _pixels(head, head.face[0, CHIN, None]) + np.array(body) * float(head.scale[0])
-    return np.maximum(_cover(picture, _pixels(head, skull)), _cover(picture, chin))
 
 
 def _brightness(picture: Image, head: Head) -> float:

@@ -179,7 +179,8 @@ class SyncLoraPipeline:
         if not 0.05 <= strength <= 1:
             raise EditError(f"strength {strength}", "0.05 to 1")
         frames = as_frames(video)
-        picture, _ = to_size(as_picture(np.asarray(image)), frames.shape[1:3])
+        _, height, width, _ = frames.shape
+        picture, _ = to_size(as_picture(np.asarray(image)), (height, width))
         seed = int(torch.randint(2**62, (), generator=generator))
         how = Sampling(num_inference_steps, seed, sync_guidance=guidance_scale, warm=strength)
         method = find_method("i2v" if self.editor.adapter is None else "sync-lora")

@@ -108,7 +108,7 @@ def report_page(edit: Edit, title: str = "") -> str:
         "CHECKS": _table("Checks of the edited first frame", _checks(edit.report)),
         "PROVENANCE": _table("What the edit was made of", _flat(provenance)),
     }
-    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text())
+    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
 
 
 def _verdict(report: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@
 Data flows: fit into the model's frame -> domain check -> windows -> scale back.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from synclora_lite.editing.sampling import SAMPLERS, Sampling
 from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import is_ltx2
+from synclora_lite.i2v.ltx2_sampling import LTX2Request
+from synclora_lite.incontext import Coverage
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -33,12 +37,34 @@ WARPS = {
 }
 
 
-def editor_for(
-    method: Method, model: str | Path | Editor, adapter: str | Path, device: str
-) -> Editor:
+@dataclass(frozen=True)
+class Place:
+    """What runs, and where.
+
+    Attributes:
+        model: A name, a folder, or a loaded `Editor`.
+        adapters: NAME or NAME:STRENGTH, the in-context adapter first.
+        device: As torch names it.
+
+    """
+
+    model: str | Path | Editor
+    adapters: tuple[str, ...]
+    device: str
+
+    @property
+    def is_ltx2(self) -> bool:
+        """Whether the model is of the LTX-2 family; ModelError if there is none."""
+        return not isinstance(self.model, Editor) and is_ltx2(self.model)
+
+
+def editor_for(method: Method, place: Place) -> Editor:
     """Load what the method needs, or take the editor given; EditError if that does not fit."""
+    model, adapters = place.model, place.adapters
+    if method.adapter and len(adapters) != 1:
+        raise EditError(f"{len(adapters)} adapters with this model", "one, or an LTX-2 model")
     if not isinstance(model, Editor):
-        return load_editor(model, adapter if method.adapter else None, device)
+        return load_editor(model, adapters[0] if method.adapter else None, place.device)
     if method.adapter and model.adapter is None:
         raise EditError(f"an editor without adapter for {method.name}", "one with an adapter")
     return model
@@ -47,32 +73,51 @@ def editor_for(
 def loaded_once(
     method: str = "sync-lora",
     model: str | Path | Editor = "lite",
-    adapter: str | Path = "lite-adapter",
+    adapter: str | Path | Iterable[str | Path] = "lite-adapter",
     device: str = "cpu",
     **_: object,
 ) -> str | Path | Editor:
     """Return what to pass on as `model` to many edits, so that it is loaded once."""
     chosen = find_method(method)
-    if not chosen.model or isinstance(model, Editor) or is_ltx2(model):
+    place = Place(model, adapter_names(adapter), device)
+    if not chosen.model or isinstance(model, Editor) or place.is_ltx2:
         return model
-    return editor_for(chosen, model, adapter, device)
+    return editor_for(chosen, place)
+
+
+def adapter_names(adapter: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
+    """Return one adapter or several as a tuple of names."""
+    return (str(adapter),) if isinstance(adapter, str | Path) else tuple(map(str, adapter))
 
 
 def run_ltx2(
-    model: str | Path,
-    adapter: str | Path,
+    place: Place,
     method: Method,
     source: Clip,
     first_frame: Image,
     how: Sampling,
-    device: str,
+    ltx2: LTX2Request,
 ) -> tuple[Frames, dict[str, Any], dict[str, str]]:
-    """Edit with an LTX-2 model; its pipeline takes seconds to import, so only when it is used."""
+    """Edit with an LTX-2 model; its pipeline takes seconds to import, so only when it is used.
+
+    Args:
+        place: Model, adapters and device.
+        method: "sync-lora" or "i2v".
+        source: The clip.
+        first_frame: Its first frame, edited.
+        how: Must ask for nothing that is for other models.
+        ltx2: What is for these alone.
+
+    """
     from synclora_lite.editing.full_size import check_request, edit_full_size, load_full_size
 
     check_request(method, how)
-    full = load_full_size(model, adapter if method.adapter else None, device)
-    frames, facts = edit_full_size(full, method, source, first_frame, how)
+    assert not isinstance(place.model, Editor)
+    full = load_full_size(
+        place.model, place.adapters, ltx2.upsampler, place.device, in_context=method.adapter
+    )
+    sampling = replace(ltx2.sampling, seed=how.seed, reference_strength=how.reference_strength)
+    frames, facts = edit_full_size(full, method, source, first_frame, sampling)
     return frames, {**facts, "model": full.model.name}, dict(full.hashes)
 
 
@@ -111,4 +156,13 @@ def run_model(
     )
     output = np.stack([fit.outward(frame) for frame in made])
     output[0] = first_frame
-    return output, {"domain": known, "seams": seams}
+    facts: dict[str, Any] = {"domain": known, "seams": seams}
+    if method.adapter and editor.covered is not None:
+        facts["adapter"] = {"covers": str(editor.covered)}
+        facts["warnings"] = uncovered([editor.covered])
+    return output, facts
+
+
+def uncovered(adapters: Iterable[Coverage]) -> list[str]:
+    """Return a warning for every adapter that leaves out some of the usual layers."""
+    return [f"the adapter covers {a}" for a in adapters if a.layers < a.usual]

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
@@ -20,7 +20,11 @@ PROMPT = "3d1t"  # the whole prompt of the released adapter (arXiv 2512.03013)
 Embedded = dict[str, Tensor]
 
 
-def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -> Embedded:
+def kept_caption(
+    folder: Path,
+    embed: Callable[[Path, torch.dtype], Embedded],
+    names: Collection[str] = ("caption",),
+) -> Embedded:
     """Return the kept embedding of a model folder; if there is none, compute and keep it.
 
     It is kept beside the weights or, where they may not be written to, in the user's cache.
@@ -28,6 +32,7 @@ def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -
     Args:
         folder: The model.
         embed: Computes the embedding with the folder's text encoder loaded in the given format.
+        names: What the file must hold; one that was kept with less is computed anew.
 
     Raises:
         ModelError: There is neither a kept embedding nor a text encoder.
@@ -36,8 +41,8 @@ def kept_caption(folder: Path, embed: Callable[[Path, torch.dtype], Embedded]) -
     """
     beside, elsewhere = folder / CAPTION, _cached(folder)
     for file in (beside, elsewhere):
-        if file.exists():
-            return read_tensors(file, names=("caption",))
+        if file.exists() and set(names) <= (kept := read_tensors(file, names=("caption",))).keys():
+            return kept
     encoder = folder / "text_encoder"
     if not encoder.is_dir():
         raise ModelError(

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import LTXImageToVideoPipeline
@@ -11,14 +12,16 @@ from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.artifacts import shipped
 from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
-from synclora_lite.files import data_dir, read_json, sha256
+from synclora_lite.files import read_json, sha256
 from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
 
 __all__ = [
     "CAPTION",
     "PROMPT",
+    "check_generation",
     "encode_caption",
     "hub_folder",
     "is_ltx2",
@@ -30,7 +33,8 @@ __all__ = [
 ]
 
 PARTS = ("transformer", "vae", "scheduler", "text_encoder", "tokenizer")
-MORE = ("audio_vae", "vocoder", "connectors")  # of LTX-2
+MORE = ("audio_vae", "vocoder", "connectors", "processor")  # of LTX-2
+NEWER = ("prompt_enhancer", "duration_head")  # parts that only LTX-2.5 has
 
 
 def model_folder(name: str | Path) -> Path:
@@ -40,8 +44,7 @@ def model_folder(name: str | Path) -> Path:
         ModelError: There is no such folder, and no such model was downloaded.
 
     """
-    shipped = data_dir() / "models" / str(name)
-    for folder in (shipped, Path(name)):
+    for folder in (shipped(name), Path(name)):
         if folder.is_dir():
             return folder
     folder = hub_folder(name, "`lite`, a folder in diffusers layout, or a hub model")
@@ -77,16 +80,27 @@ def pipeline_class(folder: Path) -> str:
         ModelError: Its model_index.json is no table.
 
     """
-    file = folder / "model_index.json"
-    index = read_json(file) if file.exists() else {}
-    if not isinstance(index, dict):
-        raise ModelError(f"{file} is no table", "it as diffusers writes it", "restore the folder")
-    return str(index.get("_class_name", ""))
+    return str(_index(folder).get("_class_name", ""))
 
 
 def is_ltx2(name: str | Path) -> bool:
     """Return whether a folder (or downloaded hub model) is of the LTX-2 family."""
     return pipeline_class(model_folder(name)).startswith("LTX2")
+
+
+def check_generation(folder: Path) -> None:
+    """Raise ModelError for an LTX-2.5, which has the same pipelines as LTX-2.3.
+
+    It has another text encoder, so no adapter or kept caption of LTX-2.3 belongs to it.
+    """
+    index = _index(folder)
+    encoder = str((index.get("text_encoder") or ["", ""])[-1])
+    if encoder.startswith("Gemma4") or any((index.get(part) or [None])[-1] for part in NEWER):
+        raise ModelError(
+            f"{folder.name} is an LTX-2.5",
+            "LTX-2 or LTX-2.3: adapters and captions of one generation do not fit another",
+            "name diffusers/LTX-2.3-Diffusers, or train an adapter for LTX-2.5 elsewhere",
+        )
 
 
 def stored_sha256(file: Path) -> str:
@@ -132,10 +146,18 @@ def encode_caption(
     return embedding[:, mask[0].bool()].float()
 
 
+def _index(folder: Path) -> dict[str, Any]:
+    file = folder / "model_index.json"
+    index = read_json(file) if file.exists() else {}
+    if not isinstance(index, dict):
+        raise ModelError(f"{file} is no table", "it as diffusers writes it", "restore the folder")
+    return index
+
+
 def _download(name: str | Path) -> str:
     """Say how to get a repository: the folders in diffusers layout and nothing else of it."""
     parts = (*PARTS, *MORE) if "LTX-2" in str(name) else PARTS
     wanted = " ".join(f'"{part}/*"' for part in parts)
-    if "lora" in str(name).lower():
+    if any(word in str(name).lower() for word in ("lora", "upsampler", "upscaler")):
         return f"download it once: hf download {name}"
     return f"download it once: hf download {name} --include model_index.json {wanted}"

@@ -2,10 +2,12 @@
 
 The recipe is the released adapter's (arXiv 2512.03013, `SagiPolaczek/LTX-2.3-Sync-LoRA`): the
 constant prompt, the edited frame as a condition at latent index 0, the source as a reference
-condition. No guidance: with one constant caption there is nothing to push away from.
+condition. Adapters are loaded, stacked and weighted by diffusers.
 """
 
-from collections.abc import Mapping
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,9 +16,15 @@ import diffusers
 import numpy as np
 import PIL.Image
 import torch
-from diffusers import LTX2InContextPipeline
+from diffusers import (
+    FlowMatchEulerDiscreteScheduler,
+    LTX2InContextPipeline,
+    LTX2LatentUpsamplePipeline,
+)
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora import LTX2ReferenceCondition
+from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
@@ -24,22 +32,34 @@ from torch import Tensor
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.i2v.captions import PROMPT, Embedded, kept_caption
-from synclora_lite.i2v.folders import model_folder, pipeline_class
+from synclora_lite.i2v.folders import check_generation, hub_folder, model_folder, pipeline_class
 from synclora_lite.i2v.latents import legal_size
+from synclora_lite.i2v.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
 from synclora_lite.i2v.model import SETTINGS
 from synclora_lite.i2v.precision import weight_bytes
+from synclora_lite.incontext.formats import (
+    Coverage,
+    coverage,
+    read_weights,
+    reference_downscale,
+)
 from synclora_lite.settings import FrameRate, Settings, build
+from synclora_lite.video import Clip, read_clip, write_clip
 
 Offload = Literal["auto", "none", "parts", "layers"]
-Adapter = Mapping[str, Float[Tensor, "..."]]
+Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_tokens"]]
 
-UNGUIDED: dict[str, Any] = {
-    **dict.fromkeys(("guidance_scale", "modality_scale"), 1.0),
-    **dict.fromkeys(("audio_guidance_scale", "audio_modality_scale"), 1.0),
-    **dict.fromkeys(("stg_scale", "audio_stg_scale"), 0.0),
-}
 LOCAL = {"local_files_only": True}  # no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA file, the factor on its update, and whether a second stage uses it, too."""
+
+    file: Path
+    strength: float = 1.0
+    refines: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,68 +71,100 @@ class _Settings(Settings):
 
 @dataclass(frozen=True)
 class LTX2Model:
-    """An LTX-2 pipeline without its text encoder, and the prompt's embedding in its place.
+    """An LTX-2 pipeline without its text encoder, and the prompts' embeddings in its place.
 
     Attributes:
-        pipe: The stock pipeline, with the adapter in it if there is one.
+        pipe: The stock pipeline, with the adapters in it; its scheduler takes noise levels as
+            they are given.
+        scheduler: The one it came with.
         caption: Embedding of the prompt, as `encode_prompt` gives it.
         mask: 1 for its tokens, 0 for padding.
+        negative: The same of the official negative prompt, which the dev setting needs.
         name: For reports.
         frame_rate: Of the clips it is given, as the released adapter was trained.
-        side: Root of the number of pixels of a frame, likewise.
+        side: Root of the number of pixels of a frame, likewise; a second stage doubles it.
         frames: Most frames at once, likewise.
+        upsampler: Doubles the sides of latents, before a second stage.
+        adapters: Loaded, in this order.
+        covered: Per adapter, how many layers it changes.
+        reference_downscale: How much smaller than the target the adapters know the reference.
 
     """
 
     pipe: LTX2InContextPipeline
+    scheduler: FlowMatchEulerDiscreteScheduler
     caption: Float[Tensor, "1 caption_tokens dim"]
     mask: Int[Tensor, "1 caption_tokens"]
+    negative: Caption | None
     name: str
     frame_rate: float
     side: int
     frames: int
+    upsampler: LTX2LatentUpsamplePipeline | None = None
+    adapters: tuple[Adapter, ...] = ()
+    covered: tuple[Coverage, ...] = ()
+    reference_downscale: int = 1
 
 
 def load_ltx2(
     name: str | Path,
-    adapter: Adapter | None = None,
+    adapters: Sequence[Adapter] = (),
     *,
+    upsampler: str | Path | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
     offload: Offload = "auto",
 ) -> LTX2Model:
-    """Load an LTX-2 model for editing, with an in-context adapter.
+    """Load an LTX-2 model for editing, with an in-context adapter and others stacked on it.
 
     A file `synclora.json` in the folder may set `frame_rate`, `side` and `frames`.
 
     Args:
         name: A folder in diffusers layout, or a hub name such as diffusers/LTX-2.3-Diffusers.
-        adapter: Weights under plain names, from `incontext.read_weights`.
+        adapters: The in-context adapter, and others stacked on it.
+        upsampler: Folder or hub name of a latent upsampler: edits then take two stages.
         device: Where to run.
         dtype: bfloat16 on a GPU.
         offload: What waits in main memory: "none"; all "parts" but the one at work; all "layers"
             but the one at work (slow, fits any card). "auto" goes by the GPU's free memory.
 
     Raises:
-        ModelError: The model is missing, of another family, or the adapter does not fit it.
+        ModelError: Something is missing, of another family, or an adapter does not fit.
         ConfigError: `synclora.json` is damaged.
 
     """
     folder = model_folder(name)
     if not pipeline_class(folder).startswith("LTX2"):
         raise ModelError(f"{name} is no LTX-2 model", "a folder of an LTX-2 pipeline")
+    check_generation(folder)
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
-    caption, mask = padded_caption(kept_caption(folder, _embed))
+    prompts = _prompts(folder)
+    caption, mask = padded_caption(prompts)
+    negative = None
+    if "negative" in prompts:
+        found = padded_caption(prompts, "negative")
+        negative = found[0].to(device, dtype), found[1].to(device)
     pipe = LTX2InContextPipeline.from_pretrained(
         folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
     )
-    if adapter is not None:
-        _add_adapter(pipe, adapter)
+    stock = pipe.scheduler
+    pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(stock.config, **AS_GIVEN)
+    covered = _add_adapters(pipe, adapters)
     _place(pipe, folder, device, offload)
     return LTX2Model(
-        pipe, caption.to(device, dtype), mask.to(device), Path(name).name, **asdict(settings)
+        pipe,
+        stock,
+        caption.to(device, dtype),
+        mask.to(device),
+        negative,
+        Path(name).name,
+        **asdict(settings),
+        upsampler=_upsampler(upsampler, pipe, device, dtype) if upsampler else None,
+        adapters=tuple(adapters),
+        covered=covered,
+        reference_downscale=reference_downscale([adapter.file for adapter in adapters]),
     )
 
 
@@ -121,54 +173,87 @@ def edit_ltx2(
     model: LTX2Model,
     source: UInt8[np.ndarray, "frames height width 3"],
     first_frame: UInt8[np.ndarray, "height width 3"],
+    how: LTX2Sampling,
     *,
-    steps: int = 30,
-    seed: int = 0,
-    reference_strength: float = 1.0,
     progress: bool = False,
 ) -> UInt8[np.ndarray, "frames height width 3"]:
     """Carry the edit of the first frame through a clip with the in-context pipeline.
 
+    With an upsampler the official two stages: half the size with the reference, then doubled,
+    noised a little and refined without reference and without the in-context adapter.
+
     A clip whose length is not 8k+1 is padded by its last frame and trimmed again; a size that is
-    no multiple of 32 is padded at the edges and cropped again.
+    no multiple of 32 (64 for two stages) is padded at the edges and cropped again.
 
     Args:
         model: From `load_ltx2`.
         source: The clip to edit, cropped to the person, at the model's frame rate.
         first_frame: Its first frame, edited.
-        steps: Sampling steps.
-        seed: Of the noise.
-        reference_strength: 1 is a clean reference; 0 leaves it out.
+        how: Setting, steps, seed and strength of the reference.
         progress: Show a progress bar.
+
+    Raises:
+        ModelError: The dev setting, and no embedding of the negative prompt.
+        EditError: Steps that the setting does not have.
 
     """
     frames, height, width = source.shape[:3]
-    pipe = model.pipe
-    legal = legal_size(
-        (frames, height, width),
-        pipe.vae_temporal_compression_ratio,
-        max(32, pipe.vae_spatial_compression_ratio),
-    )
+    pipe, stages = model.pipe, 1 if model.upsampler is None else 2
+    setting = how.arguments(model.scheduler)
+    prompts = {"prompt_embeds": model.caption, "prompt_attention_mask": model.mask}
+    if setting["guidance_scale"] != 1:
+        prompts |= _negative(model)
+    ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
+    legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
     padded = _pad(np.concatenate([source, first_frame[None]]), (0, *legal[1:]))
     clip = [PIL.Image.fromarray(frame) for frame in _pad(padded[:-1], legal)]
-    reference = LTX2ReferenceCondition(frames=clip, strength=reference_strength)
+    reference = LTX2ReferenceCondition(frames=clip, strength=how.reference_strength)
+    frame = recompress(padded[-1], how.crf)
+    common: dict[str, Any] = {
+        "conditions": [LTX2VideoCondition(frames=frame, index=0, strength=1.0, crf=0)],
+        "num_frames": legal[0],
+        "frame_rate": model.frame_rate,
+        "generator": torch.Generator().manual_seed(how.seed),
+        "return_dict": False,
+    }
     pipe.set_progress_bar_config(disable=not progress)
-    made = pipe(
-        prompt_embeds=model.caption,
-        prompt_attention_mask=model.mask,
-        conditions=[LTX2VideoCondition(frames=padded[-1], index=0, strength=1.0, crf=0)],
-        reference_conditions=[reference] if reference_strength > 0 else None,
-        num_frames=legal[0],
-        height=legal[1],
-        width=legal[2],
-        frame_rate=model.frame_rate,
-        num_inference_steps=steps,
-        generator=torch.Generator().manual_seed(seed),
-        output_type="np",
-        return_dict=False,
-        **UNGUIDED,
-    )[0][0]
-    return (made[:frames, :height, :width] * 255).round().astype(np.uint8)
+    made, sound = pipe(
+        **common,
+        **prompts,
+        **setting,
+        height=legal[1] // stages,
+        width=legal[2] // stages,
+        reference_conditions=[reference] if how.reference_strength > 0 else None,
+        reference_downscale_factor=model.reference_downscale,
+        output_type="np" if stages == 1 else "latent",
+    )
+    if model.upsampler is not None:
+        large = model.upsampler(latents=made, output_type="latent", return_dict=False)[0]
+        _weigh(pipe, [a.strength * a.refines for a in model.adapters])
+        made, _ = pipe(
+            **common,
+            **REFINING,
+            prompt_embeds=model.caption,
+            prompt_attention_mask=model.mask,
+            height=legal[1],
+            width=legal[2],
+            latents=large,
+            audio_latents=sound,
+            output_type="np",
+        )
+        _weigh(pipe, [a.strength for a in model.adapters])
+    return (made[0][:frames, :height, :width] * 255).round().astype(np.uint8)
+
+
+def recompress(
+    picture: UInt8[np.ndarray, "height width 3"], crf: int
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Compress a picture as a frame of H.264 and decode it; 0 leaves it as it is."""
+    if crf == 0:
+        return picture
+    with tempfile.TemporaryDirectory() as folder:
+        file = write_clip(Path(folder) / "frame.mp4", Clip(picture[None], 1.0), quality=crf)
+        return read_clip(file).frames[0, : picture.shape[0], : picture.shape[1]]
 
 
 def choose_offload(parts: Mapping[str, float], free: float) -> Offload:
@@ -185,16 +270,15 @@ def choose_offload(parts: Mapping[str, float], free: float) -> Offload:
     return "parts" if max(parts.values()) <= room else "layers"
 
 
-def padded_caption(
-    stored: Embedded,
-) -> tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_tokens"]]:
+def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
     """Return an embedding and its mask at full length; files keep the true tokens only.
 
     The connectors set the tokens of padding to zero before they look at any, and a kilobyte per
     token and layer of the text encoder is much to keep for a thousand of them.
     """
-    caption = stored["caption"]
-    mask = stored.get("mask", torch.ones(caption.shape[:2], dtype=torch.int64))
+    caption = stored[name]
+    kept = "mask" if name == "caption" else f"{name}_mask"
+    mask = stored.get(kept, torch.ones(caption.shape[:2], dtype=torch.int64))
     if caption.shape[1] == mask.shape[1]:
         return caption, mask
     full = caption.new_zeros(*mask.shape, caption.shape[2])
@@ -202,38 +286,83 @@ def padded_caption(
     return full, mask
 
 
+def _prompts(folder: Path) -> Embedded:
+    """Return the kept embeddings; without a text encoder the negative prompt's may be missing."""
+    complete = (folder / "text_encoder").is_dir()
+    return kept_caption(folder, _embed, ("caption", "negative") if complete else ("caption",))
+
+
+def _negative(model: LTX2Model) -> dict[str, Tensor]:
+    if model.negative is None:
+        raise ModelError(
+            f"{model.name} holds no embedding of the negative prompt and no text encoder",
+            "one of the two for the dev setting",
+            "say --distilled, or download the text encoder; it is needed once",
+        )
+    embedding, mask = model.negative
+    return {"negative_prompt_embeds": embedding, "negative_prompt_attention_mask": mask}
+
+
 @torch.no_grad()
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
-    """Embed the prompt with the folder's own text encoder, nothing else being loaded."""
+    """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
     parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
     pipe = LTX2InContextPipeline.from_pretrained(
         folder, **parts, dtype=dtype, use_safetensors=True, **LOCAL
     )
-    caption, mask, _, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
-    return {"caption": caption[:, mask[0].bool()], "mask": mask}
-
-
-def _add_adapter(pipe: LTX2InContextPipeline, weights: Adapter) -> None:
-    """Load an adapter by the stock loader, which only warns of weights that have no place."""
-    layers = {name for name, _ in pipe.transformer.named_modules()}
-    strangers = [name for name in weights if name.rsplit(".lora_", 1)[0] not in layers]
-    if strangers:
-        raise ModelError(
-            f"{len(strangers)} of {len(weights)} adapter weights have no place ({strangers[0]})",
-            "an adapter for this model",
-            "check which model it was trained on",
-        )
-    pipe.load_lora_weights(
-        {f"transformer.{name}": value for name, value in weights.items()}, adapter_name="sync"
+    caption, mask, negative, negative_mask = pipe.encode_prompt(
+        PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )
-    pipe.set_adapters("sync", 1.0)
+    return {
+        "caption": caption[:, mask[0].bool()],
+        "mask": mask,
+        "negative": negative[:, negative_mask[0].bool()],
+        "negative_mask": negative_mask,
+    }
+
+
+def _add_adapters(pipe: LTX2InContextPipeline, adapters: Sequence[Adapter]) -> tuple[Coverage, ...]:
+    """Load adapters by the stock loader, which only warns of weights that have no place."""
+    covered = []
+    for number, adapter in enumerate(adapters):
+        weights = read_weights(adapter.file, pipe.transformer)
+        covered.append(coverage(weights, pipe.transformer))
+        named = {f"transformer.{name}": value for name, value in weights.items()}
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose
+            pipe.load_lora_weights(named, adapter_name=f"adapter_{number}")
+    _weigh(pipe, [adapter.strength for adapter in adapters])
+    return tuple(covered)
+
+
+def _weigh(pipe: LTX2InContextPipeline, strengths: Sequence[float]) -> None:
+    """Set the factors of the first adapters."""
+    if names := [f"adapter_{number}" for number in range(len(strengths))]:
+        pipe.set_adapters(names, list(strengths))
+
+
+def _upsampler(
+    name: str | Path, pipe: LTX2InContextPipeline, device: str, dtype: torch.dtype
+) -> LTX2LatentUpsamplePipeline:
+    """Load a latent upsampler: a folder of its own, or the part of a model of that name."""
+    folder = Path(name)
+    if not folder.is_dir():
+        folder = hub_folder(name, "a folder or hub repository of a latent upsampler")
+    if (folder / "latent_upsampler").is_dir():
+        folder = folder / "latent_upsampler"
+    try:
+        model = LTX2LatentUpsamplerModel.from_pretrained(folder, dtype=dtype, **LOCAL)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
+    return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))
 
 
 def _place(pipe: LTX2InContextPipeline, folder: Path, device: str, offload: Offload) -> None:
     """Bring the weights to the device, or let them come when they are needed."""
     if offload == "auto":
         on_gpu = torch.device(device).type == "cuda"
-        parts = {name: weight_bytes(folder / name) for name in pipe.components}
+        loaded = [name for name, part in pipe.components.items() if part is not None]
+        parts = {name: weight_bytes(folder / name) for name in loaded}
         free = torch.cuda.mem_get_info(device)[0] if on_gpu else float("inf")
         offload = choose_offload(parts, free)
     if offload == "none":

@@ -49,7 +49,7 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
     try:
         loaded: Any = built.from_pretrained(
             folder,
-            dtype=dtype,
+            torch_dtype=dtype,  # the name that every diffusers knows
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,

@@ -12,12 +12,14 @@ from diffusers import (
     LTX2VideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from diffusers.utils import logging
 from safetensors.torch import save_file
 
 from synclora_lite.files import atomic_path, write_json
 from synclora_lite.i2v.captions import CAPTION
+from synclora_lite.i2v.ltx2_sampling import SCHEDULER_23
 from synclora_lite.i2v.model import SETTINGS
 
 TRANSFORMER_23: dict[str, Any] = {  # what LTX-2.3 switches on in the class; sizes are the default
@@ -105,6 +107,11 @@ TINY_VOCODER: dict[str, Any] = {
     "resnet_dilations": [[1, 3, 5]],
     "output_sampling_rate": 16000,
 }
+TINY_UPSAMPLER: dict[str, Any] = {
+    "in_channels": 8,
+    "mid_channels": 32,
+    "num_blocks_per_stage": 1,
+}
 TEXT = 24  # numbers per token of the tiny text encoder: caption_channels times text_proj_in_factor
 
 
@@ -113,7 +120,7 @@ def tiny_ltx2(seed: int = 0) -> LTX2InContextPipeline:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         pipe = LTX2InContextPipeline(
-            scheduler=FlowMatchEulerDiscreteScheduler(),
+            scheduler=FlowMatchEulerDiscreteScheduler(**SCHEDULER_23),
             vae=AutoencoderKLLTX2Video(**TINY_VAE),
             audio_vae=AutoencoderKLLTX2Audio(**TINY_AUDIO_VAE),
             text_encoder=None,
@@ -126,14 +133,23 @@ def tiny_ltx2(seed: int = 0) -> LTX2InContextPipeline:
     return pipe
 
 
+def save_tiny_upsampler(folder: str | Path, seed: int = 0) -> Path:
+    """Write a random latent upsampler for a tiny LTX-2.3."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        LTX2LatentUpsamplerModel(**TINY_UPSAMPLER).save_pretrained(folder)
+    return Path(folder)
+
+
 def save_tiny_ltx2(folder: str | Path, *, side: int = 64, frames: int = 9, seed: int = 0) -> Path:
     """Write a tiny LTX-2.3 as a folder to edit with: caption kept, size and length small."""
     folder, verbosity = Path(folder), logging.get_verbosity()
     logging.set_verbosity_error()  # not a word about the text encoder that is left out on purpose
     tiny_ltx2(seed).save_pretrained(folder)
     logging.set_verbosity(verbosity)
-    caption = torch.randn(1, 4, TEXT, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    made = {k: torch.randn(1, 4, TEXT, generator=generator) for k in ("caption", "negative")}
     with atomic_path(folder / CAPTION) as partial:
-        save_file({"caption": caption}, partial)
+        save_file(made, partial)
     write_json(folder / SETTINGS, {"frame_rate": 25.0, "side": side, "frames": frames})
     return folder

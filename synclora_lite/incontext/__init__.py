@@ -9,8 +9,10 @@ from synclora_lite.incontext.adapter import (
     save_adapter,
 )
 from synclora_lite.incontext.formats import (
+    Coverage,
     KeyFormat,
     adapter_file,
+    coverage,
     from_any_format,
     read_weights,
     to_format,
@@ -18,10 +20,12 @@ from synclora_lite.incontext.formats import (
 
 __all__ = [
     "AdapterSettings",
+    "Coverage",
     "KeyFormat",
     "adapter_file",
     "adapter_weights",
     "add_adapter",
+    "coverage",
     "from_any_format",
     "load_adapter",
     "read_adapter",

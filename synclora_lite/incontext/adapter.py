@@ -24,12 +24,14 @@ from synclora_lite.core import (
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.incontext.formats import (
+    METADATA,
     WEIGHTS,
     KeyFormat,
     Weights,
     adapter_file,
     one_rank,
     read_weights,
+    reference_downscale,
     to_format,
 )
 from synclora_lite.settings import Settings, Size, build
@@ -78,7 +80,7 @@ def add_adapter(
     parameters = inject(transformer, settings.targets, settings.rank, generator)
     if not parameters:
         raise ModelError(
-            f"no layer is named {', '.join(settings.targets)}",
+            f"no layer is named {', '.join(settings.targets[:3])}",
             "endings of layer names such as to_q",
         )
     return parameters
@@ -113,7 +115,7 @@ def save_adapter(
     weights = to_format(adapter_weights(transformer), key_format)
     stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
     with atomic_path(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS)) as path:
-        save_file(stored, path, metadata={"format": "pt"})
+        save_file(stored, path, metadata=METADATA)
     if key_format == "peft":
         _peft_config(settings).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))
@@ -173,7 +175,11 @@ def read_adapter(
 
     """
     file = adapter_file(source)
-    weights = one_rank(read_weights(file))
+    weights = one_rank(read_weights(file, transformer))
+    if (smaller := reference_downscale([file])) != 1:
+        raise ModelError(
+            f"{file.name} knows a reference of 1/{smaller} the size", "the target's own size"
+        )
     beside = file.with_name(SETTINGS)
     bare = Path(source).is_file() or not beside.exists()
     settings = _settings(None if bare else beside, weights)
@@ -181,13 +187,14 @@ def read_adapter(
     for name, layer in target_layers(transformer, settings.targets).items():
         expected[f"{name}.lora_A.weight"] = (settings.rank, layer.in_features)
         expected[f"{name}.lora_B.weight"] = (layer.out_features, settings.rank)
-    missing, unknown = expected.keys() - weights.keys(), weights.keys() - expected.keys()
-    what = f"{file} does not fit: {len(missing)} weights missing, {len(unknown)} unknown"
-    if not (missing or unknown):
-        if all(tuple(weights[name].shape) == shape for name, shape in expected.items()):
-            return weights, settings
-        what = f"the weights of {file} have other sizes than rank {settings.rank} of this model"
-    raise ModelError(what, f"an adapter for {settings.base}", "check which model it was trained on")
+    if {name: tuple(value.shape) for name, value in weights.items()} != expected:
+        raise ModelError(
+            f"{file} holds {len(weights)} weights, {beside.name} beside it asks for "
+            f"{len(expected)} of rank {settings.rank}",
+            "one to fit the other",
+            "restore both, or name the file itself",
+        )
+    return weights, settings
 
 
 def _check_free(transformer: LTXVideoTransformer3DModel) -> None:

@@ -28,7 +28,7 @@ def cache_dir() -> Path:
 
 
 def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) -> Path:
-    """Return where the landmarks of these frames, found by this back end, are kept."""
+    """Return where the landmarks of these frames, found by this finder, are kept."""
     digest = hashlib.sha256(f"{FORMAT} {backend} {frames.shape}".encode())
     digest.update(np.ascontiguousarray(frames).data)
     return _place(digest.hexdigest())
@@ -47,8 +47,6 @@ def _place(name: str) -> Path:
 def save_track(track: Track) -> bytes:
     """Return the track as the content of a safetensors file."""
     tensors = {"face": track.face, "pose": track.pose, "found": track.found, "change": track.change}
-    if track.blendshapes is not None:
-        tensors["blendshapes"] = track.blendshapes
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
     notes |= {"people": str(track.people), "person": str(track.person)}
@@ -83,7 +81,6 @@ def load(path: Path) -> Track | None:
         notes["backend"],
         size,
         tensors["change"],
-        tensors.get("blendshapes"),
         float(notes["fps"]) if "fps" in notes else None,
         int(notes["people"]),
         int(notes["person"]),

@@ -1,16 +1,18 @@
-"""MediaPipe's second generation: the Face Landmarker task, with expression scores but no body."""
+"""MediaPipe's tasks for faces, bodies and people, with the models that come with the project.
 
-from pathlib import Path
+Importing this module imports mediapipe, which takes seconds: others do it when they need it.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks import quiet
-from synclora_lite.landmarks.backend import RawLandmarks, mediapipe_version
 from synclora_lite.landmarks.bundle import find_bundle
 from synclora_lite.landmarks.people import Box
-from synclora_lite.landmarks.types import BLENDSHAPES, FACE_POINTS, POSE_POINTS
+from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 
 with quiet.native_silence():
     import mediapipe
@@ -18,68 +20,108 @@ with quiet.native_silence():
     from mediapipe.tasks.python.vision import (
         FaceLandmarker,
         FaceLandmarkerOptions,
+        ImageSegmenter,
+        ImageSegmenterOptions,
+        PoseLandmarker,
+        PoseLandmarkerOptions,
         RunningMode,
     )
 
-CONFIDENCE = 0.5
+Frames = UInt8[np.ndarray, "frames height width 3"]
+
+# Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
+# time too, which delays every cue; frames that lie this far apart pass its filter as they are.
+APART = 100_000
+POSE_STEP = 2  # frames
+MOST = 5  # people looked for
 
 
-class TasksBackend:
-    """Face Landmarker on every frame by itself.
+def find(
+    frames: Frames,
+) -> tuple[Float[np.ndarray, "frames 478 3"], Float[np.ndarray, "frames 33 4"]]:
+    """Find face and body in every frame, in parts of the frame (0..1); NaN where absent.
 
-    Its video mode smooths over time, which delays every cue and depends on the frame rate, so
-    frames are looked at one by one; smoothing is the score's own business.
+    The mesh of a frame depends a little on the region that the frame before hands on. The mean
+    of a pass forward and a pass backward has no such delay and less jitter, and the first frame
+    is tracked as well as the rest. A face that only one direction sees is none: the tracker goes
+    on drawing a face on hair for a while after a head has turned away.
     """
+    with quiet.native_silence():
+        forward, backward = _face_pass(frames), _face_pass(frames[::-1])[::-1]
+        return (forward + backward) / 2, _pose_pass(frames)
 
-    def __init__(self, bundle: str | Path | None = None) -> None:
-        self.bundle = find_bundle(bundle)
 
-    @property
-    def name(self) -> str:
-        """Name and version."""
-        return f"tasks-{mediapipe_version()}"
+def faces(frames: Frames) -> list[list[Box]]:
+    """Find the faces of every frame by itself, as boxes around their landmarks."""
+    options = FaceLandmarkerOptions(base_options=_model("face_landmarker.task"), num_faces=MOST)
+    with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
+        found = [finder.detect(_image(frame)).face_landmarks for frame in frames]
+    points = [[np.array([(p.x, p.y) for p in face]) for face in row] for row in found]
+    return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
 
-    def faces(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> list[list[Box]]:
-        """Detect the faces of every frame."""
-        points = [
-            [np.array([(p.x, p.y) for p in face]) for face in result.face_landmarks]
-            for result in self._detect(frames, 5)
-        ]
-        return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
 
-    def find(self, frames: UInt8[np.ndarray, "frames height width 3"]) -> RawLandmarks:
-        """Find the face of every frame; the body stays NaN."""
-        found = self._detect(frames, 1)
-        faces = np.stack([_face(result) for result in found])
-        pose = np.full((len(frames), POSE_POINTS, 4), np.nan, np.float32)
-        return RawLandmarks(faces, pose, np.stack([_blendshapes(result) for result in found]))
+def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
+    """Return how likely each pixel shows a person, in 0..1."""
+    options = ImageSegmenterOptions(
+        base_options=_model("selfie_segmenter.tflite"), output_confidence_masks=True
+    )
+    with quiet.native_silence(), ImageSegmenter.create_from_options(options) as finder:
+        (mask,) = finder.segment(_image(picture)).confidence_masks
+        return np.squeeze(mask.numpy_view()).astype(np.float32)
 
-    def _detect(self, frames: UInt8[np.ndarray, "frames height width 3"], most: int) -> list[Any]:
-        options = FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self.bundle)),
-            running_mode=RunningMode.IMAGE,
-            num_faces=most,
-            min_face_detection_confidence=CONFIDENCE,
-            min_face_presence_confidence=CONFIDENCE,
-            output_face_blendshapes=True,
-        )
-        with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
-            return [finder.detect(_image(frame)) for frame in frames]
+
+def _model(name: str) -> Any:
+    return BaseOptions(model_asset_path=str(find_bundle(name)))
+
+
+def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
+    options = FaceLandmarkerOptions(
+        base_options=_model("face_landmarker.task"),
+        running_mode=RunningMode.VIDEO,
+    )
+    with FaceLandmarker.create_from_options(options) as finder:
+        faces = [found.face_landmarks for found in _each(finder.detect_for_video, frames)]
+    absent = np.full((FACE_POINTS, 3), np.nan, np.float32)
+    return np.stack(
+        [np.array([(p.x, p.y, p.z) for p in f[0]], np.float32) if f else absent for f in faces]
+    )
+
+
+def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
+    """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
+    options = PoseLandmarkerOptions(
+        base_options=_model("pose_landmarker.task"),
+        running_mode=RunningMode.VIDEO,
+    )
+    with PoseLandmarker.create_from_options(options) as finder:
+        looks = _each(finder.detect_for_video, frames[::POSE_STEP])
+        bodies = [found.pose_landmarks for found in looks]
+    absent = np.full((POSE_POINTS, 4), np.nan, np.float32)
+    points = [
+        np.array([(p.x, p.y, p.z, p.visibility) for p in b[0]], np.float32) if b else absent
+        for b in bodies
+    ]
+    return fill_between(np.stack(points), len(frames), POSE_STEP)
+
+
+def fill_between(
+    known: Float[np.ndarray, "known points values"], frames: int, step: int
+) -> Float[np.ndarray, "frames points values"]:
+    """Interpolate linearly what is known of every `step`-th frame; the last one is held."""
+    place = np.minimum(np.arange(frames) / step, len(known) - 1)
+    before = np.floor(place).astype(int)
+    after = np.minimum(before + 1, len(known) - 1)
+    share = (place - before)[:, None, None].astype(np.float32)
+    between = known[before] * (1 - share) + known[after] * share
+    return np.where(share > 0, between, known[before])
+
+
+def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
+    """Run a detector over frames in order."""
+    return [detect(_image(frame), index * APART) for index, frame in enumerate(frames)]
 
 
 def _image(frame: np.ndarray) -> Any:
     return mediapipe.Image(
         image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
     )
-
-
-def _face(result: Any) -> np.ndarray:
-    if not result.face_landmarks:
-        return np.full((FACE_POINTS, 3), np.nan, np.float32)
-    return np.array([(p.x, p.y, p.z) for p in result.face_landmarks[0]], np.float32)
-
-
-def _blendshapes(result: Any) -> np.ndarray:
-    if not result.face_blendshapes:
-        return np.full(BLENDSHAPES, np.nan, np.float32)
-    return np.array([shape.score for shape in result.face_blendshapes[0]], np.float32)

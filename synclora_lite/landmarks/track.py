@@ -1,4 +1,4 @@
-"""Track one clip: enlarge small frames, run a back end, keep the result."""
+"""Track one clip: enlarge small frames, run MediaPipe, keep the result."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
 from synclora_lite.landmarks import cache as landmark_cache
-from synclora_lite.landmarks.backend import Backend, choose_backend
+from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.landmarks.types import Track
 from synclora_lite.video import Box, read_clip
@@ -22,9 +22,7 @@ def track(
     frames: UInt8[np.ndarray, "frames height width 3"],
     *,
     person: int | Place | None = None,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> Track:
     """Find the face and body in every frame of a clip.
 
@@ -34,26 +32,23 @@ def track(
         frames: The clip, RGB; small frames are enlarged (cubic) before detection.
         person: Of several people the one with this number from the left, or nearest to this place
             (x and y in parts of the frame); None is the one with the largest face.
-        backend: "solutions", "tasks" or "auto" (whichever is installed).
         cache: Keep the result under the hash of the frames, and look there first.
-        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
 
     Returns:
         Landmarks in pixels of `frames`, NaN where nothing was found.
 
     Raises:
-        LandmarkError: `frames` is no RGB clip, there is no such person, or the back end cannot be
-            used.
+        LandmarkError: `frames` is no RGB clip, there is no such person, or mediapipe or its models
+            are not there.
 
     """
     frames = _checked(frames)
-    finder = choose_backend(backend, bundle)
     if not cache:
-        return _run(finder, frames, person)
-    path = landmark_cache.path_of(frames, _key(finder, person))
+        return _run(frames, person)
+    path = landmark_cache.path_of(frames, _key(person))
     kept = landmark_cache.load(path)
     if kept is None:
-        kept = _run(finder, frames, person)
+        kept = _run(frames, person)
         landmark_cache.save(path, kept)
     return kept
 
@@ -63,9 +58,7 @@ def track_file(
     *,
     crop: Box | None = None,
     person: int | Place | None = None,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> Track:
     """Track a video file; when its landmarks are kept, it is not even decoded.
 
@@ -73,22 +66,19 @@ def track_file(
         path: The file; its content is the key of the cache, not its name.
         crop: Track (x0, y0, x1, y1) of every frame only.
         person: As for `track`.
-        backend: As for `track`.
         cache: As for `track`.
-        bundle: As for `track`.
 
     Raises:
         VideoError: The file cannot be read.
-        LandmarkError: The back end cannot be used.
+        LandmarkError: mediapipe or its models are not there.
 
     """
-    finder = choose_backend(backend, bundle)
     if not (cache and Path(path).is_file()):
-        return _run_file(finder, path, crop, person)
-    kept_at = landmark_cache.path_of_file(sha256(path), crop, _key(finder, person))
+        return _run_file(path, crop, person)
+    kept_at = landmark_cache.path_of_file(sha256(path), crop, _key(person))
     kept = landmark_cache.load(kept_at)
     if kept is None:
-        kept = _run_file(finder, path, crop, person)
+        kept = _run_file(path, crop, person)
         landmark_cache.save(kept_at, kept)
     return kept
 
@@ -99,10 +89,12 @@ def place_of(
     """Return where one of several people is first seen, and in which frame; None of a single one.
 
     Raises:
-        LandmarkError: There is no such person, or the back end cannot be used.
+        LandmarkError: There is no such person, or mediapipe or its models are not there.
 
     """
-    people = find_people(frames, choose_backend().faces)
+    from synclora_lite.landmarks.tasks import faces
+
+    people = find_people(frames, faces)
     number = choose(people, person) if people or person else 0
     if len(people) < 2:
         return None, 0
@@ -133,38 +125,33 @@ def _checked(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(frames)
 
 
-def _key(finder: Backend, person: int | Place | None) -> str:
-    return finder.name if person is None else f"{finder.name} {person}"
+def _key(person: int | Place | None) -> str:
+    return finder_name() if person is None else f"{finder_name()} {person}"
 
 
-def _run_file(
-    finder: Backend, path: str | Path, crop: Box | None, person: int | Place | None
-) -> Track:
+def _run_file(path: str | Path, crop: Box | None, person: int | Place | None) -> Track:
     clip = read_clip(path, crop=crop)
-    return replace(_run(finder, clip.frames, person), fps=clip.fps)
+    return replace(_run(clip.frames, person), fps=clip.fps)
 
 
-def _run(
-    finder: Backend,
-    frames: UInt8[np.ndarray, "frames height width 3"],
-    person: int | Place | None,
-) -> Track:
-    people, part, corner = find_people(frames, finder.faces), frames, (0, 0)
+def _run(frames: UInt8[np.ndarray, "frames height width 3"], person: int | Place | None) -> Track:
+    from synclora_lite.landmarks.tasks import faces, find
+
+    people, part, corner = find_people(frames, faces), frames, (0, 0)
     number = choose(people, person) if people or isinstance(person, int) else 0
     if len(people) > 1:
         part, corner = alone(frames, people, number)
-    raw = finder.find(enlarge(part))
+    face, pose = find(enlarge(part))
     height, width = part.shape[1:3]
     scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
-    pose = np.concatenate([raw.pose[..., :3] * scale + origin, raw.pose[..., 3:]], axis=-1)
+    pose = np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1)
     return Track(
-        raw.face * scale + origin,
+        face * scale + origin,
         pose,
-        ~np.isnan(raw.face[:, 0, 0]),
-        finder.name,
+        ~np.isnan(face[:, 0, 0]),
+        finder_name(),
         (frames.shape[1], frames.shape[2]),
         change(frames),
-        raw.blendshapes,
         people=max(1, len(people)),
         person=number + 1,
         place=people[number].place if len(people) > 1 else None,

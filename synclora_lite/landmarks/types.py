@@ -7,7 +7,6 @@ from jaxtyping import Bool, Float, Int
 
 FACE_POINTS = 478  # 468 of the mesh, then 5 of the right iris and 5 of the left
 POSE_POINTS = 33
-BLENDSHAPES = 52
 
 
 @dataclass(frozen=True)
@@ -17,14 +16,12 @@ class Track:
     Attributes:
         face: x to the right, y down, z away from the camera (z in the scale of x); NaN in frames
             without a face. "Left" and "right" are the person's own.
-        pose: x, y, z as above and the visibility in 0..1; NaN in frames without a body, and
-            everywhere when the back end has no pose model.
+        pose: x, y, z as above and the visibility in 0..1; NaN in frames without a body.
         found: Whether a frame shows a face.
-        backend: Name and version of what found them, e.g. "solutions-0.10.21".
+        backend: Name and version of what found them, e.g. "tasks-1.2.3".
         size: Height and width of the frames.
         change: Mean absolute difference of each frame to the one before, in grey levels of 0..1
             at a width of 64 pixels; 0 for the first.
-        blendshapes: Expression scores in 0..1 (NaN where absent), or None (`solutions` has none).
         fps: Frames a second, or None when the track was made from frames alone.
         people: How many people the clip shows for a good part of its length.
         person: Which of them this is, counted from the left.
@@ -38,7 +35,6 @@ class Track:
     backend: str
     size: tuple[int, int]
     change: Float[np.ndarray, " frames"]
-    blendshapes: Float[np.ndarray, "frames 52"] | None = None
     fps: float | None = None
     people: int = 1
     person: int = 1
@@ -50,14 +46,12 @@ class Track:
 
     def __getitem__(self, frames: slice | Int[np.ndarray, " chosen"]) -> "Track":
         """Return the track of some frames, e.g. `track[2:19]` or `track[np.array([0, 0, 1])]`."""
-        shapes = None if self.blendshapes is None else self.blendshapes[frames]
         return replace(
             self,
             face=self.face[frames],
             pose=self.pose[frames],
             found=self.found[frames],
             change=self.change[frames],
-            blendshapes=shapes,
         )
 
     @property

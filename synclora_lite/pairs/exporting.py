@@ -13,7 +13,13 @@ metadata.jsonl                  file_name, reference_file_name, caption, then ou
 prompts.txt, videos.txt, reference_videos.txt    one line for each pair
 videos/ID.mp4, reference_videos/ID.mp4
 ```
-Reading takes both, and any metadata file with one of the column names below.
+`ltx-2-trainer`, for the official trainer of LTX-2, with its configuration file:
+```
+metadata.jsonl       caption, video, reference_video, then our own columns
+ltx-2-trainer.yaml   with the commands to run
+videos/ID.mp4, references/ID.mp4
+```
+Reading takes all, and any metadata file with one of the column names below.
 """
 
 import csv
@@ -27,6 +33,7 @@ from typing import Any
 from synclora_lite.errors import PairError
 from synclora_lite.files import atomic_path, sha256, write_atomic
 from synclora_lite.pairs.folder import alone
+from synclora_lite.pairs.ltx2_trainer import bucket_of, write_trainer_config
 from synclora_lite.pairs.manifest import (
     CAPTION,
     Media,
@@ -44,10 +51,12 @@ from synclora_lite.video import probe
 COLUMNS: dict[str, tuple[str, str]] = {
     "ltx": ("media_path", "reference_path"),
     "diffusers": ("file_name", "reference_file_name"),
+    "ltx-2-trainer": ("video", "reference_video"),
 }
 FOLDERS: dict[str, tuple[str, str]] = {
     "ltx": ("media", "reference"),
     "diffusers": ("videos", "reference_videos"),
+    "ltx-2-trainer": ("videos", "references"),
 }
 ORIGIN = ("realigned_from", "shift")  # parameters of a pair that was shifted into time
 TARGET_NAMES = ("media_path", "video", "file_name", "video_path", "target_video", "media")
@@ -78,6 +87,12 @@ def export_pairs(
     rows = [_export(folder, pair, out, layout) for pair in pairs]
     if layout == "ltx":
         write_atomic(out / "metadata.csv", _csv(rows))
+    elif layout == "ltx-2-trainer":
+        if not rows:
+            raise PairError("no pairs to train on", "at least one")
+        shown = [probe(out / row["video"]) for row in rows]
+        buckets = [bucket_of(info.frames, (info.height, info.width)) for info in shown]
+        write_trainer_config(out, rows, buckets)
     else:
         target, reference = COLUMNS[layout]
         columns = {"prompts": "caption", "videos": target, "reference_videos": reference}

@@ -1,12 +1,12 @@
 """A folder of pairs at work: one process at a time, files whole, and what was done is kept."""
 
-import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from filelock import FileLock, Timeout
 from jaxtyping import UInt8
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
@@ -73,13 +73,13 @@ def alone(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FOLDERS, MANIFEST, LOCK):
         check_inside(folder, folder / name)
-    with (folder / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PairError(
-                f"another process is at work in {folder}", "one at a time", "wait until it is done"
-            ) from error
+    try:
+        held = FileLock(folder / LOCK).acquire(timeout=0)
+    except Timeout as error:
+        raise PairError(
+            f"another process is at work in {folder}", "one at a time", "wait until it is done"
+        ) from error
+    with held:
         _sweep(folder)
         yield
         _sweep(folder)

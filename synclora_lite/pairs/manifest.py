@@ -11,7 +11,7 @@ A manifest may come from a stranger: every field is checked, and no path leads o
 import codecs
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -86,7 +86,7 @@ class Pair(_Row):
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""
         row = {item.name: getattr(self, item.name) for item in fields(self)}
-        files = {name: vars(row.pop(name)) for name in ("source", "edited")}
+        files = {name: asdict(row.pop(name)) for name in ("source", "edited")}
         return {"id": row.pop("id"), "files": files, **row}
 
     @classmethod

@@ -32,7 +32,6 @@ def realign_pairs(
     folder: str | Path,
     *,
     step: int = 4,
-    backend: str = "auto",
     jobs: int = 1,
     progress: bool = False,
 ) -> list[Realignment]:
@@ -43,7 +42,6 @@ def realign_pairs(
     Args:
         folder: Of the pairs, scored.
         step: Temporal ratio of the video autoencoder: clips get k * step + 1 frames.
-        backend: Landmark back end.
         jobs: Processes.
         progress: Show a progress bar.
 
@@ -56,14 +54,14 @@ def realign_pairs(
 
     """
     folder = manifest_path(folder).parent
-    scorer = scorer_version(backend)
+    scorer = scorer_version()
     with alone(folder):
         pairs = read_manifest(folder)
         rejected = [pair for pair in pairs if _rejected(pair)]
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
         _check_names(todo, {pair.id for pair in pairs})
-        work = partial(_realign, folder, step=step, backend=backend, scorer=scorer)
+        work = partial(_realign, folder, step=step, scorer=scorer)
         for entry in in_turn(work, todo, jobs=jobs, label="realigning", progress=progress):
             found[entry.id] = entry
             if entry.saved is not None:
@@ -71,10 +69,10 @@ def realign_pairs(
     return [found[pair.id] for pair in rejected]
 
 
-def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> Realignment:
+def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
     source, edited = (read_clip(locate(folder, m.path)).frames for m in (pair.source, pair.edited))
     try:
-        result = realign(source, edited, step=step, backend=backend)
+        result = realign(source, edited, step=step)
     except PairError:  # too few frames would remain
         return Realignment(pair.id, 0, None)
     if not result.saved:
@@ -89,7 +87,7 @@ def _realign(folder: Path, pair: Pair, step: int, backend: str, scorer: str) -> 
         parameters=pair.parameters | {"realigned_from": pair.id, "shift": result.shift},
         frames=len(result.source),
     )
-    saved = score_pair(folder, moved, scorer, backend)
+    saved = score_pair(folder, moved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from synclora_lite.errors import ArtifactError, LandmarkError, PairError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
-from synclora_lite.landmarks.backend import choose_backend
+from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.folder import alone, in_turn
 from synclora_lite.pairs.manifest import (
@@ -31,7 +31,6 @@ SECONDS = 5.0  # between two writings of the manifest, which grows with the numb
 def score_pairs(
     folder: str | Path,
     *,
-    backend: str = "auto",
     jobs: int = 1,
     again: bool = False,
     progress: bool = False,
@@ -41,7 +40,6 @@ def score_pairs(
 
     Args:
         folder: Of the pairs, or their manifest.
-        backend: Landmark back end, see `synclora_lite.landmarks.track`.
         jobs: Processes.
         again: Take up the others again, too; what the cache knows is not measured again.
         progress: Show a progress bar.
@@ -54,7 +52,7 @@ def score_pairs(
         PairError: A file is missing or is not the one that was built.
 
     """
-    scorer = scorer_version(backend, person)
+    scorer = scorer_version(person)
     with alone(manifest_path(folder).parent):
         pairs = read_manifest(folder)
         for pair in pairs:
@@ -66,7 +64,7 @@ def score_pairs(
                 )
         todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
         written = time.monotonic()
-        work = partial(score_pair, folder, scorer=scorer, backend=backend, person=person)
+        work = partial(score_pair, folder, scorer=scorer, person=person)
         results = in_turn(
             work, [pairs[n] for n in todo], jobs=jobs, label="scoring", progress=progress
         )
@@ -78,10 +76,10 @@ def score_pairs(
     return pairs
 
 
-def scorer_version(backend: str = "auto", person: int | None = None) -> str:
-    """Return a short hash of all that decides a score: back end, person and every threshold."""
+def scorer_version(person: int | None = None) -> str:
+    """Return a short hash of all that decides a score: finder, person and every threshold."""
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
-    text = f"{choose_backend(backend).name} {sorted(settings.items())} {person}"
+    text = f"{finder_name()} {sorted(settings.items())} {person}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -101,13 +99,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
-def score_pair(
-    folder: str | Path,
-    pair: Pair,
-    scorer: str,
-    backend: str = "auto",
-    person: int | None = None,
-) -> Pair:
+def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
     kept = _kept_at(pair, scorer)
     known = _with_kept(pair, kept)
@@ -115,7 +107,7 @@ def score_pair(
         return known
     try:
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
-        result = scored(pair, score_files(*clips, person=person, backend=backend), scorer)
+        result = scored(pair, score_files(*clips, person=person), scorer)
     except (VideoError, LandmarkError) as error:
         checks = {"readable": None}  # None: worse than any number
         score = {"scorer": scorer, "misfit": None, "reasons": [error.what], "checks": checks}

@@ -86,8 +86,8 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     start, stop = between(0.15, 0.4, g), between(0.65, 0.95, g)
     there = torch.sigmoid((time - start) * 22) * torch.sigmoid((stop - time) * 22)
     sway = 0.05 * torch.sin(2 * math.pi * (time * between(0.5, 1.5, g) + between(0.0, 1.0, g)))
-    x, y = between(-0.15, 0.15, g), {"hand": 0.62, "cup": 0.60, "microphone": 0.66}[kind]
-    y = y + between(-0.08, 0.10, g)
+    x: Tensor | float = between(-0.15, 0.15, g)
+    y = {"hand": 0.62, "cup": 0.60, "microphone": 0.66}[kind] + between(-0.08, 0.10, g)
     angle = side * between(-0.35, 0.05, g)
     if kind == "hand" and chance(0.6, g):  # a wave from one side to the other
         x = side * 1.7 * (2 * (time - start) / (stop - start) - 1)

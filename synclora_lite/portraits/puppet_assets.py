@@ -134,23 +134,19 @@ def measure(name: str) -> Path:
 
 def _landmarks(photo: np.ndarray, name: str) -> Float[np.ndarray, "478 3"]:
     """Run MediaPipe on the frame, enlarged twice more."""
-    from mediapipe.python.solutions.face_mesh import FaceMesh
+    from synclora_lite.landmarks import track
 
     left, top = corner(name)
     frame = cv2.resize(photo[top : top + WINDOW, left : left + WINDOW], None, fx=2, fy=2)
-    with FaceMesh(static_image_mode=True, refine_landmarks=True) as finder:
-        points = finder.process(frame).multi_face_landmarks[0].landmark
-    unit = np.array([(p.x, p.y, p.z) for p in points], np.float32)
-    return (unit * WINDOW + (left, top, 0)).round(2).astype(np.float32)
+    points = track(frame[None]).face[0] / 2
+    return (points + np.array([left, top, 0])).round(2).astype(np.float32)
 
 
 def _person(photo: np.ndarray, name: str) -> UInt8[np.ndarray, "height width"]:
     """Cut the person out: a coarse segmentation, made exact by GrabCut, softened by two pixels."""
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+    from synclora_lite.landmarks.tasks import person
 
-    with SelfieSegmentation(model_selection=0) as finder:
-        coarse = finder.process(photo).segmentation_mask
-    coarse = cv2.resize(coarse, photo.shape[1::-1])
+    coarse = cv2.resize(person(photo), photo.shape[1::-1])
     near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (25, 25))
     guess = np.where(coarse > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     guess[cv2.erode((coarse > 0.8).astype(np.uint8), near) > 0] = cv2.GC_FGD

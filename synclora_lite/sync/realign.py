@@ -1,7 +1,6 @@
 """Save a pair that is off by a constant number of frames: shift, crop, score again."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -45,9 +44,7 @@ def realign(
     edited: Frames,
     *,
     step: int = 8,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> Realigned:
     """Estimate a constant offset, take it out, and crop both clips to a legal length.
 
@@ -55,15 +52,13 @@ def realign(
         source: The source clip.
         edited: The edit, late or early as a whole.
         step: Temporal ratio of the video autoencoder: k * step + 1 frames remain.
-        backend: Landmark back end.
         cache: Whether landmarks are kept and found again.
-        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
 
     Raises:
         PairError: Fewer than step + 1 frames would remain.
 
     """
-    tracks = [track(clip, backend=backend, cache=cache, bundle=bundle) for clip in (source, edited)]
+    tracks = [track(clip, cache=cache) for clip in (source, edited)]
     before = score_tracks(tracks[0], tracks[1])
     shift, mine, theirs = in_time(before, len(source), len(edited), step)
     after = score_tracks(tracks[0][mine], tracks[1][theirs])

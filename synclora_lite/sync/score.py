@@ -1,7 +1,6 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -36,9 +35,7 @@ def score_clips(
     source: "Frames | Clip",
     edited: "Frames | Clip",
     *,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> SyncReport:
     """Compare two clips frame by frame.
 
@@ -46,19 +43,16 @@ def score_clips(
         source: Frames or a `Clip`. Of clips of different length the common first part counts; of
             several people `Clip.person`, and the one in the same place of the edit.
         edited: As above; of any size.
-        backend: Landmark back end, see `synclora_lite.landmarks.track`.
         cache: Whether landmarks are kept and found again.
-        bundle: Path of `face_landmarker.task`, for the `tasks` back end.
 
     Raises:
-        LandmarkError: The frames are no clip, or the back end cannot be used.
+        LandmarkError: The frames are no clip, or mediapipe or its models are not there.
 
     """
     person = None if isinstance(source, np.ndarray) else source.person
     frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
-    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
-    first = track(frames[0], person=person, **options)
-    return score_tracks(first, track(frames[1], person=first.place or person, **options))
+    first = track(frames[0], person=person, cache=cache)
+    return score_tracks(first, track(frames[1], person=first.place or person, cache=cache))
 
 
 def score_tracks(source: Track, edited: Track) -> SyncReport:

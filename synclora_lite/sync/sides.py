@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from synclora_lite.errors import LandmarkError
 from synclora_lite.landmarks import Track, track, track_file
@@ -27,9 +26,7 @@ def track_pair(
     pair: tuple[Clip, Clip],
     *,
     panels: bool = False,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> tuple[Track, Track]:
     """Track both clips.
 
@@ -38,18 +35,15 @@ def track_pair(
             same place of the edit.
         panels: They come from one picture. Generators do lose the person of one panel: then one
             half without any face is for the verdict to reject, and no wrong file.
-        backend: As for `track`.
         cache: As for `track`.
-        bundle: As for `track`.
 
     Raises:
         LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
 
     """
-    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
     who = pair[0].person
-    first = track(pair[0].frames, person=who, **options)
-    tracks = [first, track(pair[1].frames, person=first.place or who, **options)]
+    first = track(pair[0].frames, person=who, cache=cache)
+    tracks = [first, track(pair[1].frames, person=first.place or who, cache=cache)]
     empty = [not found.found.any() for found in tracks]
     if any(empty) and not (panels and not all(empty)):
         name = ("source", "edited")[empty.index(True)]
@@ -67,9 +61,7 @@ def score_files(
     *,
     crops: tuple[Box | None, Box | None] = (None, None),
     person: int | None = None,
-    backend: str = "auto",
     cache: bool = True,
-    bundle: str | Path | None = None,
 ) -> SyncReport:
     """Score two video files; files whose landmarks are kept are not decoded again.
 
@@ -81,9 +73,8 @@ def score_files(
         LandmarkError: The back end cannot be used.
 
     """
-    options: dict[str, Any] = {"backend": backend, "cache": cache, "bundle": bundle}
-    first = track_file(source, crop=crops[0], person=person, **options)
-    second = track_file(edited, crop=crops[1], person=first.place or person, **options)
+    first = track_file(source, crop=crops[0], person=person, cache=cache)
+    second = track_file(edited, crop=crops[1], person=first.place or person, cache=cache)
     if len(first) != len(second) and first.fps and second.fps:
         second = second[resample_indices(len(second), second.fps, first.fps)]
     return score_tracks(first, second)

@@ -12,6 +12,7 @@ from synclora_lite.training.estimate import Estimate, Job, advice, estimate
 from synclora_lite.training.latents import encode_bank, to_frames, to_model_range
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
+from synclora_lite.training.run import recipe_for
 
 __all__ = [
     "AdapterConfig",
@@ -28,6 +29,7 @@ __all__ = [
     "load_config",
     "plot_log",
     "read_log",
+    "recipe_for",
     "seeded",
     "shuffled_rows",
     "to_frames",

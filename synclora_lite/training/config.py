@@ -94,12 +94,55 @@ class AdapterConfig(Settings):
     samples: Count = 4
 
 
+@dataclass(frozen=True)
+class LTX2Config(Settings):
+    """Train an in-context adapter for LTX-2.3 on a folder of pairs.
+
+    Attributes:
+        bank: A folder of pairs, built or imported; latents are kept in it.
+        model: A folder or hub name in diffusers layout; the dev model.
+        side: Root of the number of pixels of a clip, whose aspect is kept.
+        frames: Most frames of a clip.
+        rank: Of the adapter; alpha equals it.
+        targets: Endings of the names of the layers that are adapted.
+        quantise: "int8" keeps the linear layers of the frozen blocks in 8 bits.
+        block_offload: The frozen blocks wait in main memory, but for the one at work.
+        first_frame: Probability that the first frame is given.
+        validation_clips: Pairs held back, and `samples` of them edited at every validation, in
+            `sample_steps` steps.
+
+    """
+
+    loop: LoopConfig
+    bank: Path
+    model: str = "diffusers/LTX-2.3-Diffusers"
+    side: Annotated[int, Field(ge=16, le=8192)] = 512
+    frames: Size = 81
+    rank: Size = 128
+    targets: tuple[str, ...] = (
+        *(f"attn{k}.{name}" for k in (1, 2) for name in ("to_q", "to_k", "to_v", "to_out.0")),
+        *FEED_FORWARD,
+    )
+    quantise: Literal["none", "int8"] = "none"
+    block_offload: bool = False
+    first_frame: Fraction = 1.0
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    validation_clips: Count = 4
+    samples: Count = 1
+    sample_steps: Annotated[int, Field(ge=1, le=1000)] = 30
+
+
+Config = AdapterConfig | LTX2Config
+RECIPES: dict[str, type[AdapterConfig] | type[LTX2Config]] = {
+    "adapter": AdapterConfig,
+    "ltx-2": LTX2Config,
+}
 C = TypeVar("C")
 
 
-def load_config(path: str | Path) -> tuple[AdapterConfig, Path]:
+def load_config(path: str | Path) -> tuple[Config, Path]:
     """Read the TOML file of an adapter's training; see `read_config`."""
-    return read_config(path, {"adapter": AdapterConfig})
+    return read_config(path, RECIPES)
 
 
 def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Path]:
@@ -117,7 +160,7 @@ def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Pa
 
     """
     try:
-        table = tomllib.loads(Path(path).read_text())
+        table = tomllib.loads(Path(path).read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error})", "a TOML file") from error
     recipe, out = table.pop("recipe", None), table.pop("out", None)

@@ -57,6 +57,8 @@ class Job:
         eight_bit: Keep the optimiser's moments in 8 bits.
         offload: The autoencoder waits in main memory.
         precision: Of the frozen weights and of matrix products.
+        quantise: "int8" keeps the frozen linear layers in 8 bits; LTX-2.3 only.
+        block_offload: Frozen blocks wait in main memory; LTX-2.3 only.
         training: A training step; otherwise the editing of one clip with a reference cache.
 
     """
@@ -70,6 +72,8 @@ class Job:
     eight_bit: bool = False
     offload: bool = False
     precision: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    quantise: Literal["none", "int8"] = "none"
+    block_offload: bool = False
     training: bool = True
 
 
@@ -153,7 +157,7 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
             parameter.data = parameter.data.to(model.transformer.dtype)
         model.transformer.gradient_checkpointing = job.checkpointing
         parameters["adapter"] = _count(trained)
-        memory |= _trained_memory(parameters["adapter"], job)
+        memory |= trained_memory(parameters["adapter"], job)
         memory["autoencoder"] = 0.0 if job.offload else byte_count(model.vae)
         memory["activations"] = peak_memory(step)
     else:
@@ -168,7 +172,7 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     return Estimate(memory, operations, 2 * shape[2] * shape[3] * shape[4], parameters)
 
 
-def _trained_memory(numbers: int, job: Job) -> dict[str, float]:
+def trained_memory(numbers: int, job: Job) -> dict[str, float]:
     """Return the bytes of a float32 adapter of so many numbers, and of what belongs to it."""
     moments = 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
     half = job.precision != "float32"
@@ -217,7 +221,7 @@ def model_configs(name: str) -> Configs:
         return Configs({}, {**_whole({"num_layers": 1}), "num_layers": 28, **KNOWN[name]})
     folder = model_folder(name)
     if is_ltx2(name):
-        advice = "say --model ltx-2.3 --edit for the size of an LTX-2.3"
+        advice = "say --model ltx-2.3 for the size of an LTX-2.3"
         raise ModelError(f"{name} is an LTX-2 model", "one of the LTX-Video family", advice)
     vae, transformer = (read_json(folder / part / "config.json") for part in ("vae", "transformer"))
     for config in (vae, transformer):

@@ -89,7 +89,7 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
             stall, most = f"{limits.stall_seconds:.0f} s", f"{limits.seconds:.0f} s"
             what = f"{label(path)} was given up: no frame in {stall} of decoding, or {most} in all"
             raise VideoError(what, EXPECTED, AGAIN)
-        lines = stamps.read_text().splitlines() if stamps.exists() else []
+        lines = stamps.read_text("utf-8").splitlines() if stamps.exists() else []
         return Decoded(path, run, *_stamps(lines[:frames]), stream)
 
 

@@ -80,11 +80,11 @@ def filmstrip(
     if not clips or any(len(frames) == 0 for frames in clips.values()):
         raise VideoError("nothing to draw", "at least one clip with at least one frame")
     shortest = min(len(frames) for frames in clips.values())
-    if times is None:
-        times = np.unique(np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int))
-    numbers = [f"frame {t}" for t in times]
-    rows = {label: frames[np.asarray(times)] for label, frames in clips.items()}
-    alt = alt or f"Filmstrip, {len(times)} frames of each of: {', '.join(clips)}."
+    evenly = np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int)
+    shown = np.unique(evenly) if times is None else np.asarray(times)
+    numbers = [f"frame {t}" for t in shown]
+    rows = {label: frames[shown] for label, frames in clips.items()}
+    alt = alt or f"Filmstrip, {len(shown)} frames of each of: {', '.join(clips)}."
     return Picture.from_pixels(contact_sheet(rows, numbers, height=height), alt)
 
 

@@ -168,4 +168,4 @@ def _fill(
         "POSTER": base64.b64encode(poster).decode(),
         "WIDTH": str(frames.shape[2]),
     }
-    return re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], _TEMPLATE.read_text())
+    return re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))

@@ -29,3 +29,15 @@ def test_an_edit_is_the_same_with_and_without_the_cache(tmp_path):
     assert sum(values["parts"].values()) == pytest.approx(1)
     assert positive({k: values[k] for k in ("seconds", "speedup", "peak_mb")})
     editing_speed.show(editing_speed.tidy(values))
+
+
+def test_the_full_size_benchmark_runs_to_its_end_at_tiny_size(benchmark):
+    full_size = benchmark("full_size")
+    values = full_size.main(
+        ["--model", "tiny-ltx-2.3", "--frames", "9", "--size", "64", "--rank", "4"]
+    )
+    assert {*values["training"]} == {"int8", "bfloat16", "smallest"}
+    assert positive(values["training"])
+    assert positive(values["editing"])
+    late = full_size.main(["--model", "tiny-ltx-2.3", "--minutes", "0"])
+    assert set(late["training"].values()) == {"out of time"}

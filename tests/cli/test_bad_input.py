@@ -224,7 +224,6 @@ def test_a_bad_manifest_configuration_or_notebook(
         ("exam", "--method", "sync-lora", "--clips", "1", "--model", "{out}", "--out", "{out}"),
         ("pairs", "build", "{out}", "--builder", "magic", "--pairs", "1"),
         ("pairs", "build", "{out}", "--kind", "magic", "--pairs", "1"),
-        ("score", "{good}", "{good}", "--backend", "magic"),
     ],
 )
 def test_a_name_that_does_not_exist(

@@ -1,5 +1,6 @@
 """The pipeline has the manners of diffusers: adapters by name, a generator, an output object."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Any:
         named = lora_state_dict(transformer)
         values = {n: 0.3 * torch.randn(v.shape, generator=drawn) for n, v in named.items()}
         load_lora_state_dict(transformer, values)
-        layout = "full" if name == "full" else "reference-self"
-        save_adapter(transformer, AdapterSettings(2, layout=layout), folder / name)
+        settings = replace(SETTINGS, layout="full") if name == "full" else SETTINGS
+        save_adapter(transformer, settings, folder / name)
     return folder
 
 

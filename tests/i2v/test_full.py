@@ -1,14 +1,18 @@
 """Full-size families, with tiny random weights of their own classes saved and loaded from disk."""
 
+import inspect
 import json
+import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from diffusers import LTXImageToVideoPipeline
-from safetensors.torch import save_file
+from diffusers import LTX2InContextPipeline, LTXImageToVideoPipeline
+from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
+from safetensors.torch import load_file, save_file
 
 from synclora_lite.core import latent_frame_starts
 from synclora_lite.editing import edit_video
@@ -16,14 +20,24 @@ from synclora_lite.errors import ArtifactError, ConfigError, EditError, ModelErr
 from synclora_lite.i2v import load_model, save_model, tiny_model
 from synclora_lite.i2v.captions import kept_caption
 from synclora_lite.i2v.folders import is_ltx2, model_folder, stock_positions, stored_sha256
-from synclora_lite.i2v.full import choose_offload, edit_ltx2, load_ltx2, padded_caption
+from synclora_lite.i2v.full import (
+    Adapter,
+    choose_offload,
+    edit_ltx2,
+    load_ltx2,
+    padded_caption,
+    recompress,
+)
 from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sizes import save_tiny_ltx2, tiny_ltx2
+from synclora_lite.i2v.ltx2_sampling import DEV_GUIDANCE, LTX2Sampling
+from synclora_lite.i2v.ltx2_sizes import save_tiny_ltx2, save_tiny_upsampler, tiny_ltx2
 from synclora_lite.incontext import AdapterSettings, add_adapter, read_weights, save_adapter
 from synclora_lite.incontext.formats import PREFIXES, to_format
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip
 
+DEV = LTX2Sampling(distilled=False, steps=1, crf=0)
+DISTILLED = LTX2Sampling(distilled=True, crf=0)
 BLOCK = ("attn1.to_q", "attn1.to_out.0", "ff.net.0.proj", "audio_to_video_attn.to_k")
 OUTSIDE = ("proj_in", "time_embed.linear", "av_cross_attn_video_a2v_gate.linear")
 
@@ -66,11 +80,12 @@ def clip(seed, frames=9, height=64, width=64):
 def test_an_ltx2_edit_depends_on_the_source_only_through_the_reference(folder):
     assert is_ltx2(folder)
     model, frame = load_ltx2(folder), clip(9)[0]
-    first, again, second = (edit_ltx2(model, clip(s), frame, steps=2) for s in (1, 1, 2))
+    first, again, second = (edit_ltx2(model, clip(s), frame, DEV) for s in (1, 1, 2))
     assert first.shape == (9, 64, 64, 3)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, second)
-    blind = [edit_ltx2(model, clip(s), frame, steps=2, reference_strength=0.0) for s in (1, 2)]
+    unseen = replace(DEV, reference_strength=0.0)
+    blind = [edit_ltx2(model, clip(s), frame, unseen) for s in (1, 2)]
     assert np.array_equal(*blind)
 
 
@@ -136,7 +151,7 @@ def test_what_ltx2_has_no_place_for_is_refused(folder, case):
 def test_any_length_and_size_are_padded_and_trimmed(folder):
     assert legal_size((7, 40, 70), 8, 32) == (9, 64, 96)
     assert legal_size((9, 64, 96), 8, 32) == (9, 64, 96)
-    made = edit_ltx2(load_ltx2(folder), clip(1, 7, 40, 40), clip(2, 1, 40, 40)[0], steps=1)
+    made = edit_ltx2(load_ltx2(folder), clip(1, 7, 40, 40), clip(2, 1, 40, 40)[0], DEV)
     assert made.shape == (7, 40, 40, 3)
 
 
@@ -147,7 +162,7 @@ def test_the_reference_of_ltx2_stands_where_the_target_stands(folder, monkeypatc
     monkeypatch.setattr(
         model.pipe.transformer, "forward", lambda *a, **k: seen.append(k) or original(*a, **k)
     )
-    edit_ltx2(model, clip(1, 17), clip(9)[0], steps=1)
+    edit_ltx2(model, clip(1, 17), clip(9)[0], DISTILLED)
     coordinates = seen[0]["video_coords"][0, :, :, 0]  # where each patch begins
     target, reference = coordinates.chunk(2, dim=1)
     assert torch.equal(target, reference)
@@ -158,47 +173,259 @@ def test_the_reference_of_ltx2_stands_where_the_target_stands(folder, monkeypatc
     assert seen[0]["timestep"].unique().numel() == 2  # noisy, or clean: first frame and reference
 
 
+# --- settings: the authors' and the official one
+
+
+def calls(model, monkeypatch):
+    """Record what the transformer is given."""
+    seen, original = [], model.pipe.transformer.forward
+    monkeypatch.setattr(
+        model.pipe.transformer, "forward", lambda *a, **k: seen.append(k) or original(*a, **k)
+    )
+    return seen
+
+
+def levels(seen):
+    """Return the noise levels at which the transformer was called, each once."""
+    return list(dict.fromkeys(round(call["sigma"][0].item() / 1000, 5) for call in seen))
+
+
+def test_method_and_baseline_run_on_the_official_noise_levels(folder, monkeypatch):
+    """With the real scheduler's settings, which left alone would count the reference's tokens."""
+    model = load_ltx2(folder)
+    assert model.scheduler.config.use_dynamic_shifting
+    found = []
+    for strength in (1.0, 0.0):
+        seen = calls(model, monkeypatch)
+        how = LTX2Sampling(steps=4, reference_strength=strength, crf=0)
+        edit_ltx2(model, clip(1), clip(9)[0], how)
+        found.append(levels(seen))
+    shifted = np.array([1 / (1 + math.exp(-2.05) * (1 / s - 1)) for s in (1, 0.75, 0.5, 0.25)])
+    official = 1 - (1 - shifted) * 0.9 / (1 - shifted[-1])  # stretched to end at 0.1
+    assert found[0] == found[1]
+    assert found[0] == pytest.approx(official.tolist(), abs=1e-5)
+
+
+def test_the_distilled_setting_is_eight_levels_without_guidance(folder, monkeypatch):
+    model = load_ltx2(folder)
+    seen = calls(model, monkeypatch)
+    edit_ltx2(model, clip(1), clip(9)[0], DISTILLED)
+    assert levels(seen) == pytest.approx(DISTILLED_SIGMA_VALUES, abs=1e-5)
+    assert len(seen) == 8
+    assert {call["hidden_states"].shape[0] for call in seen} == {1}
+    with pytest.raises(EditError, match=r"^4 steps with the distilled setting; expected its 8"):
+        edit_ltx2(model, clip(1), clip(9)[0], replace(DISTILLED, steps=4))
+
+
+def test_the_dev_setting_is_guided_as_the_stock_pipeline_is(folder, monkeypatch):
+    """Caption against negative prompt, without self-attention, without the other modality."""
+    model = load_ltx2(folder)
+    seen = calls(model, monkeypatch)
+    edit_ltx2(model, clip(1), clip(9)[0], DEV)
+    assert [call["hidden_states"].shape[0] for call in seen[:3]] == [2, 1, 1]
+    assert seen[1]["spatio_temporal_guidance_blocks"] == [28]
+    assert seen[2]["isolate_modalities"]
+    stock = inspect.signature(LTX2InContextPipeline.__call__).parameters
+    assert {name: stock[name].default for name in DEV_GUIDANCE} == DEV_GUIDANCE
+
+
+def test_a_model_made_for_eight_steps_says_so_by_its_scheduler(folder, tmp_path, monkeypatch):
+    pipe = tiny_ltx2()
+    shutil.copytree(folder, tmp_path / "distilled")
+    config = {**pipe.scheduler.config, "use_dynamic_shifting": False, "shift_terminal": None}
+    file = tmp_path / "distilled" / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps(config))
+    model = load_ltx2(tmp_path / "distilled")
+    seen = calls(model, monkeypatch)
+    edit_ltx2(model, clip(1), clip(9)[0], LTX2Sampling(crf=0))
+    assert len(seen) == 8
+
+
+def test_the_dev_setting_needs_the_negative_prompt(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "bare")
+    caption = load_file(folder / "caption.safetensors")["caption"]
+    save_file({"caption": caption}, tmp_path / "bare" / "caption.safetensors")
+    model = load_ltx2(tmp_path / "bare")
+    with pytest.raises(ModelError, match=r"no embedding of the negative prompt .*say --distilled"):
+        edit_ltx2(model, clip(1), clip(9)[0], DEV)
+    assert edit_ltx2(model, clip(1), clip(9)[0], DISTILLED).shape == (9, 64, 64, 3)
+
+
+def test_a_second_stage_refines_at_twice_the_size_without_reference(
+    folder, weights, tmp_path, monkeypatch
+):
+    for name in ("sync", "distilled"):
+        save_file(to_format(weights, "comfyui"), tmp_path / f"{name}.safetensors")
+    stacked = [Adapter(tmp_path / "sync.safetensors")]
+    stacked.append(Adapter(tmp_path / "distilled.safetensors", 0.5, refines=True))
+    model = load_ltx2(folder, stacked, upsampler=save_tiny_upsampler(tmp_path / "up"))
+    seen, weighed = calls(model, monkeypatch), []
+    layer = model.pipe.transformer.transformer_blocks[0].attn1.to_q
+    layer.register_forward_hook(lambda *_: weighed.append(dict(layer.scaling)))
+    made = edit_ltx2(model, clip(1, 9, 128, 128), clip(9, 1, 128, 128)[0], DISTILLED)
+    assert made.shape == (9, 128, 128, 3)
+    tokens = [call["hidden_states"].shape[1] for call in seen]
+    assert tokens == [2 * 2 * 2 * 2] * 8 + [2 * 4 * 4] * 3  # reference only in the first stage
+    assert levels(seen)[-3:] == pytest.approx([0.909375, 0.725, 0.421875], abs=1e-5)
+    assert weighed[0] == {"adapter_0": 1.0, "adapter_1": 0.5}
+    assert weighed[-1] == {"adapter_0": 0.0, "adapter_1": 0.5}
+    assert layer.scaling == {"adapter_0": 1.0, "adapter_1": 0.5}
+
+
+def test_the_edited_frame_is_compressed_as_training_frames_were(folder):
+    picture = render_clip(*case_of_one(), 96)[0]
+    kept, rough = recompress(picture, 0), recompress(picture, 33)
+    assert np.array_equal(kept, picture)
+    assert rough.shape == picture.shape
+    error = np.abs(rough.astype(int) - picture).mean()
+    assert 0.3 < error < 10
+    assert np.abs(recompress(picture, 10).astype(int) - picture).mean() < error
+
+
+def case_of_one():
+    drawn = held_out(0, 1, frames=2)[0]
+    return drawn.source, drawn.motion
+
+
+def test_ltx_2_5_is_told_apart(folder, tmp_path):
+    for part, value in (
+        ("text_encoder", ["transformers", "Gemma4UnifiedForConditionalGeneration"]),
+        ("duration_head", ["diffusers", "LTX2DurationHead"]),
+    ):
+        shutil.copytree(folder, tmp_path / part)
+        file = tmp_path / part / "model_index.json"
+        index = json.loads(file.read_text()) | {"_class_name": "LTX2Pipeline", part: value}
+        file.write_text(json.dumps(index))
+        with pytest.raises(ModelError, match=r"is an LTX-2\.5; expected LTX-2 or LTX-2\.3"):
+            load_ltx2(tmp_path / part)
+
+
 # --- adapters
 
 
-@pytest.mark.parametrize("key_format", ["diffusers", "peft", "comfyui", "kohya"])
-def test_an_adapter_file_in_any_layout_gives_ltx2_the_same_edit(
-    folder, weights, tmp_path, key_format
-):
-    stored = weights
-    if key_format == "kohya":
-        names = {"lora_A": "lora_down", "lora_B": "lora_up"}
-        renamed = {n.replace(*pair): v for n, v in weights.items() for pair in names.items()
-                   if pair[0] in n}  # fmt: skip
-        alphas = {n.rsplit(".lora_", 1)[0] + ".alpha": torch.tensor(8.0) for n in weights}
-        halved = {n: v / 2 if "lora_up" in n else v for n, v in renamed.items()}
-        stored = {f"diffusion_model.{n}": v for n, v in (halved | alphas).items()}
-    else:
-        stored = to_format(weights, key_format)
-    save_file(stored, tmp_path / "any.safetensors")
-    back = read_weights(tmp_path / "any.safetensors")
+@pytest.mark.parametrize(
+    "key_format", ["diffusers", "peft", "comfyui", "kohya", "underscores", "float8", "int8"]
+)
+def test_an_adapter_file_in_any_layout_is_the_same_adapter(folder, weights, tmp_path, key_format):
+    exact = key_format not in ("float8", "int8")
+    file = tmp_path / "any.safetensors"
+    save_file(stored_as(weights, key_format), file)
+    back = read_weights(file, tiny_ltx2().transformer)
     assert back.keys() == weights.keys()
-    assert all(torch.allclose(back[name], value) for name, value in weights.items())
+    for name, value in weights.items():
+        assert back[name].dtype == torch.float32
+        assert torch.allclose(back[name], value, atol=1e-6 if exact else 0.05)
 
 
-def test_the_released_layout_is_what_the_stock_loader_reads(folder, weights):
+def stored_as(weights, key_format):
+    """Return the weights as a tool stores them."""
+    if key_format in PREFIXES:
+        return to_format(weights, key_format)
+    if key_format == "float8":
+        return {n: v.to(torch.float8_e4m3fn) for n, v in to_format(weights, "comfyui").items()}
+    if key_format == "int8":
+        scales = {f"{n}_scale": v.abs().amax(1) / 127 for n, v in weights.items()}
+        codes = {n: (v / scales[f"{n}_scale"][:, None]).round().to(torch.int8)
+                 for n, v in weights.items()}  # fmt: skip
+        return {f"transformer.{name}": value for name, value in (codes | scales).items()}
+    stored = {}
+    for name, value in weights.items():
+        layer, _, factor = name.partition(".lora_")
+        down = factor.startswith("A")
+        if key_format == "underscores":
+            layer = next(iter(to_format({layer: value}, "comfyui"))).split(".", 1)[1]
+            layer = f"lora_unet_{layer.replace('.', '_')}"
+        stored[f"{layer}.lora_{'down' if down else 'up'}.weight"] = value if down else value / 2
+        stored[f"{layer}.alpha"] = torch.tensor(8.0)
+    return stored
+
+
+def test_the_released_layout_is_what_the_stock_loader_reads(folder, weights, tmp_path):
     """By the pipeline's own loader from the layout of the released file, and by ours."""
     released = to_format(weights, "comfyui")
     assert {name.split(".")[0] for name in released} == {PREFIXES["comfyui"].rstrip(".")}
     assert "diffusion_model.patchify_proj.lora_A.weight" in released
+    save_file(released, tmp_path / "sync.safetensors")
     stock = load_ltx2(folder)
     stock.pipe.load_lora_weights(dict(released), adapter_name="sync")
-    edits = [
-        edit_ltx2(m, clip(1), clip(9)[0], steps=1) for m in (stock, load_ltx2(folder, weights))
-    ]
+    models = (stock, load_ltx2(folder, [Adapter(tmp_path / "sync.safetensors")]))
+    edits = [edit_ltx2(m, clip(1), clip(9)[0], DEV) for m in models]
     assert np.array_equal(*edits)
-    assert not np.array_equal(edits[0], edit_ltx2(load_ltx2(folder), clip(1), clip(9)[0], steps=1))
+    assert not np.array_equal(edits[0], edit_ltx2(load_ltx2(folder), clip(1), clip(9)[0], DEV))
 
 
-def test_an_adapter_for_another_model_is_refused(folder, weights):
+def test_stacked_adapters_of_any_rank_add_up(folder, weights, tmp_path):
+    """Half of one whose layers differ in rank and half of its copy are the whole."""
+    mixed = {}
+    for number, (name, value) in enumerate(weights.items()):
+        low = number // 2 % 2  # both factors of every second layer
+        mixed[name] = (value[:2] if ".lora_A." in name else value[:, :2]).clone() if low else value
+    for name in ("one", "two"):
+        save_file(mixed, tmp_path / f"{name}.safetensors")
+    one, two = (tmp_path / f"{name}.safetensors" for name in ("one", "two"))
+    whole = load_ltx2(folder, [Adapter(one)])
+    halves = load_ltx2(folder, [Adapter(one, 0.5), Adapter(two, 0.5)])
+    a, b = (edit_ltx2(m, clip(1), clip(9)[0], DEV).astype(int) for m in (whole, halves))
+    assert np.abs(a - b).max() <= 1
+    layer = whole.pipe.transformer.transformer_blocks[0].attn1.to_q
+    name = "transformer_blocks.0.attn1.to_q"
+    update = mixed[f"{name}.lora_B.weight"] @ mixed[f"{name}.lora_A.weight"]
+    assert torch.allclose(layer.get_delta_weight("adapter_0"), update, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("transformer_blocks.0.attn1.to_q.lokr_w1", torch.ones(2, 2), "a LoKr adapter"),
+        ("transformer_blocks.0.attn1.to_q.hada_w1_a", torch.ones(2, 2), "a LoHa adapter"),
+        ("transformer_blocks.0.attn1.to_q.dora_scale", torch.ones(2), "a DoRA adapter"),
+        ("transformer_blocks.0.attn1.to_q.lora_magnitude_vector", torch.ones(2), "a DoRA"),
+        ("transformer_blocks.0.attn1.to_q.lora_A.weight", torch.ones(4, 32, dtype=torch.int8),
+         "whole numbers without a scale"),
+        ("transformer_blocks.0.attn1.to_q.lora_A.weight", torch.ones(4, 7), "has 7 channels"),
+        ("lora_unet_blocks_0_attn1_to_q.lora_down.weight", torch.ones(4, 7), "no layer of this"),
+    ],
+)  # fmt: skip
+def test_what_is_no_lora_for_the_model_is_one_short_line(weights, tmp_path, name, value, message):
+    save_file(weights | {name: value}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match=message) as error:
+        read_weights(tmp_path / "other.safetensors", tiny_ltx2().transformer)
+    assert len(str(error.value)) < 300
+
+
+def test_an_adapter_for_another_model_is_refused(folder, weights, tmp_path):
     strange = {name.replace("blocks.1", "blocks.7"): value for name, value in weights.items()}
-    with pytest.raises(ModelError, match=r"of 34 adapter weights have no place \(transformer_b"):
-        load_ltx2(folder, strange)
+    save_file(strange, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match=r"of 34 weights of a\.safetensors have no place \(transf"):
+        load_ltx2(folder, [Adapter(tmp_path / "a.safetensors")])
+
+
+def test_how_many_layers_an_adapter_covers_is_in_the_report(folder, weights, case, tmp_path):
+    part = {name: value for name, value in weights.items() if "blocks.0.attn1.to_q." in name}
+    save_file(part, tmp_path / "part.safetensors")
+    edit = edit_video(*case, model=folder, adapter=f"{tmp_path / 'part.safetensors'}:0.5", steps=1)
+    assert edit.report["adapters"] == [
+        {"name": "part", "strength": 0.5, "covers": "1 of 12 layers"}
+    ]
+    assert "the adapter covers 1 of 12 layers" in edit.report["warnings"]
+
+
+def test_the_size_of_the_reference_is_obeyed_where_an_adapter_names_one(
+    folder, weights, tmp_path, monkeypatch
+):
+    file = tmp_path / "half.safetensors"
+    save_file(weights, file, metadata={"reference_downscale_factor": "2"})
+    model = load_ltx2(folder, [Adapter(file)])
+    seen = calls(model, monkeypatch)
+    edit_ltx2(model, clip(1), clip(9)[0], DISTILLED)
+    assert seen[0]["hidden_states"].shape[1] == 2 * (4 + 1)
+    for metadata, message in (
+        ({"reference_temporal_scale_factor": "2"}, "reference of every frame"),
+        ({"reference_downscale_factor": "x"}, "a whole number from 1 to 32"),
+    ):
+        save_file(weights, file, metadata=metadata)
+        with pytest.raises(ModelError, match=message):
+            load_ltx2(folder, [Adapter(file)])
 
 
 # --- folders and names

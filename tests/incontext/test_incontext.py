@@ -261,5 +261,5 @@ def test_wrong_files_and_targets_are_clear_errors(tmp_path):
     factors = {"A": torch.zeros(4, 32), "B": torch.zeros(32, 4)}
     weights = {f"{layer}.lora_{name}.weight": value for name, value in factors.items()}
     save_file(weights, tmp_path / "adapter.safetensors")
-    with pytest.raises(ModelError, match=r"does not fit: .* expected an adapter for tiny"):
+    with pytest.raises(ModelError, match=r"^2 of 2 weights of adapter.safetensors have no place"):
         load_adapter(tiny_model().transformer, tmp_path)

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from synclora_lite.errors import LandmarkError, VideoError
-from synclora_lite.landmarks import cache, choose_backend, track, track_file
-from synclora_lite.landmarks.backend import Backend
+from synclora_lite.landmarks import cache, tasks, track, track_file
 from synclora_lite.landmarks.track import enlarge
 from synclora_lite.portraits import render_clip, sample_identity, sample_motion
 from synclora_lite.video import write_clip
@@ -32,7 +31,7 @@ def no_tracking(monkeypatch):
     def refuse(*_):
         pytest.fail("tracked again")
 
-    monkeypatch.setattr(type(choose_backend()), "find", refuse)
+    monkeypatch.setattr(tasks, "find", refuse)
 
 
 def test_a_small_face_is_found_in_every_frame_in_its_own_pixels(clip):
@@ -146,16 +145,9 @@ def test_small_frames_are_enlarged_by_a_whole_factor_and_large_ones_left():
 
 
 def test_the_body_between_two_looks_lies_between_them():
-    solutions = pytest.importorskip("synclora_lite.landmarks.solutions", exc_type=ImportError)
     known = np.array([[[0.0]], [[2.0]], [[np.nan]]], np.float32)
-    filled = solutions.fill_between(known, 6, 2)[:, 0, 0]
+    filled = tasks.fill_between(known, 6, 2)[:, 0, 0]
     np.testing.assert_array_equal(filled, [0, 1, 2, np.nan, np.nan, np.nan])
-
-
-def test_back_ends_fulfil_the_protocol_and_unknown_ones_are_refused():
-    assert isinstance(choose_backend(), Backend)
-    with pytest.raises(LandmarkError, match="unknown landmark back end"):
-        choose_backend("dlib")
 
 
 def test_nothing_is_written_to_the_screen(clip, capfd):

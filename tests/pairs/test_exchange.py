@@ -3,17 +3,20 @@
 import csv
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from synclora_lite.errors import PairError, VideoError
 from synclora_lite.pairs import add_files, export_pairs, import_pairs, locate, read_manifest
+from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import intact
 from synclora_lite.video import read_clip, write_clip
 
 
-@pytest.mark.parametrize("layout", ["ltx", "diffusers"])
+@pytest.mark.parametrize("layout", ["ltx", "diffusers", "ltx-2-trainer"])
 def test_an_export_reads_back_with_the_same_clips(built, tmp_path, layout):
     folder, pairs = built
     export_pairs(folder, pairs, tmp_path / "out", layout)
@@ -37,6 +40,36 @@ def test_the_public_layout_names_media_reference_and_the_constant_caption(built,
     assert [row["media_path"] for row in table] == [row["media_path"] for row in rows]
     target = (tmp_path / rows[0]["media_path"]).read_bytes()
     assert target == locate(folder, pairs[0].edited.path).read_bytes()
+
+
+def test_the_official_trainer_gets_its_configuration(built, tmp_path):
+    """Reference and first frame always given, the constant prompt, sizes that its VAE takes."""
+    folder, pairs = built
+    export_pairs(folder, pairs, tmp_path, "ltx-2-trainer")
+    found = yaml.safe_load((tmp_path / "ltx-2-trainer.yaml").read_text())
+    conditions = found["training_strategy"]["video"]["conditions"]
+    assert {c["type"]: c["probability"] for c in conditions} == {"reference": 1, "first_frame": 1}
+    assert "audio" not in found["training_strategy"]
+    assert found["lora"]["rank"] == found["lora"]["alpha"]
+    assert found["model"]["training_mode"] == "lora"
+    width, height, frames = found["validation"]["video_dims"]
+    assert (width % 32, height % 32, frames % 8) == (0, 0, 1)
+    rows = [json.loads(line) for line in (tmp_path / "metadata.jsonl").read_text().splitlines()]
+    for row, sample in zip(rows, found["validation"]["samples"], strict=False):
+        assert sample["prompt"] == row["caption"] == "3d1t"
+        first, reference = sample["conditions"]
+        assert first == {"type": "first_frame", "image_or_video": str(tmp_path / row["video"])}
+        assert reference["video"] == str(tmp_path / row["reference_video"])
+        assert Path(reference["video"]).is_file()
+    with pytest.raises(PairError, match="no pairs to train on"):
+        export_pairs(folder, [], tmp_path / "none", "ltx-2-trainer")
+
+
+def test_a_bucket_keeps_the_aspect_and_the_number_of_pixels():
+    assert bucket_of(81, (480, 480)) == (81, 512, 512)
+    assert bucket_of(100, (1080, 1920)) == (81, 384, 672)
+    assert bucket_of(24, (1920, 1080), side=256) == (17, 352, 192)
+    assert bucket_of(1, (10, 4000)) == (1, 32, 10240)
 
 
 def test_the_lists_of_finetrainers_have_one_line_for_each_pair(built, tmp_path):

@@ -7,10 +7,10 @@ from urllib.request import Request
 
 import pytest
 
+from synclora_lite import artifacts
 from synclora_lite.cli import run
-from synclora_lite.errors import LandmarkError, PairError
+from synclora_lite.errors import ArtifactError, PairError
 from synclora_lite.files import data_dir
-from synclora_lite.landmarks import bundle
 from synclora_lite.pairs import Exact, build, import_pairs, read_manifest
 from synclora_lite.pairs.folder import alone
 from synclora_lite.video import probe
@@ -90,9 +90,9 @@ def test_a_data_set_reads_nothing_outside_its_folder(tmp_path: Path) -> None:
     "address", ["http://example.org/x", "ftp://example.org/x", "file:///etc/x"]
 )
 def test_a_download_is_not_led_away_from_https(address: str) -> None:
-    handler = bundle._HttpsOnly()
+    handler = artifacts._HttpsOnly()
     first = Request("https://example.org/x")
-    with pytest.raises(LandmarkError, match="not https"):
+    with pytest.raises(ArtifactError, match="not https"):
         handler.redirect_request(first, Mock(), 302, "Found", Mock(), address)
     again = handler.redirect_request(first, Mock(), 302, "", Mock(), "https://example.org/y")
     assert again is not None

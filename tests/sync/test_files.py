@@ -79,7 +79,6 @@ def test_an_edit_at_another_frame_rate_is_compared_by_time(files, rendered, tmp_
         (["panels", "--side-by-side", "--crop", "0,0,64,64"], "--side-by-side alone"),
         (["source", "edit", "--crop", "0,0,9000,64"], "reaches outside"),
         (["source", "edit", "--crop", "here"], "four whole numbers"),
-        (["source", "edit", "--backend", "dlib"], "unknown landmark back end"),
     ],
 )
 def test_a_wrong_question_ends_in_one_clear_line(files, arguments, words):

@@ -8,20 +8,25 @@ import torch
 import torch.nn.functional as F
 import typer
 from diffusers import LTX2VideoTransformer3DModel
+from peft import LoraConfig
 from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from synclora_lite.cli.estimate import estimate as command
 from synclora_lite.core import flow_loss, in_context_batch
-from synclora_lite.errors import ConfigError, ModelError
+from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
 from synclora_lite.i2v import create_model, save_model
+from synclora_lite.i2v.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
 from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.incontext import AdapterSettings, add_adapter
 from synclora_lite.training import Job, advice, estimate
+from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
-from synclora_lite.training.estimate_ltx2 import advice_ltx2, estimate_ltx2
+from synclora_lite.training.estimate_ltx2 import advice_ltx2, advice_training, estimate_ltx2
+from synclora_lite.training.frozen import quantise_blocks
+from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.metering import count_operations, peak_memory
 
 WIDE = {"num_attention_heads": 4, "attention_head_dim": 32, "cross_attention_dim": 128}
@@ -76,8 +81,9 @@ def test_attention_counts_as_the_products_that_it_consists_of():
 
 
 @pytest.mark.parametrize("checkpointing", [True, False])
-def test_the_estimate_is_what_training_takes_from_the_allocator(job, checkpointing):
-    """Two steps with the optimiser; weights and the copies of autocast are not allocated in it."""
+def test_the_estimate_is_what_training_takes_from_the_allocator(job, checkpointing, monkeypatch):
+    """Two steps with the optimiser, and the fused attention that the estimate is about."""
+    monkeypatch.setattr("synclora_lite.core.attention.WRITTEN_OUT", 0)
     model = create_model(TINY_VAE, DEEP)
     trained = add_adapter(model.transformer, AdapterSettings(rank=job.rank))
     model.transformer.gradient_checkpointing = checkpointing
@@ -196,8 +202,54 @@ def test_an_edit_with_ltx2_3_is_estimated_and_parts_wait_where_they_must():
     assert parts.startswith("parts wait in main memory: ")
     assert layers.endswith("fits")
     assert advice_ltx2(found, 48.0)[-1].startswith("parts wait")
-    with pytest.raises(ConfigError, match=r"training of ltx-2\.3; expected an edit"):
-        estimate_ltx2(replace(job, training=True))
+
+
+@pytest.mark.parametrize("quantise", ["none", "int8"])
+def test_the_estimate_of_ltx2_3_is_what_its_training_takes_from_the_allocator(quantise):
+    """A small transformer of the class: two steps of the recipe's own loss with the optimiser."""
+    sizes = {**TRANSFORMER_23, **TINY_TRANSFORMER_2, "attention_head_dim": 64,
+             "cross_attention_dim": 128}  # fmt: skip
+    depth = 4
+    transformer = LTX2VideoTransformer3DModel(**{**sizes, "num_layers": depth})
+    transformer.requires_grad_(requires_grad=False)
+    if quantise == "int8":
+        quantise_blocks(transformer)
+    targets = [*LTX2Config.__dataclass_fields__["targets"].default]
+    transformer.add_adapter(LoraConfig(r=8, lora_alpha=8, target_modules=targets))
+    transformer.enable_gradient_checkpointing()
+    trained = [p for p in transformer.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, fused=True)
+    context = Context(torch.randn(1, 1024, 128), torch.randn(1, 1024, 16), torch.ones(1, 1024))
+    clip = torch.randn(1, 8, 2, 8, 8)
+
+    def step():
+        given = torch.ones(1, dtype=torch.bool)
+        loss = ltx2_loss(transformer, context, 25.0, clip, clip, clip, torch.rand(1), given)
+        loss.mean().backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    real = allocated(lambda: [step() for _ in range(2)])
+    job = Job("ltx-2.3", 9, 256, rank=8, checkpointing=True, precision="float32",
+              quantise=quantise)  # fmt: skip
+    found = estimate_ltx2(job, sizes, depth)
+    expected = sum(found.memory[part] for part in ("activations", "gradients", "optimiser"))
+    assert expected == pytest.approx(real, rel=0.15)
+    assert found.memory["transformer"] == pytest.approx(
+        sum(p.numel() * p.element_size() for p in transformer.parameters() if not p.requires_grad)
+    )
+
+
+def test_ltx2_3_trains_on_cards_from_12_to_80_gb():
+    """Which switches are enough for which card, on the meta device at full size."""
+    whole = Job("ltx-2.3", checkpointing=True)
+    coded = replace(whole, quantise="int8")
+    small = replace(coded, block_offload=True, eight_bit=True, rank=32, size=384)
+    peaks = [estimate_ltx2(job).peak / 1e9 for job in (whole, coded, small)]
+    for peak, card in zip(peaks, (80, 48, 12), strict=True):
+        assert peak < card
+    (line,) = advice_training(replace(whole, checkpointing=False), 80)
+    assert line == f"checkpointing = true: {peaks[0]:.1f} GB, fits"
 
 
 # --- advice and the command
@@ -250,5 +302,5 @@ def test_a_folder_without_sizes_has_those_of_diffusers_and_a_broken_one_is_named
         with pytest.raises(ModelError, match="model"):
             estimate(Job(str(folder)))
     write_json(folder / "model_index.json", {"_class_name": "LTX2ImageToVideoPipeline"})
-    with pytest.raises(ModelError, match=r"is an LTX-2 model; .*say --model ltx-2\.3 --edit"):
+    with pytest.raises(ModelError, match=r"is an LTX-2 model; .*say --model ltx-2\.3 for"):
         estimate(Job(str(folder)))

@@ -1,0 +1,119 @@
+"""How an LTX-2 samples: the distilled setting of the released adapter, or the official dev one.
+
+Noise levels are always given to the pipeline as they are. Left to itself it counts the reference's
+tokens in the shift (diffusers 0.40 to 0.42.1), so that an edit with a reference and one without
+would run on different levels; the official code shifts by mu = 2.05 whatever the sequence.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers.pipelines.ltx2.utils import (
+    DEFAULT_IMAGE_CRF,
+    DISTILLED_SIGMA_VALUES,
+    STAGE_2_DISTILLED_SIGMA_VALUES,
+)
+
+from synclora_lite.errors import EditError
+
+SCHEDULER_23: dict[str, Any] = {  # scheduler_config.json of LTX-2.3
+    "use_dynamic_shifting": True,
+    "base_shift": 0.95,
+    "max_shift": 2.05,
+    "base_image_seq_len": 1024,
+    "max_image_seq_len": 4096,
+    "shift_terminal": 0.1,
+}
+AS_GIVEN: dict[str, Any] = {"use_dynamic_shifting": False, "shift_terminal": None, "shift": 1.0}
+DEV_STEPS = 30
+DEV_GUIDANCE: dict[str, Any] = {
+    "guidance_scale": 3.0,
+    "stg_scale": 1.0,
+    "modality_scale": 3.0,
+    "guidance_rescale": 0.7,
+    "audio_guidance_scale": 7.0,
+    "audio_stg_scale": 1.0,
+    "audio_modality_scale": 3.0,
+    "audio_guidance_rescale": 0.7,
+    "spatio_temporal_guidance_blocks": [28],
+}
+UNGUIDED: dict[str, Any] = {
+    **dict.fromkeys(("guidance_scale", "modality_scale"), 1.0),
+    **dict.fromkeys(("audio_guidance_scale", "audio_modality_scale"), 1.0),
+    **dict.fromkeys(("stg_scale", "audio_stg_scale"), 0.0),
+}
+REFINING: dict[str, Any] = {  # the second stage: noised again to its first level, no guidance
+    "sigmas": STAGE_2_DISTILLED_SIGMA_VALUES,
+    "noise_scale": STAGE_2_DISTILLED_SIGMA_VALUES[0],
+    **UNGUIDED,
+}
+
+
+@dataclass(frozen=True)
+class LTX2Sampling:
+    """How one edit with an LTX-2 is sampled.
+
+    Attributes:
+        distilled: Eight fixed noise levels and no guidance, as the released adapter is run: for a
+            distilled model, or a dev model with the distilled LoRA. False is the official setting
+            of the dev model. None goes by the model's scheduler, which is made for one of them.
+        steps: Of the dev setting; 30 if None.
+        seed: Of the noise.
+        reference_strength: 1 is a clean reference; 0 leaves it out.
+        crf: The edited frame is compressed by H.264 at this rate factor, as the frames of videos
+            in training were: 33 is official, 0 leaves it as it is.
+
+    """
+
+    distilled: bool | None = None
+    steps: int | None = None
+    seed: int = 0
+    reference_strength: float = 1.0
+    crf: int = DEFAULT_IMAGE_CRF
+
+    def arguments(self, scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]:
+        """Return noise levels and guidance for the stock pipeline.
+
+        Raises:
+            EditError: Another number of steps than the distilled setting has.
+
+        """
+        distilled = self.distilled
+        if distilled is None:
+            distilled = not scheduler.config.use_dynamic_shifting
+        if not distilled:
+            return {"sigmas": dev_sigmas(self.steps or DEV_STEPS), **DEV_GUIDANCE}
+        if self.steps not in (None, len(DISTILLED_SIGMA_VALUES)):
+            raise EditError(
+                f"{self.steps} steps with the distilled setting",
+                f"its {len(DISTILLED_SIGMA_VALUES)} fixed noise levels",
+                "leave --steps out, or say --dev for the dev model",
+            )
+        return {"sigmas": DISTILLED_SIGMA_VALUES, **UNGUIDED}
+
+
+@dataclass(frozen=True)
+class LTX2Request:
+    """What `edit_video` is told for LTX-2 models alone.
+
+    Attributes:
+        sampling: The setting; seed and strength of the reference come from the other options.
+        upsampler: Folder or hub name of a latent upsampler: two stages, 512 and then 1024.
+
+    """
+
+    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)
+    upsampler: str | Path | None = None
+
+
+def dev_sigmas(steps: int) -> list[float]:
+    """Return the official noise levels of the dev model: shifted by mu = 2.05, last one 0.1."""
+    if steps == 1:
+        return [1.0]  # the first level and the last at once
+    scheduler = FlowMatchEulerDiscreteScheduler(**SCHEDULER_23)
+    levels = np.linspace(1.0, 1 / steps, steps)
+    scheduler.set_timesteps(sigmas=levels, mu=SCHEDULER_23["max_shift"])
+    return scheduler.sigmas[:-1].tolist()

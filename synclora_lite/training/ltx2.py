@@ -1,0 +1,316 @@
+"""Recipe: an in-context adapter for LTX-2.3, on pairs of clips of any aspect.
+
+Sizes are what makes it another recipe than `adapter`: the frozen base may be kept in 8 bits, its
+blocks may wait in main memory, the text encoder and the connectors are run once, and every pair is
+trained at a size of its own aspect. Reference and first frame are given as at inference.
+"""
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
+from jaxtyping import Bool, Float, UInt8
+from peft import LoraConfig, get_peft_model_state_dict
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from synclora_lite.core import sample_sigmas, token_shift
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.files import atomic_path
+from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
+from synclora_lite.i2v.full import LTX2Model, edit_ltx2, load_ltx2
+from synclora_lite.i2v.ltx2_sampling import LTX2Sampling
+from synclora_lite.i2v.precision import awake, natural_dtype
+from synclora_lite.incontext.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.pairs.ltx2_trainer import bucket_of
+from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest
+from synclora_lite.tensors import read_tensors
+from synclora_lite.training.bank import check_made, shuffled_rows, split_rows, write_shard
+from synclora_lite.training.config import LTX2Config
+from synclora_lite.training.frozen import place, quantise_blocks
+from synclora_lite.training.latents import to_model_range
+from synclora_lite.training.loop import Recipe
+from synclora_lite.training.precision import base_dtype
+from synclora_lite.training.processes import process_group
+from synclora_lite.training.validation import loss_by_level
+from synclora_lite.video import read_clip, resample, write_clip
+from synclora_lite.video.geometry import resize_picture
+
+Latents = Float[Tensor, "batch channels frames height width"]
+TIMESTEPS = 1000  # the transformer is told sigma times this
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the connectors make of the constant prompt, for the video and for the sound."""
+
+    video: Float[Tensor, "1 caption_tokens video_dim"]
+    audio: Float[Tensor, "1 caption_tokens audio_dim"]
+    mask: Tensor
+
+
+def ltx2_recipe(config: LTX2Config) -> Recipe:
+    """Return the recipe that trains an in-context adapter for LTX-2 or LTX-2.3.
+
+    Raises:
+        ConfigError: A batch of clips that differ in size, or nothing to train on.
+        ModelError: The model is missing or of another family.
+        TrainingError: No pair is accepted.
+
+    """
+    if config.loop.batch != 1:
+        raise ConfigError(
+            f"batch = {config.loop.batch}", "1: pairs differ in size", "set accumulate instead"
+        )
+    model, device = _load(config), torch.device(config.loop.device)
+    pairs = [pair for pair in read_manifest(config.bank) if pair.verdict != "reject"]
+    if not pairs:
+        raise TrainingError(f"no pair of {config.bank} is accepted", "pairs to train on")
+    latents = cache_latents(config, model, pairs)
+    transformer: LTX2VideoTransformer3DModel = model.pipe.transformer
+    contexts = cache_context(model, device)
+    _adapt(transformer, config)
+    place(transformer, device, stream=config.block_offload)
+    train_rows, held_rows = split_rows(torch.arange(len(pairs)), config.validation_clips)
+    loss_of = torch.compile(ltx2_loss) if config.loop.compile else ltx2_loss
+    velocity_loss = partial(loss_of, transformer, contexts[-1], model.frame_rate)
+
+    def row_of(index: int) -> int:
+        return int(shuffled_rows(train_rows, 1, index, config.loop.seed))
+
+    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        source, edited = read_tensors(latents[row_of(index)])["latents"].float()[:, None]
+        mu = config.flow.mu
+        if mu is None:
+            mu = token_shift(edited[0, 0].numel(), model.scheduler)
+        sigmas = sample_sigmas(
+            1, generator, mu=mu, std=config.flow.std, uniform=config.flow.uniform
+        )
+        noise = torch.randn(edited.shape, generator=generator)
+        given = torch.rand(1, generator=generator) < config.first_frame
+        clips = [t.to(device) for t in (edited, source, noise, sigmas, given)]
+        return velocity_loss(*clips).mean(), {}
+
+    def validate(step: int, out: Path) -> dict[str, float]:
+        rows = []
+        for row in held_rows.tolist():
+            source, edited = read_tensors(latents[row])["latents"].float()[:, None].to(device)
+            given = torch.ones(1, dtype=torch.bool, device=device)
+
+            def held_loss(
+                noise: Tensor,
+                levels: Tensor,
+                clips: tuple[Tensor, Tensor, Tensor] = (edited, source, given),
+            ) -> Tensor:
+                return velocity_loss(clips[0], clips[1], noise, levels, clips[2])
+
+            rows.append(loss_by_level(held_loss, edited))
+        shown = [pairs[row] for row in held_rows.tolist()[: config.samples]]
+        _sample(config, model, shown, out / "samples" / f"step-{step:08d}")
+        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
+
+    return Recipe(
+        parameters={n: p for n, p in transformer.named_parameters() if p.requires_grad},
+        loss=loss,
+        validate=validate if config.validation_clips else None,
+        export=lambda folder: export_adapter(transformer, folder),
+        settings={k: v for k, v in asdict(config).items() if k not in ("loop", "block_offload")}
+        | {"base_weights": _digest(config.model)},
+        pairs=lambda index: [pairs[row_of(index)].id],
+    )
+
+
+def ltx2_loss(
+    transformer: LTX2VideoTransformer3DModel,
+    context: Context,
+    frame_rate: float,
+    target: Latents,
+    reference: Latents,
+    noise: Latents,
+    sigmas: Float[Tensor, " batch"],
+    given: Bool[Tensor, " batch"],
+) -> Float[Tensor, " batch"]:
+    """Return the rectified-flow loss of the target's tokens, the reference in the sequence.
+
+    As the stock in-context pipeline lays it out: target, then reference at the same positions;
+    timestep sigma for the target, 0 for the reference and for a first frame that is given, which
+    has no part in the loss. The sound is left out: one token that nothing attends to.
+    """
+    batch, _, frames, height, width = target.shape
+    clean, drawn, known = (t.flatten(2).mT for t in (target, noise, reference))  # (b, tokens, c)
+    first = torch.arange(clean.shape[1], device=clean.device) < height * width
+    fixed = given[:, None] & first  # (b, tokens)
+    levels = torch.where(fixed, 0.0, sigmas[:, None])
+    noisy = torch.lerp(clean, drawn, levels[..., None])
+    times = TIMESTEPS * torch.cat([levels, levels.new_zeros(known.shape[:2])], dim=1)
+    places = transformer.rope.prepare_video_coords(
+        batch, frames, height, width, clean.device, fps=frame_rate
+    )
+    dtype, channels = context.video.dtype, transformer.config.audio_in_channels
+    sigma = TIMESTEPS * sigmas
+    video, _ = transformer(
+        hidden_states=torch.cat([noisy, known], dim=1).to(dtype),
+        audio_hidden_states=torch.zeros(batch, 1, channels, device=clean.device, dtype=dtype),
+        encoder_hidden_states=context.video.expand(batch, -1, -1),
+        audio_encoder_hidden_states=context.audio.expand(batch, -1, -1),
+        encoder_attention_mask=context.mask.expand(batch, -1),
+        audio_encoder_attention_mask=context.mask.expand(batch, -1),
+        timestep=times,
+        audio_timestep=sigma,
+        sigma=sigma,
+        audio_sigma=sigma,
+        video_coords=torch.cat([places, places], dim=2),
+        audio_num_frames=1,
+        isolate_modalities=True,
+        use_cross_timestep=True,
+        return_dict=False,
+    )
+    error = (video[:, : clean.shape[1]].float() - (drawn - clean)).square().mean(-1)
+    counted = (~fixed).float()
+    return (error * counted).sum(1) / counted.sum(1).clamp(min=1)
+
+
+def cache_latents(config: LTX2Config, model: LTX2Model, pairs: list[Pair]) -> list[Path]:
+    """Encode pairs that are not encoded yet, each at a size of its own aspect; return the files."""
+    folder = Path(config.bank) / "latents-ltx-2"
+    group, vae = process_group(config.loop.device), model.pipe.vae
+    files = [folder / f"{pair.id}.safetensors" for pair in pairs]
+    with group.main_process_first(), awake(vae, torch.device(config.loop.device)):
+        folder.mkdir(exist_ok=True)
+        weight = next(vae.parameters()).detach().float().sum().item()
+        facts = {"autoencoder": f"{weight:.6g}", "side": config.side, "frames": config.frames}
+        check_made(folder, facts)
+        waiting = [k for k, file in enumerate(files) if not file.exists()]
+        for k in tqdm(waiting, disable=not group.is_main_process, desc="encoding", unit="pair"):
+            shown = [_shown(config, model, m) for m in (pairs[k].source, pairs[k].edited)]
+            length = min(len(clip) for clip in shown)
+            write_shard(files[k], latents=torch.cat([_encoded(vae, c[:length]) for c in shown]))
+    return files
+
+
+@torch.no_grad()
+def cache_context(model: LTX2Model, device: torch.device) -> list[Context]:
+    """Run the connectors once, on the negative prompt if there is one and on the caption.
+
+    In their place the pipeline gets what came out, so that validation needs them no more.
+    """
+    prompts = [] if model.negative is None else [model.negative]
+    prompts.append((model.caption, model.mask))
+    pipe, kept = model.pipe, []
+    with awake(pipe.connectors, device):
+        for caption, mask in prompts:
+            found = pipe.connectors(
+                caption.to(device), mask.to(device), padding_side=pipe.tokenizer_padding_side
+            )
+            kept.append(Context(*(part.detach() for part in found)))
+    pipe.connectors = _Kept(kept)
+    return kept
+
+
+def export_adapter(transformer: LTX2VideoTransformer3DModel, folder: Path) -> Path:
+    """Write the adapter in the layout of the released one: for diffusers, ComfyUI, LTX-2 itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = get_peft_model_state_dict(transformer, adapter_name="default")
+    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(to_format(plain, "comfyui"), path, metadata=METADATA)
+    return folder
+
+
+class _Kept(torch.nn.Module):
+    """Stands for the connectors: returns what they made of the last so many prompts."""
+
+    def __init__(self, contexts: list[Context]) -> None:
+        super().__init__()
+        self.contexts = contexts
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is, as the pipeline asks its parts."""
+        return self.contexts[0].video.device
+
+    def forward(self, caption: Tensor, *_: Any, **__: Any) -> tuple[Tensor, ...]:
+        wanted = self.contexts[-len(caption) :]
+        return tuple(torch.cat([getattr(c, n) for c in wanted]) for n in ("video", "audio", "mask"))
+
+
+def _load(config: LTX2Config) -> LTX2Model:
+    """Load all parts into main memory, the transformer frozen and its blocks perhaps in 8 bits."""
+    folder = model_folder(config.model)
+    small = natural_dtype(folder, config.loop.device) == torch.float32
+    dtype = torch.float32 if small else base_dtype("auto", config.loop)
+    model = load_ltx2(folder, dtype=dtype, offload="none")
+    model.pipe.transformer.requires_grad_(requires_grad=False)
+    if config.quantise == "int8":
+        quantise_blocks(model.pipe.transformer)
+    return model
+
+
+def _adapt(transformer: LTX2VideoTransformer3DModel, config: LTX2Config) -> None:
+    """Put a fresh adapter in; it is trained in float32."""
+    settings = LoraConfig(r=config.rank, lora_alpha=config.rank, target_modules=[*config.targets])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.loop.seed)
+        try:
+            transformer.add_adapter(settings, adapter_name="default")
+        except ValueError as error:
+            what = f"no layer is named {', '.join(config.targets[:3])}"
+            raise ConfigError(what, "endings of layer names such as attn1.to_q") from error
+    for parameter in transformer.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    if config.loop.checkpointing or config.block_offload:
+        transformer.enable_gradient_checkpointing()
+
+
+def _shown(
+    config: LTX2Config, model: LTX2Model, media: Media
+) -> UInt8[np.ndarray, "frames height width 3"]:
+    """Return a clip at the model's rate, scaled to cover its bucket, its middle and its start."""
+    clip = resample(read_clip(locate(config.bank, media.path)), model.frame_rate)
+    frames, height, width = bucket_of(len(clip), clip.size, config.side, config.frames)
+    scale = max(height / clip.size[0], width / clip.size[1])
+    tall, wide = (max(n, round(s * scale)) for n, s in zip((height, width), clip.size, strict=True))
+    y, x = (tall - height) // 2, (wide - width) // 2
+    large = [resize_picture(frame, tall, wide) for frame in clip.frames[:frames]]
+    return np.stack(large)[:, y : y + height, x : x + width]
+
+
+@torch.no_grad()
+def _encoded(
+    vae: AutoencoderKLLTX2Video, frames: UInt8[np.ndarray, "_ _ _ 3"]
+) -> Float[Tensor, "1 channels frames height width"]:
+    """Return normalised latents, in half precision on the CPU."""
+    weight = next(vae.parameters())
+    video = to_model_range(torch.from_numpy(frames.copy())[None]).to(weight)
+    latents = vae.encode(video).latent_dist.mode()
+    mean, std = (s.view(1, -1, 1, 1, 1).to(latents) for s in (vae.latents_mean, vae.latents_std))
+    return ((latents - mean) * vae.config.scaling_factor / std).half().cpu()
+
+
+def _sample(config: LTX2Config, model: LTX2Model, pairs: list[Pair], out: Path) -> None:
+    """Edit held-back pairs by the dev setting: source, target and edit side by side."""
+    how = LTX2Sampling(distilled=True)
+    if model.negative is not None:
+        how = LTX2Sampling(distilled=False, steps=config.sample_steps)
+    device = torch.device(config.loop.device)
+    for pair in pairs:
+        source, edited = (_shown(config, model, m) for m in (pair.source, pair.edited))
+        length = min(len(source), len(edited))
+        with ExitStack() as stack:
+            for part in (model.pipe.vae, model.pipe.audio_vae, model.pipe.vocoder):
+                stack.enter_context(awake(part, device))
+            made = edit_ltx2(model, source[:length], edited[0], how)
+        wall = np.concatenate([source[:length], edited[:length], made], axis=2)
+        write_clip(out / f"{pair.id}.mp4", wall, fps=model.frame_rate)
+
+
+def _digest(model: str) -> str:
+    files = (model_folder(model) / "transformer").glob("*.safetensors")
+    return weights_digest({file.name: stored_sha256(file) for file in files})
