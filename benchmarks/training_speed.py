@@ -39,7 +39,7 @@ from benchmarks.measuring import (
 from benchmarks.plain_loop import plain, plain_loss, plain_velocity
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
-from synclora_lite.i2v import load_model, save_model, tiny_model
+from synclora_lite.models import load_model, save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     Job,

@@ -14,7 +14,7 @@ from recipes.config import AutoencoderConfig
 from recipes.latent_axes import order_latents
 from recipes.principal import LOG_VARIANCE, principal_start
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import check_size, load_part, save_part
+from synclora_lite.models import check_size, load_part, save_part
 from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows

@@ -11,7 +11,7 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 
 from synclora_lite.errors import in_one_line
-from synclora_lite.i2v import load_part
+from synclora_lite.models import load_part
 from synclora_lite.pairs.bank import build_bank
 from synclora_lite.training import encode_bank
 

@@ -8,7 +8,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 from synclora_lite.core import Positions, scheduler_shift
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v.loading import check_config
+from synclora_lite.models.loading import check_config
 from synclora_lite.settings import Count, Fraction, NonNegative, Settings, Size
 from synclora_lite.training.config import FlowConfig, LoopConfig, read_config
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from recipes.config import PretrainConfig
 from synclora_lite.core import flow_loss, in_context_batch, sample_sigmas, scheduler_shift
-from synclora_lite.i2v import I2VModel, load_model, load_part, save_model, transformer_config
+from synclora_lite.models import I2VModel, load_model, load_part, save_model, transformer_config
 from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import FlowConfig
 from synclora_lite.training.loop import Recipe

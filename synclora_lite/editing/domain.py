@@ -25,7 +25,7 @@ from torch import Tensor
 
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
-from synclora_lite.i2v import decode, encode
+from synclora_lite.models import decode, encode
 from synclora_lite.settings import Settings, build
 from synclora_lite.training.latents import to_model_range
 

@@ -21,7 +21,7 @@ from synclora_lite.editing.editor import Editor
 from synclora_lite.editing.running import loaded_once
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
-from synclora_lite.i2v.folders import weights_digest
+from synclora_lite.models.folders import weights_digest
 from synclora_lite.settings import Settings, build
 from synclora_lite.video import Clip
 

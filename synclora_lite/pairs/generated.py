@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from synclora_lite.i2v import I2VModel, check_size, decode, denoise, encode, load_model
+from synclora_lite.models import I2VModel, check_size, decode, denoise, encode, load_model
 from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.portraits import Motion, edit_case, render_batch
 

@@ -19,10 +19,16 @@ from synclora_lite.core import (
     training_loss,
 )
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.i2v import I2VModel, load_model
-from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
-from synclora_lite.i2v.precision import awake, natural_dtype
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    I2VModel,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+)
+from synclora_lite.models.folders import model_folder, stored_sha256, weights_digest
+from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.training.bank import LatentDataset, shuffled_rows, split_rows
 from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe

@@ -26,11 +26,10 @@ from synclora_lite.core import (
 )
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import I2VModel
-from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter
+from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
+from synclora_lite.models.folders import CAPTION, is_ltx2, model_folder
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.loading import check_config
 from synclora_lite.training.metering import count_operations, peak_memory
 
 KNOWN: dict[str, dict[str, Any]] = {

@@ -14,8 +14,8 @@ from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
 from peft import LoraConfig
 
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sizes import CONNECTORS_23, TRANSFORMER_23
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.ltx2_sizes import CONNECTORS_23, TRANSFORMER_23
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import (
     RUNTIME,

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.i2v import encode
+from synclora_lite.models import encode
 from synclora_lite.training.bank import LatentDataset, check_made, write_shard
 
 CLIPS_AT_ONCE = 8

@@ -23,11 +23,11 @@ from tqdm.auto import tqdm
 from synclora_lite.core import sample_sigmas, token_shift
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import atomic_path
-from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
-from synclora_lite.i2v.full import LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.i2v.ltx2_sampling import LTX2Sampling
-from synclora_lite.i2v.precision import awake, natural_dtype
-from synclora_lite.incontext.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.models.folders import model_folder, stored_sha256, weights_digest
+from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
+from synclora_lite.models.ltx2_sampling import LTX2Sampling
+from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest
 from synclora_lite.tensors import read_tensors

@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.core import Layout
-from synclora_lite.i2v import I2VModel, decode, denoise
-from synclora_lite.i2v.precision import awake
+from synclora_lite.models import I2VModel, decode, denoise
+from synclora_lite.models.precision import awake
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.latents import to_frames
 from synclora_lite.video import write_clip

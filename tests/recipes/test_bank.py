@@ -5,7 +5,7 @@ import torch
 
 from recipes import bank
 from synclora_lite.errors import PairError, TrainingError
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.models import save_model, tiny_model
 from synclora_lite.pairs.bank import read_shard, training_case
 from synclora_lite.portraits import render_clip
 from synclora_lite.training import LatentDataset

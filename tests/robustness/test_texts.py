@@ -13,9 +13,16 @@ from safetensors.torch import save
 
 from synclora_lite.errors import ArtifactError, ModelError, PairError, SyncLoraError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import load_model, save_model, tiny_model
-from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
+from synclora_lite.models.loading import check_config
 from synclora_lite.pairs import Pair, read_manifest
 from synclora_lite.pairs.manifest import locate
 from synclora_lite.settings import build

@@ -14,8 +14,15 @@ from hypothesis import strategies as st
 from synclora_lite.cli import run
 from synclora_lite.core import train_step
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.i2v import load_model, save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
 from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,

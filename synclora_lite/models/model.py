@@ -19,14 +19,14 @@ from torch import Tensor
 from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.i2v.folders import (
+from synclora_lite.models.folders import (
     CAPTION,
     load_caption,
     model_folder,
     pipeline_class,
     stock_positions,
 )
-from synclora_lite.i2v.loading import check_config, load_part
+from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions

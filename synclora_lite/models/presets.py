@@ -3,7 +3,7 @@
 from typing import Any
 
 from synclora_lite.core import Positions
-from synclora_lite.i2v.model import I2VModel, create_model
+from synclora_lite.models.model import I2VModel, create_model
 
 TINY_VAE: dict[str, Any] = {
     "latent_channels": 8,

@@ -31,18 +31,18 @@ from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
-from synclora_lite.i2v.captions import PROMPT, Embedded, kept_caption
-from synclora_lite.i2v.folders import check_generation, hub_folder, model_folder, pipeline_class
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
-from synclora_lite.i2v.model import SETTINGS
-from synclora_lite.i2v.precision import weight_bytes
-from synclora_lite.incontext.formats import (
+from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
+from synclora_lite.models.folders import check_generation, hub_folder, model_folder, pipeline_class
+from synclora_lite.models.formats import (
     Coverage,
     coverage,
     read_weights,
     reference_downscale,
 )
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
+from synclora_lite.models.model import SETTINGS
+from synclora_lite.models.precision import weight_bytes
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.video import Clip, read_clip, write_clip
 

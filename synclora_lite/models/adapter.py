@@ -23,7 +23,7 @@ from synclora_lite.core import (
 )
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.incontext.formats import (
+from synclora_lite.models.formats import (
     METADATA,
     WEIGHTS,
     KeyFormat,

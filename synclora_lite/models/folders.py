@@ -16,7 +16,7 @@ from synclora_lite.artifacts import shipped
 from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, sha256
-from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
+from synclora_lite.models.captions import CAPTION, PROMPT, Embedded, kept_caption
 
 __all__ = [
     "CAPTION",
