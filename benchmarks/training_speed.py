@@ -20,6 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ from synclora_lite.training import (
 from synclora_lite.training.config import read_config
 from synclora_lite.training.estimate import measure as estimated
 from synclora_lite.training.estimate import model_configs
-from synclora_lite.training.loop import _Run
+from synclora_lite.training.loop import start_run, take_step
 from synclora_lite.training.metering import count_operations
 from synclora_lite.training.precision import NAMED, compute_dtype
 from synclora_lite.video import read_clip
@@ -193,7 +194,7 @@ def variant(name: str, config: AdapterConfig, folder: Path) -> Callable[[], obje
     if name == "ours, float32":
         config = replace(config, loop=replace(config.loop, precision="float32"))
     if name.startswith("ours"):
-        return _Run(adapter_recipe(config), config.loop, folder / name).advance
+        return partial(take_step, start_run(adapter_recipe(config), config.loop, folder / name))
     dtype = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
     return plain(config, folder / "frames" if name.endswith("encoding") else None, dtype, SEED)
 
