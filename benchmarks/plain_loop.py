@@ -15,7 +15,8 @@ from torch import Tensor
 
 from synclora_lite.core import pack
 from synclora_lite.models import I2VModel, encode, load_model
-from synclora_lite.training import AdapterConfig, LatentDataset, to_model_range
+from synclora_lite.models.latents import to_model_range
+from synclora_lite.training import AdapterConfig, LatentDataset
 
 Latents = Float[Tensor, "batch channels frames height width"]
 

@@ -38,6 +38,7 @@ from benchmarks.measuring import (
     tidy,
 )
 from benchmarks.plain_loop import plain, plain_loss, plain_velocity
+from recipes.rendering import encode_bank
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
 from synclora_lite.models import load_model, save_model, tiny_model
@@ -46,7 +47,6 @@ from synclora_lite.training import (
     Job,
     LatentDataset,
     adapter_recipe,
-    encode_bank,
     write_shard,
 )
 from synclora_lite.training.config import read_config

@@ -48,7 +48,9 @@ def build(
         text = to_json(table, inf_nan_mode="constants")
         made: T = _adapter(kind).validate_json(text)
     except (PydanticSerializationError, RecursionError) as problem:
-        raise error(f"{where or 'the file'} holds {short(table)}", "text, numbers") from problem
+        raise error(
+            f"{where or 'the file'} holds {short(table)}", "UTF-8 text, numbers"
+        ) from problem
     except ValidationError as problem:
         raise _told(problem, kind, where, error) from problem
     return made

@@ -26,8 +26,8 @@ from torch import Tensor
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.models import decode, encode
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.settings import Settings, build
-from synclora_lite.training.latents import to_model_range
 
 FILE = "domain.json"
 LAPLACIAN = torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]])

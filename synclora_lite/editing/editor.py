@@ -29,10 +29,10 @@ from synclora_lite.models import (
     read_weights,
 )
 from synclora_lite.models.folders import hub_folder, model_folder, stored_sha256
+from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.models.model import SETTINGS
 from synclora_lite.models.precision import check_device, natural_dtype
 from synclora_lite.settings import HUGE
-from synclora_lite.training.latents import to_frames, to_model_range
 
 TUNED = "tuned.json"
 REMOVE = "tune the model again, or remove the file"

@@ -209,7 +209,7 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
     import torch
 
     from synclora_lite.models import decode, encode, load_model
-    from synclora_lite.training.latents import to_frames, to_model_range
+    from synclora_lite.models.latents import to_frames, to_model_range
 
     model = load_model(exam.options.get("model", "lite"))
 

@@ -17,11 +17,18 @@ from synclora_lite.models.formats import (
     read_weights,
     to_format,
 )
-from synclora_lite.models.latents import check_size, decode, denoise, encode
+from synclora_lite.models.latents import (
+    check_size,
+    decode,
+    denoise,
+    encode,
+    to_frames,
+    to_model_range,
+)
 from synclora_lite.models.loading import load_part
 from synclora_lite.models.model import I2VModel, create_model, load_model, save_model, save_part
 from synclora_lite.models.precision import multiplies_bfloat16
-from synclora_lite.models.presets import tiny_model, transformer_config
+from synclora_lite.models.presets import tiny_model
 
 __all__ = [
     "AdapterSettings",
@@ -49,5 +56,6 @@ __all__ = [
     "save_part",
     "tiny_model",
     "to_format",
-    "transformer_config",
+    "to_frames",
+    "to_model_range",
 ]

@@ -1,12 +1,26 @@
 """From pixels to normalised latents, from noise to others, and back."""
 
 from diffusers import AutoencoderKLLTXVideo
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from synclora_lite.core import Layout, inference_sigmas, sample
 from synclora_lite.errors import ModelError
 from synclora_lite.models.model import I2VModel, Latents
+
+
+def to_model_range(
+    frames: UInt8[Tensor, "batch frames height width 3"],
+) -> Float[Tensor, "batch 3 frames height width"]:
+    """Return video frames as the autoencoder takes them, in [-1, 1]."""
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def to_frames(
+    video: Float[Tensor, "batch 3 frames height width"],
+) -> UInt8[Tensor, "batch frames height width 3"]:
+    """Return decoded clips as video frames."""
+    return ((video.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).contiguous()
 
 
 def encode(

@@ -25,6 +25,7 @@ from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import atomic_path
 from synclora_lite.models.folders import model_folder, stored_sha256, weights_digest
 from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
 from synclora_lite.models.ltx2_sampling import LTX2Sampling
 from synclora_lite.models.precision import awake, natural_dtype
@@ -34,7 +35,6 @@ from synclora_lite.tensors import read_tensors
 from synclora_lite.training.bank import check_made, shuffled_rows, split_rows, write_shard
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks
-from synclora_lite.training.latents import to_model_range
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.precision import base_dtype
 from synclora_lite.training.processes import process_group

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from synclora_lite.core import Layout
 from synclora_lite.models import I2VModel, decode, denoise
+from synclora_lite.models.latents import to_frames
 from synclora_lite.models.precision import awake
 from synclora_lite.training.bank import seeded
-from synclora_lite.training.latents import to_frames
 from synclora_lite.video import write_clip
 
 Latents = Float[Tensor, "batch channels frames height width"]

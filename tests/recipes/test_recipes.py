@@ -9,10 +9,10 @@ from recipes.__main__ import main, recipe_for
 from recipes.autoencoder import crop_at_face
 from recipes.config import AutoencoderConfig, PretrainConfig, load
 from recipes.pretrain import base_model, two_panels
+from recipes.rendering import training_case
 from synclora_lite.core import scheduler_shift
 from synclora_lite.errors import ModelError, SyncLoraError, TrainingError
 from synclora_lite.models import load_model, save_model, tiny_model
-from synclora_lite.pairs.bank import training_case
 from synclora_lite.portraits import render_batch
 from synclora_lite.training import LatentDataset, LoopConfig, read_log, train, write_shard
 

@@ -5,7 +5,6 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -30,7 +29,6 @@ from synclora_lite.training import (
     LoopConfig,
     Recipe,
     adapter_recipe,
-    encode_bank,
     load_config,
     read_log,
     shuffled_rows,
@@ -166,26 +164,6 @@ def test_held_rows_are_the_last_and_some_are_left_to_train_on(count, held):
     training, validation = split_rows(torch.arange(count), held)
     assert len(validation) == held
     assert torch.cat([training, validation]).tolist() == list(range(count))
-
-
-def test_pairs_of_a_bank_are_numbered_from_where_it_begins(tmp_path):
-    for first in (64, 66):
-        frames = torch.zeros(2, 2, 5, 8, 8, 3, dtype=torch.uint8)
-        write_shard(tmp_path / f"pairs-{first:06d}.safetensors", frames=frames)
-    assert LatentDataset(tmp_path, "frames").cases(torch.tensor([0, 3, 1])) == [64, 67, 65]
-    write_shard(tmp_path / "mine.safetensors", frames=frames)
-    with pytest.raises(TrainingError, match=r"mine\.safetensors does not say which .*pairs-000064"):
-        LatentDataset(tmp_path, "frames").cases(torch.tensor([0]))
-
-
-def test_frames_are_encoded_once(tmp_path):
-    frames = np.random.default_rng(0).integers(0, 256, (3, 2, 5, 32, 32, 3), dtype=np.uint8)
-    write_shard(tmp_path / "frames" / "pairs-0.safetensors", frames=torch.from_numpy(frames))
-    made = encode_bank(tiny_model().vae, tmp_path / "frames", tmp_path / "l", progress=False)
-    assert made.read(torch.tensor([2])).shape == (1, 2, 8, 2, 2, 2)
-    before = made.files[0].stat().st_mtime_ns
-    encode_bank(tiny_model().vae, tmp_path / "frames", tmp_path / "l", progress=False)
-    assert made.files[0].stat().st_mtime_ns == before
 
 
 # --- the loop
