@@ -205,6 +205,7 @@ def edit_ltx2(
         prompts |= _negative(model)
     ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
     legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
+    size = {"height": legal[1], "width": legal[2]}
     padded = _pad(np.concatenate([source, first_frame[None]]), (0, *legal[1:]))
     clip = [PIL.Image.fromarray(frame) for frame in _pad(padded[:-1], legal)]
     reference = LTX2ReferenceCondition(frames=clip, strength=how.reference_strength)
@@ -221,28 +222,33 @@ def edit_ltx2(
         **common,
         **prompts,
         **setting,
-        height=legal[1] // stages,
-        width=legal[2] // stages,
+        height=size["height"] // stages,
+        width=size["width"] // stages,
         reference_conditions=[reference] if how.reference_strength > 0 else None,
         reference_downscale_factor=model.reference_downscale,
         output_type="np" if stages == 1 else "latent",
     )
     if model.upsampler is not None:
-        large = model.upsampler(latents=made, output_type="latent", return_dict=False)[0]
-        _weigh(pipe, [a.strength * a.refines for a in model.adapters])
-        made, _ = pipe(
-            **common,
-            **REFINING,
-            prompt_embeds=model.caption,
-            prompt_attention_mask=model.mask,
-            height=legal[1],
-            width=legal[2],
-            latents=large,
-            audio_latents=sound,
-            output_type="np",
-        )
-        _weigh(pipe, [a.strength for a in model.adapters])
+        made = _refine(model, model.upsampler, made, audio_latents=sound, **common, **size)
     return (made[0][:frames, :height, :width] * 255).round().astype(np.uint8)
+
+
+def _refine(
+    model: LTX2Model, upsampler: LTX2LatentUpsamplePipeline, latents: Tensor, **common: Any
+) -> Any:
+    """Double the sides of latents and refine them, with the adapters that are meant for it."""
+    large = upsampler(latents=latents, output_type="latent", return_dict=False)[0]
+    _weigh(model.pipe, [a.strength * a.refines for a in model.adapters])
+    made, _ = model.pipe(
+        **common,
+        **REFINING,
+        prompt_embeds=model.caption,
+        prompt_attention_mask=model.mask,
+        latents=large,
+        output_type="np",
+    )
+    _weigh(model.pipe, [a.strength for a in model.adapters])
+    return made
 
 
 def recompress(

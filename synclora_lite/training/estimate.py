@@ -171,14 +171,14 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     return Estimate(memory, operations, 2 * shape[2] * shape[3] * shape[4], parameters)
 
 
-def trained_memory(numbers: int, job: Job) -> dict[str, float]:
-    """Return the bytes of a float32 adapter of so many numbers, and of what belongs to it."""
+def trained_memory(parameters: int, job: Job) -> dict[str, float]:
+    """Return the bytes of a float32 adapter of so many parameters, and of what belongs to it."""
     moments = 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
     half = job.precision != "float32"
     return {
-        "adapter": (4.0 + 2.0 * half) * numbers,  # autocast keeps a copy in half precision
-        "gradients": 4.0 * numbers,
-        "optimiser": moments * numbers,
+        "adapter": (4.0 + 2.0 * half) * parameters,  # autocast keeps a copy in half precision
+        "gradients": 4.0 * parameters,
+        "optimiser": moments * parameters,
     }
 
 

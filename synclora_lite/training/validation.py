@@ -27,11 +27,11 @@ def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> d
 
     """
     noise = torch.randn(clips.shape, generator=seeded(17)).to(clips.device)
-    numbers = {}
+    losses = {}
     for level in LEVELS:
         levels = torch.full((len(clips),), level, device=clips.device)
-        numbers[f"loss_{level}"] = loss(noise, levels).mean().item()
-    return {"loss": sum(numbers.values()) / len(numbers), **numbers}
+        losses[f"loss_{level}"] = loss(noise, levels).mean().item()
+    return {"loss": sum(losses.values()) / len(losses), **losses}
 
 
 def sample_clips(
