@@ -102,6 +102,15 @@ class Pair(_Row):
         return build(cls, row, error=PairError)
 
 
+@dataclass(frozen=True)
+class Score(_Row):
+    """What a scorer says of a pair: measures over their limits, None where beyond any number."""
+
+    checks: dict[str, float | None]
+    scorer: str = ""
+    reasons: list[str] = field(default_factory=list)
+
+
 def manifest_path(folder: str | Path) -> Path:
     """Return the manifest of a folder; a path to a .jsonl file is taken as it is."""
     path = Path(folder)

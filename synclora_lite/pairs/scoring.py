@@ -17,12 +17,14 @@ from synclora_lite.landmarks.cache import FORMAT, cache_dir
 from synclora_lite.pairs.folder import alone, in_turn
 from synclora_lite.pairs.manifest import (
     Pair,
+    Score,
     intact,
     locate,
     manifest_path,
     read_manifest,
     write_manifest,
 )
+from synclora_lite.settings import build
 from synclora_lite.sync import SyncReport, score_files, thresholds
 
 SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
@@ -139,7 +141,8 @@ def _with_kept(pair: Pair, kept: Path) -> Pair | None:
 
 def _is_scored(pair: Pair, scorer: str) -> bool:
     """Whether a pair has verdict, weight and reasons by this scorer, all of the right kind."""
-    score = pair.score or {}
-    reasons = score.get("reasons")
-    told = isinstance(reasons, list) and all(isinstance(words, str) for words in reasons)
-    return told and score.get("scorer") == scorer and None not in (pair.verdict, pair.weight)
+    try:
+        score = build(Score, pair.score, error=PairError)
+    except PairError:
+        return False
+    return score.scorer == scorer and None not in (pair.verdict, pair.weight)
