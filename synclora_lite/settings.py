@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -18,8 +19,9 @@ Size = Annotated[int, Field(ge=1, le=65_536)]
 Count = Annotated[int, Field(ge=0, le=65_536)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
 HUGE = 1e12
+UNKNOWN = ("unexpected_property", "extra_forbidden", "unexpected_keyword_argument")
 FrameRate = Annotated[float, Field(ge=1, le=1000)]
-_adapter = cache(TypeAdapter)
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 class Settings:
@@ -60,14 +62,16 @@ def _told(
     problem: ValidationError, kind: Any, where: str, error: type[SyncLoraError]
 ) -> SyncLoraError:
     """Say the first of pydantic's complaints in our words: got, expected, what to do."""
-    first = problem.errors(include_url=False)[0]
+    found = problem.errors(include_url=False)
+    # first what is not known: it explains what is missing
+    first = min(found, key=lambda item: item["type"] not in UNKNOWN)
     *parents, last = first["loc"] or ("",)
     name = where + ".".join(map(str, (*parents, last)))
     context = first.get("ctx", {})
     match first["type"]:
         case "dataclass_type" if not last:
             return error(f"{where or 'the file'} holds {short(first['input'])}", "a table")
-        case "unexpected_property" | "extra_forbidden" | "unexpected_keyword_argument":
+        case wrong if wrong in UNKNOWN:
             for parent in parents:
                 kind = typing.get_type_hints(kind)[str(parent)]
             names = [field.name for field in dataclasses.fields(kind)]
@@ -75,7 +79,7 @@ def _told(
             advice = f"did you mean {close[0]}?" if close else ""
             return error(f"unknown setting {name}", ", ".join(names), advice)
         case "missing":
-            return error(f"{name} is missing", "every setting without a default")
+            return error(f"{name} is missing", "a value: it has no default")
         case "literal_error":
             expected = f"one of {context['expected']}"
         case "dataclass_type":

@@ -8,7 +8,6 @@ import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig
 from pydantic import Field
-from safetensors.torch import save_file
 
 from synclora_lite.core import (
     FEED_FORWARD,
@@ -22,7 +21,7 @@ from synclora_lite.core import (
     target_layers,
 )
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path, read_json, write_json
+from synclora_lite.files import read_json, write_json
 from synclora_lite.models.formats import (
     METADATA,
     WEIGHTS,
@@ -35,6 +34,7 @@ from synclora_lite.models.formats import (
     to_format,
 )
 from synclora_lite.settings import Settings, Size, build
+from synclora_lite.tensors import write_tensors
 
 SETTINGS = "adapter.json"
 PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
@@ -111,11 +111,9 @@ def save_adapter(
 
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     weights = to_format(adapter_weights(transformer), key_format)
-    stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS)) as path:
-        save_file(stored, path, metadata=METADATA)
+    stored = {name: value.to(dtype or value.dtype) for name, value in weights.items()}
+    write_tensors(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS), stored, METADATA)
     if key_format == "peft":
         _peft_config(settings).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))

@@ -116,6 +116,12 @@ def weights_digest(weights: Mapping[str, str]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def transformer_digest(model: str | Path) -> str:
+    """Return a hash of a model's transformer: a run goes on with the one it began with."""
+    files = (model_folder(model) / "transformer").glob("*.safetensors")
+    return weights_digest({file.name: stored_sha256(file) for file in files})
+
+
 def stock_positions(folder: Path) -> Positions:
     """Return where the folder's own pipeline says that latent frames start."""
     older = ("LTXPipeline", "LTXImageToVideoPipeline")

@@ -16,14 +16,12 @@ import torch
 from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
 from jaxtyping import Bool, Float, UInt8
 from peft import LoraConfig, get_peft_model_state_dict
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.core import sample_sigmas, token_shift
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.files import atomic_path
-from synclora_lite.models.folders import model_folder, stored_sha256, weights_digest
+from synclora_lite.models.folders import model_folder, transformer_digest
 from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
@@ -31,7 +29,7 @@ from synclora_lite.models.ltx2_sampling import LTX2Sampling
 from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest
-from synclora_lite.tensors import read_tensors
+from synclora_lite.tensors import read_tensors, write_tensors
 from synclora_lite.training.bank import check_made, shuffled_rows, split_rows, write_shard
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks
@@ -77,7 +75,7 @@ def ltx2_recipe(config: LTX2Config) -> Recipe:
         validate=training.validate if config.validation_clips else None,
         export=lambda folder: export_adapter(transformer, folder),
         settings={k: v for k, v in asdict(config).items() if k not in ("loop", "block_offload")}
-        | {"base_weights": _digest(config.model)},
+        | {"base_weights": transformer_digest(config.model)},
         pairs=lambda index: [training.pairs[training.row(index)].id],
     )
 
@@ -229,11 +227,9 @@ def cache_context(model: LTX2Model, device: torch.device) -> list[Context]:
 
 def export_adapter(transformer: LTX2VideoTransformer3DModel, folder: Path) -> Path:
     """Write the adapter in the layout of the released one: for diffusers, ComfyUI, LTX-2 itself."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = get_peft_model_state_dict(transformer, adapter_name="default")
-    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    with atomic_path(folder / WEIGHTS) as path:
-        save_file(to_format(plain, "comfyui"), path, metadata=METADATA)
+    plain = {name: value.detach().cpu() for name, value in weights.items()}
+    write_tensors(folder / WEIGHTS, to_format(plain, "comfyui"), METADATA)
     return folder
 
 
@@ -323,8 +319,3 @@ def _sample(config: LTX2Config, model: LTX2Model, pairs: list[Pair], out: Path) 
             made = edit_ltx2(model, source[:length], edited[0], how)
         wall = np.concatenate([source[:length], edited[:length], made], axis=2)
         write_clip(out / f"{pair.id}.mp4", wall, fps=model.frame_rate)
-
-
-def _digest(model: str) -> str:
-    files = (model_folder(model) / "transformer").glob("*.safetensors")
-    return weights_digest({file.name: stored_sha256(file) for file in files})
