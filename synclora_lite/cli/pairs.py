@@ -36,6 +36,7 @@ def build(
     corruption: Annotated[
         list[str] | None, typer.Option(help="What goes wrong (corrupted); may be repeated.")
     ] = None,
+    fault: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     model: Annotated[str, typer.Option(help="lite or a folder (generated).")] = "lite",
     steps: Annotated[int, typer.Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,
@@ -44,7 +45,10 @@ def build(
     from synclora_lite.pairs import build as build_pairs
     from synclora_lite.portraits import EDIT_KINDS
 
-    maker = _builder(builder, size, frames, tuple(corruption or ()), model, steps)
+    if fault:
+        typer.echo("--fault is called --corruption now", err=True)
+    wrong = (*(corruption or ()), *(fault or ()))
+    maker = _builder(builder, size, frames, wrong, model, steps)
     made = build_pairs(
         folder,
         maker,

@@ -27,7 +27,8 @@ from synclora_lite.video import write_clip
 Frames = UInt8[np.ndarray, "frames height width 3"]
 FOLDERS = ("source", "edited")
 LOCK = ".lock"
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def in_turn(

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from synclora_lite.settings import Fraction, Settings, build, short
 MANIFEST = "manifest.jsonl"
 CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+Verdict = Annotated[str, Field(pattern="^(accept|reject)$")]
 Frames = Annotated[int, Field(ge=1, le=10**6)]
 _LONGEST_PATH = 1000  # characters
 
@@ -79,7 +80,7 @@ class Pair(_Row):
     frames: Frames
     fps: Annotated[float, Field(gt=0, le=1000)]
     caption: str = CAPTION
-    verdict: Literal["accept", "reject"] | None = None
+    verdict: Verdict | None = None
     weight: Fraction | None = None
     score: dict[str, Any] | None = field(default=None, repr=False)
 

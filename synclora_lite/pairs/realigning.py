@@ -78,12 +78,12 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
     if not result.saved:
         return Realignment(pair.id, result.shift, None)
     new_id = _new_id(pair)
-    source, edited = store(folder, new_id, (result.source, result.edited), pair.fps)
+    media = store(folder, new_id, (result.source, result.edited), pair.fps)
     moved = replace(
         pair,
         id=new_id,
-        source=source,
-        edited=edited,
+        source=media[0],
+        edited=media[1],
         parameters=pair.parameters | {"realigned_from": pair.id, "shift": result.shift},
         frames=len(result.source),
     )

@@ -30,8 +30,15 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     matrices = [p for p in rest if p.ndim == 2]
     if config.optimizer == "muon" and matrices:
         rest = [p for p in rest if p.ndim != 2]
-        how = {"momentum": betas[0], "adjust_lr_fn": "match_rms_adamw"}
-        optimizers = [torch.optim.Muon(matrices, lr=config.lr, weight_decay=decay, **how)]
+        optimizers = [
+            torch.optim.Muon(
+                matrices,
+                lr=config.lr,
+                weight_decay=decay,
+                momentum=betas[0],
+                adjust_lr_fn="match_rms_adamw",
+            )
+        ]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
@@ -43,7 +50,7 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
         if find_spec("bitsandbytes") is None:
             what = 'optimizer = "adamw8bit"'
             raise ConfigError(what, "bitsandbytes to be installed", "pip install bitsandbytes")
-        from bitsandbytes.optim import AdamW8bit
+        from bitsandbytes.optim import AdamW8bit  # type: ignore[import-not-found,unused-ignore]
 
         return [AdamW8bit(groups, lr=config.lr, betas=betas)]
     return [*optimizers, torch.optim.AdamW(groups, lr=config.lr, betas=betas, fused=True)]
