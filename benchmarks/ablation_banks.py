@@ -8,15 +8,15 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from recipes.rendering import encoder_digest
 from synclora_lite.editing.editor import Editor
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
-from synclora_lite.pairs.builders import Corrupted, Exact
+from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
 from synclora_lite.training.bank import SCORES, check_made, write_shard
-from synclora_lite.training.latents import encoder_digest
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 

@@ -21,7 +21,7 @@ from synclora_lite.errors import ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
-from synclora_lite.i2v.folders import weights_digest
+from synclora_lite.models.folders import weights_digest
 from synclora_lite.training import AdapterConfig, adapter_recipe, train
 from synclora_lite.training.config import read_config
 

@@ -22,14 +22,14 @@ from diffusers import AutoencoderKLLTXVideo
 from einops import rearrange
 
 from recipes.principal import blocks, principal
+from recipes.rendering import training_case
 from synclora_lite.evaluation.exam import render_case
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.evaluation.metrics import psnr
 from synclora_lite.files import write_result
-from synclora_lite.i2v import decode, encode, load_model, load_part
-from synclora_lite.pairs.bank import training_case
+from synclora_lite.models import decode, encode, load_model, load_part
+from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import held_out, render_batch
-from synclora_lite.training.latents import to_frames, to_model_range
 
 COMPONENTS = (64, 128, 192, 256, 384, 512, 768)
 SIDE, FRAMES = 16, 4  # of a block: what one place of the latents stands for

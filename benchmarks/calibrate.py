@@ -15,7 +15,7 @@ from synclora_lite.editing.domain import (
     strangeness,
 )
 from synclora_lite.errors import in_one_line
-from synclora_lite.i2v import load_part
+from synclora_lite.models import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
 from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
 

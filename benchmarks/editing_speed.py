@@ -34,8 +34,14 @@ from synclora_lite.editing import edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.editor import Editor, Latents, load_editor
 from synclora_lite.files import data_dir, write_result
-from synclora_lite.i2v import decode, save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    decode,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
 from synclora_lite.video import Clip, read_clip, read_image
 
 SEED = 0

@@ -33,13 +33,12 @@ from torch.profiler import ProfilerActivity, profile
 
 from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, sample
 from synclora_lite.files import write_result
-from synclora_lite.i2v import I2VModel
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sizes import TINY_TRANSFORMER as TINY_LTX2
-from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
-from synclora_lite.i2v.precision import fast_dtype
-from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.incontext import AdapterSettings, add_adapter
+from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.ltx2_sizes import TINY_TRANSFORMER as TINY_LTX2
+from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
+from synclora_lite.models.precision import fast_dtype
+from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs

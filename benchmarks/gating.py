@@ -24,7 +24,7 @@ from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import Row
 from synclora_lite.files import write_json, write_result
-from synclora_lite.i2v.folders import model_folder, weights_digest
+from synclora_lite.models.folders import model_folder, weights_digest
 
 SEED = 78  # of the calibration clips: neither the exam's (0) nor the tuning's
 BAD_KEPT, BAD_SYNC = 0.5, 0.5  # an edit is bad if the truth says that it reaches less

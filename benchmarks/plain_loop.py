@@ -14,8 +14,9 @@ from peft import LoraConfig
 from torch import Tensor
 
 from synclora_lite.core import pack
-from synclora_lite.i2v import I2VModel, encode, load_model
-from synclora_lite.training import AdapterConfig, LatentDataset, to_model_range
+from synclora_lite.models import I2VModel, encode, load_model
+from synclora_lite.models.latents import to_model_range
+from synclora_lite.training import AdapterConfig, LatentDataset
 
 Latents = Float[Tensor, "batch channels frames height width"]
 

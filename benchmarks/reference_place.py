@@ -17,8 +17,7 @@ from benchmarks.ablations import COMPARED
 from synclora_lite.evaluation import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
-from synclora_lite.i2v import load_model
-from synclora_lite.incontext import add_adapter, load_adapter, save_adapter
+from synclora_lite.models import add_adapter, load_adapter, load_model, save_adapter
 
 SHIPPED = "on top"
 

@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.sync_tracks import FPS, FRAMES, SIZE, SPARE, read
 from synclora_lite.files import write_result
 from synclora_lite.landmarks import Track
-from synclora_lite.pairs import faults
+from synclora_lite.pairs import corruption
 from synclora_lite.pairs.scoring import scorer_version
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.sync import SyncReport, score_tracks
@@ -34,13 +34,13 @@ Reports = dict[str, SyncReport]
 
 def timing(frames: int, sign: int) -> dict[str, np.ndarray]:
     """Return the frame maps of the faults in time."""
-    maps = {"clean": faults.late(frames, 0)}
-    maps |= {f"shift {by:+d}": faults.late(frames, by) for by in OFFSETS}
+    maps = {"clean": corruption.late(frames, 0)}
+    maps |= {f"shift {by:+d}": corruption.late(frames, by) for by in OFFSETS}
     return maps | {
-        "drift": faults.drifting(frames, 4 * sign),
-        "dropped frames": faults.dropped(frames, frames // 2, 2),
-        "repeated frames": faults.repeated(frames, frames // 2, 2),
-        "other rate": faults.other_rate(frames, 1.0 + 0.2 * sign),
+        "drift": corruption.drifting(frames, 4 * sign),
+        "dropped frames": corruption.dropped(frames, frames // 2, 2),
+        "repeated frames": corruption.repeated(frames, frames // 2, 2),
+        "other rate": corruption.other_rate(frames, 1.0 + 0.2 * sign),
     }
 
 

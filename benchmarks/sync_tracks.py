@@ -20,7 +20,7 @@ from joblib import Parallel, delayed
 
 from synclora_lite.landmarks import Track, track
 from synclora_lite.landmarks.cache import load, save
-from synclora_lite.pairs import faults
+from synclora_lite.pairs import corruption
 from synclora_lite.portraits import (
     EDIT_KINDS,
     Identity,
@@ -69,10 +69,10 @@ class Case:
         yield "edited, long", lambda: render_clip(self.edited, self.long, SIZE)
         yield "face lost", self.face_lost
         motions = {
-            "blink removed": faults.without_blinks(self.motion),
-            "gaze frozen": faults.frozen_gaze(self.motion),
-            "other mouth": faults.other_mouth(self.motion, self.stranger),
-            "pose scaled": faults.scaled_pose(self.motion, (0.4, 1.8)[self.seed // 2 % 2]),
+            "blink removed": corruption.without_blinks(self.motion),
+            "gaze frozen": corruption.frozen_gaze(self.motion),
+            "other mouth": corruption.other_mouth(self.motion, self.stranger),
+            "pose scaled": corruption.scaled_pose(self.motion, (0.4, 1.8)[self.seed // 2 % 2]),
         }
         for name, motion in motions.items():
             yield name, partial(render_clip, self.edited, motion, SIZE)
@@ -81,7 +81,9 @@ class Case:
         """Render the edit with nobody in a quarter of its frames."""
         length = FRAMES // 4
         first = 1 + self.seed % (FRAMES - length - 1)
-        return faults.face_lost(render_clip(self.edited, self.motion, SIZE), first, first + length)
+        return corruption.face_lost(
+            render_clip(self.edited, self.motion, SIZE), first, first + length
+        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,21 @@ from benchmarks.measuring import (
     tidy,
 )
 from benchmarks.plain_loop import plain, plain_loss, plain_velocity
+from recipes.rendering import encode_bank
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
-from synclora_lite.i2v import load_model, save_model, tiny_model
+from synclora_lite.models import load_model, save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     Job,
     LatentDataset,
     adapter_recipe,
-    encode_bank,
     write_shard,
 )
 from synclora_lite.training.config import read_config
 from synclora_lite.training.estimate import measure as estimated
 from synclora_lite.training.estimate import model_configs
-from synclora_lite.training.loop import _Run
+from synclora_lite.training.loop import start_run, take_step
 from synclora_lite.training.metering import count_operations
 from synclora_lite.training.precision import NAMED, compute_dtype
 from synclora_lite.video import read_clip
@@ -193,7 +194,7 @@ def variant(name: str, config: AdapterConfig, folder: Path) -> Callable[[], obje
     if name == "ours, float32":
         config = replace(config, loop=replace(config.loop, precision="float32"))
     if name.startswith("ours"):
-        return _Run(adapter_recipe(config), config.loop, folder / name).advance
+        return partial(take_step, start_run(adapter_recipe(config), config.loop, folder / name))
     dtype = torch.bfloat16 if name.endswith("bfloat16") else torch.float32
     return plain(config, folder / "frames" if name.endswith("encoding") else None, dtype, SEED)
 

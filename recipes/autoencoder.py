@@ -13,12 +13,12 @@ from torch import Tensor
 from recipes.config import AutoencoderConfig
 from recipes.latent_axes import order_latents
 from recipes.principal import LOG_VARIANCE, principal_start
+from recipes.rendering import cases_of, training_case
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import check_size, load_part, save_part
-from synclora_lite.pairs.bank import training_case
+from synclora_lite.models import check_size, load_part, save_part
+from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import feature_mask
 from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows
-from synclora_lite.training.latents import to_frames, to_model_range
 from synclora_lite.training.loop import Recipe
 from synclora_lite.video import write_clip
 
@@ -109,7 +109,7 @@ def autoencoder_recipe(config: AutoencoderConfig) -> Recipe:
         video = read(rows, generator)
         first = int(torch.randint(video.shape[2] - config.frames + 1, (), generator=generator))
         window = slice(first, first + config.frames)
-        cases = bank.cases(rows) if config.feature_weight else []
+        cases = cases_of(bank, rows) if config.feature_weight else []
         weight = feature_weight(cases, video, config.feature_weight)[:, :, window]
         video = video[:, :, window]
         if config.crop:

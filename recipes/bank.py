@@ -10,10 +10,9 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKLLTXVideo
 
+from recipes.rendering import build_bank, encode_bank
 from synclora_lite.errors import in_one_line
-from synclora_lite.i2v import load_part
-from synclora_lite.pairs.bank import build_bank
-from synclora_lite.training import encode_bank
+from synclora_lite.models import load_part
 
 SIDE = 96  # pixels of the lite model's clips
 

@@ -8,12 +8,13 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 
 from synclora_lite.core import Positions, scheduler_shift
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v.loading import check_config
+from synclora_lite.models.loading import check_config
+from synclora_lite.settings import Count, Fraction, NonNegative, Settings, Size
 from synclora_lite.training.config import FlowConfig, LoopConfig, read_config
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class AutoencoderConfig(Settings):
     """Train the autoencoder on banks of frames.
 
     Attributes:
@@ -29,41 +30,41 @@ class AutoencoderConfig:
 
     loop: LoopConfig
     bank: Path
-    channels: int = 128
-    width: int = 128
-    patch: int = 4
+    channels: Size = 128
+    width: Size = 128
+    patch: Size = 4
     start: Path | None = None
-    frames: int = 17
+    frames: Size = 17
     kl: float = 1e-4
     square_weight: float = 4.0
     gradient_weight: float = 0.5
     feature_weight: float = 5.0
-    crop: int = 0
-    principal: int = 0
+    crop: Count = 0
+    principal: Count = 0
     decoder_only: bool = False
-    validation_clips: int = 16
+    validation_clips: Count = 16
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
+class PretrainConfig(Settings):
     """Train the base image-to-video transformer on a latent bank."""
 
     loop: LoopConfig
     bank: Path
     vae: Path
-    width: int = 256
-    layers: int = 6
-    heads: int = 4
+    width: Size = 256
+    layers: Size = 6
+    heads: Size = 4
     start: Path | None = None
-    two_panel: float = 0.2  # fraction of steps on two panels side by side
-    given_panel: float = 0.0  # fraction of these in which one panel is given whole
-    first_frame: float = 1.0  # probability that the first frame is given
-    frame_rate: float = 12.0
+    two_panel: Fraction = 0.2  # fraction of steps on two panels side by side
+    given_panel: Fraction = 0.0  # fraction of these in which one panel is given whole
+    first_frame: Fraction = 1.0  # probability that the first frame is given
+    frame_rate: NonNegative = 12.0
     positions: Positions = "causal"
     flow: FlowConfig = field(default_factory=FlowConfig)
     scheduler: dict[str, Any] = field(default_factory=dict)
-    validation_clips: int = 16
-    samples: int = 4
+    validation_clips: Count = 16
+    samples: Count = 4
 
 
 Config = AutoencoderConfig | PretrainConfig

@@ -24,7 +24,7 @@ from synclora_lite.core import (
     sample_sigmas,
     token_coordinates,
 )
-from synclora_lite.i2v import I2VModel, save_model
+from synclora_lite.models import I2VModel, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 

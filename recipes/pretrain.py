@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import (
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from recipes.config import PretrainConfig
 from synclora_lite.core import flow_loss, in_context_batch, sample_sigmas, scheduler_shift
-from synclora_lite.i2v import I2VModel, load_model, load_part, save_model, transformer_config
+from synclora_lite.models import I2VModel, load_model, load_part, save_model
 from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, split_rows
 from synclora_lite.training.config import FlowConfig
 from synclora_lite.training.loop import Recipe
@@ -147,3 +148,27 @@ def draw_noise(
     sigmas = sample_sigmas(len(latents), generator, mu=mu, std=flow.std, uniform=flow.uniform)
     noise = torch.randn(latents.shape, generator=generator)
     return sigmas.to(latents.device), noise.to(latents.device)
+
+
+def transformer_config(
+    *, channels: int, width: int, layers: int, heads: int, caption_channels: int = 32
+) -> dict[str, Any]:
+    """Return an `LTXVideoTransformer3DModel` configuration from the sizes one chooses.
+
+    Args:
+        channels: Latent channels.
+        width: Channels inside the transformer, a multiple of `heads`.
+        layers: Number of blocks.
+        heads: Attention heads.
+        caption_channels: Size of the constant caption embedding.
+
+    """
+    return {
+        "in_channels": channels,
+        "out_channels": channels,
+        "num_attention_heads": heads,
+        "attention_head_dim": width // heads,
+        "cross_attention_dim": width,
+        "num_layers": layers,
+        "caption_channels": caption_channels,
+    }

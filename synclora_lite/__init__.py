@@ -2,7 +2,7 @@
 
 A scale model of Sync-LoRA (Polaczek, Patashnik, Mahdavi-Amiri, Cohen-Or; arXiv 2512.03013).
 Importing this package is light: torch, diffusers and mediapipe are loaded by the rooms that
-need them (`synclora_lite.portraits`, `synclora_lite.i2v`, ...), never from here.
+need them (`synclora_lite.portraits`, `synclora_lite.models`, ...), never from here.
 """
 
 __version__ = "0.1.0"

@@ -1,104 +1,95 @@
-"""Settings from files that anyone may have written, into frozen dataclasses: checked, and named."""
+"""Settings that anyone may have written: pydantic checks them, one line says what is wrong."""
 
 import dataclasses
 import difflib
-import types
 import typing
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from synclora_lite.errors import ConfigError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from synclora_lite.errors import ConfigError, SyncLoraError
 
 T = TypeVar("T")
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0, le=10**6)]  # rates and weights
+Size = Annotated[int, Field(ge=1, le=65_536)]
+Count = Annotated[int, Field(ge=0, le=65_536)]
+Steps = Annotated[int, Field(ge=1, le=10**9)]
 HUGE = 1e12
-Span = tuple[float | int, float | int]
-Ranges = Mapping[str, Span]
-NO_RANGES: Ranges = {}
+UNKNOWN = ("unexpected_property", "extra_forbidden", "unexpected_keyword_argument")
+FrameRate = Annotated[float, Field(ge=1, le=1000)]
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+
+
+class Settings:
+    """Base of the frozen dataclasses that files hold: strict types, finite numbers, known names."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def build(
-    kind: type[T],
-    table: Any,
-    where: str = "",
-    ranges: Ranges = NO_RANGES,
+    kind: type[T], table: Any, where: str = "", error: type[SyncLoraError] = ConfigError
 ) -> T:
-    """Make a configuration dataclass of `kind` from a table.
+    """Make a dataclass of `kind` from what a TOML or JSON file holds.
 
     Args:
-        kind: The dataclass.
-        table: What a TOML or JSON file holds.
+        kind: The dataclass; its annotations say what is legal.
+        table: What the file holds.
         where: Stands before the names in messages.
-        ranges: Least and largest value of numbers, by the name of the setting; others may be
-            anything finite.
+        error: What to raise.
 
     Raises:
         ConfigError: A setting is unknown, missing, of the wrong type or out of its range; says
-            which and where.
+            which and where. Or another `error`.
 
     """
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where or 'the file'} holds {_short(table)}", "a table of settings")
-    hints = typing.get_type_hints(kind)
-    for name in table:
-        if name not in hints:
-            close = difflib.get_close_matches(name, hints, n=1)
+    try:
+        text = to_json(table, inf_nan_mode="constants")
+        made: T = _adapter(kind).validate_json(text)
+    except (PydanticSerializationError, RecursionError) as problem:
+        raise error(
+            f"{where or 'the file'} holds {short(table)}", "UTF-8 text, numbers"
+        ) from problem
+    except ValidationError as problem:
+        raise _told(problem, kind, where, error) from problem
+    return made
+
+
+def _told(
+    problem: ValidationError, kind: Any, where: str, error: type[SyncLoraError]
+) -> SyncLoraError:
+    """Say the first of pydantic's complaints in our words: got, expected, what to do."""
+    found = problem.errors(include_url=False)
+    # first what is not known: it explains what is missing
+    first = min(found, key=lambda item: item["type"] not in UNKNOWN)
+    *parents, last = first["loc"] or ("",)
+    name = where + ".".join(map(str, (*parents, last)))
+    context = first.get("ctx", {})
+    match first["type"]:
+        case "dataclass_type" if not last:
+            return error(f"{where or 'the file'} holds {short(first['input'])}", "a table")
+        case wrong if wrong in UNKNOWN:
+            for parent in parents:
+                kind = typing.get_type_hints(kind)[str(parent)]
+            names = [field.name for field in dataclasses.fields(kind)]
+            close = difflib.get_close_matches(str(last), names, n=1)
             advice = f"did you mean {close[0]}?" if close else ""
-            raise ConfigError(f"unknown setting {where}{name}", ", ".join(hints), advice)
-    for item in dataclasses.fields(kind):  # type: ignore[arg-type]
-        required = item.default is item.default_factory is dataclasses.MISSING
-        if required and item.name not in table:
-            raise ConfigError(f"{where}{item.name} is missing", _words(hints[item.name]))
-    for name, value in table.items():
-        _check_range(where + name, value, ranges.get(name, (-HUGE, HUGE)))
-    return kind(
-        **{name: _convert(hints[name], v, where + name, ranges) for name, v in table.items()}
-    )
+            return error(f"unknown setting {name}", ", ".join(names), advice)
+        case "missing":
+            return error(f"{name} is missing", "a value: it has no default")
+        case "literal_error":
+            expected = f"one of {context['expected']}"
+        case "dataclass_type":
+            expected = "a table"
+        case _:
+            expected = first["msg"].removeprefix("Input should be ")
+    return error(f"{name} = {short(first['input'])}", expected)
 
 
-def _check_range(where: str, value: Any, limits: Span) -> None:
-    """Raise unless every number in a value is finite and within its limits."""
-    for number in value if isinstance(value, list) else [value]:
-        plain = isinstance(number, int | float) and not isinstance(number, bool)
-        if plain and not limits[0] <= number <= limits[1]:
-            raise ConfigError(f"{where} = {_short(value)}", f"{limits[0]:g} to {limits[1]:g}")
-
-
-def _convert(hint: Any, value: Any, where: str, ranges: Ranges) -> Any:
-    """Return `value` as type `hint`, or raise."""
-    origin, options = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return build(typing.cast("type[Any]", hint), value, f"{where}.", ranges)
-    if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in options:
-            return None
-        return _convert(next(o for o in options if o is not type(None)), value, where, ranges)
-    if origin is tuple and isinstance(value, list):
-        kinds = [options[0]] * len(value) if options[-1] is ... else list(options)
-        if len(kinds) == len(value):
-            return tuple(_convert(k, v, where, ranges) for k, v in zip(kinds, value, strict=True))
-    elif _fits(hint, value):
-        return hint(value) if hint in (Path, float) else value
-    raise ConfigError(f"{where} = {_short(value)}", _words(hint))
-
-
-def _fits(hint: Any, value: Any) -> bool:
-    """Return whether a value of TOML can stand for a plain type; true is not a number."""
-    origin = typing.get_origin(hint)
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    allowed: dict[Any, tuple[type, ...]] = {Path: (str,), float: (int, float)}
-    return type(value) in allowed.get(hint, (origin or hint,))
-
-
-def _words(hint: Any) -> str:
-    if typing.get_origin(hint) is Literal:
-        return "one of " + ", ".join(map(str, typing.get_args(hint)))
-    if dataclasses.is_dataclass(hint):
-        return "a table"
-    return str(getattr(hint, "__name__", hint) if typing.get_origin(hint) is None else hint)
-
-
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a message shows it."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

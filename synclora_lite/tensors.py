@@ -1,13 +1,30 @@
 """Safetensors files that anyone may have written: read whole, or refused in one line."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from synclora_lite.errors import ArtifactError
+from synclora_lite.files import write_atomic
+
+
+def write_tensors(
+    path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> Path:
+    """Write a safetensors file, whole or not at all: the same tensors make the same bytes.
+
+    The library itself writes metadata in any order.
+    """
+    content = save({name: t.contiguous() for name, t in tensors.items()}, dict(metadata))
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return write_atomic(path, content[:8] + text.ljust(end - 8) + content[end:])
 
 
 def read_tensors(path: str | Path, names: Collection[str] = ()) -> dict[str, Tensor]:

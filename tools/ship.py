@@ -25,8 +25,7 @@ from synclora_lite.editing.domain import save_domain
 from synclora_lite.editing.gate import FILE as GATE
 from synclora_lite.errors import in_one_line
 from synclora_lite.files import atomic_path, data_dir
-from synclora_lite.i2v import load_model, save_model
-from synclora_lite.incontext import load_adapter, save_adapter
+from synclora_lite.models import load_adapter, load_model, save_adapter, save_model
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import write_clip
 

@@ -11,7 +11,7 @@ from synclora_lite.cli.score import REJECTED
 
 if TYPE_CHECKING:
     from synclora_lite.editing import Edit
-    from synclora_lite.i2v.ltx2_sampling import LTX2Request
+    from synclora_lite.models.ltx2_sampling import LTX2Request
 
 
 WARM = 0.5  # the start that did best in the exams of chapter 8
@@ -215,7 +215,7 @@ def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LT
     """Return what was asked of an LTX-2 model, or None for nothing."""
     if (distilled, upsampler, crf) == (None, None, None):
         return None
-    from synclora_lite.i2v.ltx2_sampling import LTX2Request, LTX2Sampling
+    from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
 
     given = {} if crf is None else {"crf": crf}
     return LTX2Request(LTX2Sampling(distilled, **given), upsampler)

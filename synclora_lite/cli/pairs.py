@@ -33,7 +33,10 @@ def build(
     size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
     kind: Annotated[list[str] | None, typer.Option(help="Kind of edit; may be repeated.")] = None,
-    fault: Annotated[list[str] | None, typer.Option(help="Fault to plant (corrupted).")] = None,
+    corruption: Annotated[
+        list[str] | None, typer.Option(help="What goes wrong (corrupted); may be repeated.")
+    ] = None,
+    fault: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     model: Annotated[str, typer.Option(help="lite or a folder (generated).")] = "lite",
     steps: Annotated[int, typer.Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,
@@ -42,7 +45,10 @@ def build(
     from synclora_lite.pairs import build as build_pairs
     from synclora_lite.portraits import EDIT_KINDS
 
-    maker = _builder(builder, size, frames, tuple(fault or ()), model, steps)
+    if fault:
+        typer.echo("--fault is called --corruption now", err=True)
+    wrong = (*(corruption or ()), *(fault or ()))
+    maker = _builder(builder, size, frames, wrong, model, steps)
     made = build_pairs(
         folder,
         maker,
@@ -201,7 +207,7 @@ def import_(
 
 
 def _builder(
-    name: str, size: int, frames: int, faults: tuple[str, ...], model: str, steps: int
+    name: str, size: int, frames: int, corruptions: tuple[str, ...], model: str, steps: int
 ) -> "Builder":
     from synclora_lite.errors import ConfigError
     from synclora_lite.pairs import Corrupted, Exact
@@ -209,7 +215,7 @@ def _builder(
     if name == "exact":
         return Exact(frames, size)
     if name == "corrupted":
-        return Corrupted(frames, size, faults)
+        return Corrupted(frames, size, corruptions)
     if name == "generated":
         from synclora_lite.pairs.generated import Generated
 

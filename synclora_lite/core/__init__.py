@@ -1,4 +1,4 @@
-"""The method: positions, flow, attention, block, sequence, lora, training, sampling, in this order."""
+"""The method: positions, flow, attention, block, sequence, lora, training, sampling."""
 
 from synclora_lite.core.attention import Layout, ReferenceCache, attention_mask
 from synclora_lite.core.block import (

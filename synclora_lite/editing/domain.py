@@ -12,29 +12,30 @@ in `domain.json`.
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
+from pydantic import Field
 from torch import Tensor
 
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
-from synclora_lite.i2v import decode, encode
-from synclora_lite.models.autoencoder import Autoencoder
-from synclora_lite.settings import build
-from synclora_lite.training.latents import to_model_range
+from synclora_lite.models import decode, encode
+from synclora_lite.models.latents import to_model_range
+from synclora_lite.settings import Settings, build
 
 FILE = "domain.json"
 LAPLACIAN = torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]])
 Pictures = UInt8[np.ndarray, "pictures side side 3"]
-_RANGES = {"side": (16.0, 4096.0), "frames": (2.0, 4096.0), "limit": (1e-6, 100.0)}
 
 
 @dataclass(frozen=True)
-class Domain:
+class Domain(Settings):
     """The clips a model knows.
 
     Attributes:
@@ -47,9 +48,9 @@ class Domain:
 
     """
 
-    side: int
-    frames: int
-    limit: float
+    side: Annotated[int, Field(ge=16, le=4096)]
+    frames: Annotated[int, Field(ge=2, le=4096)]
+    limit: Annotated[float, Field(ge=1e-6, le=100)]
     kind: str = "rendered portraits"
     known: tuple[float, ...] = ()
     unknown: tuple[float, ...] = ()
@@ -70,7 +71,7 @@ def load_domain(folder: str | Path) -> Domain:
             "a model whose domain was measured",
             "run: python -m benchmarks.calibrate FOLDER",
         )
-    return build(Domain, read_json(path), f"{path}: ", _RANGES)
+    return build(Domain, read_json(path), f"{path}: ")
 
 
 def save_domain(domain: Domain, folder: str | Path) -> Path:

@@ -29,7 +29,7 @@ from synclora_lite.editing.running import (
 )
 from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
-from synclora_lite.i2v.ltx2_sampling import LTX2Request
+from synclora_lite.models.ltx2_sampling import LTX2Request
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]

@@ -16,20 +16,23 @@ from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import I2VModel, decode, encode, load_model
-from synclora_lite.i2v.folders import hub_folder, model_folder, stored_sha256
-from synclora_lite.i2v.model import SETTINGS
-from synclora_lite.i2v.precision import check_device, natural_dtype
-from synclora_lite.incontext import (
+from synclora_lite.models import (
     AdapterSettings,
     Coverage,
+    I2VModel,
     adapter_file,
     coverage,
+    decode,
+    encode,
     load_adapter,
+    load_model,
     read_weights,
 )
+from synclora_lite.models.folders import hub_folder, model_folder, stored_sha256
+from synclora_lite.models.latents import to_frames, to_model_range
+from synclora_lite.models.model import SETTINGS
+from synclora_lite.models.precision import check_device, natural_dtype
 from synclora_lite.settings import HUGE
-from synclora_lite.training.latents import to_frames, to_model_range
 
 TUNED = "tuned.json"
 REMOVE = "tune the model again, or remove the file"

@@ -19,11 +19,11 @@ from synclora_lite.editing.methods import Method, flag
 from synclora_lite.editing.running import uncovered
 from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError
-from synclora_lite.i2v.folders import model_folder
-from synclora_lite.i2v.full import Adapter, LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.i2v.ltx2_sampling import LTX2Sampling
-from synclora_lite.i2v.precision import check_device, fast_dtype
-from synclora_lite.incontext import adapter_file
+from synclora_lite.models import adapter_file
+from synclora_lite.models.folders import model_folder
+from synclora_lite.models.ltx2 import Adapter, LTX2Model, edit_ltx2, load_ltx2
+from synclora_lite.models.ltx2_sampling import LTX2Sampling
+from synclora_lite.models.precision import check_device, fast_dtype
 from synclora_lite.video import Clip, resample
 from synclora_lite.video.geometry import resize_picture
 

@@ -21,8 +21,8 @@ from synclora_lite.editing.editor import Editor
 from synclora_lite.editing.running import loaded_once
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir, read_json
-from synclora_lite.i2v.folders import weights_digest
-from synclora_lite.settings import build
+from synclora_lite.models.folders import weights_digest
+from synclora_lite.settings import Settings, build
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -43,7 +43,7 @@ CHANGED = 24  # grey levels of one channel from which the edit changes a pixel
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(Settings):
     """What an edit must reach.
 
     Attributes:

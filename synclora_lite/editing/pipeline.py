@@ -24,9 +24,9 @@ from synclora_lite.editing.precheck import as_picture, to_size
 from synclora_lite.editing.running import run_model
 from synclora_lite.editing.sampling import Sampling
 from synclora_lite.errors import EditError, ModelError
-from synclora_lite.i2v.precision import check_device
-from synclora_lite.incontext import AdapterSettings, read_adapter
-from synclora_lite.incontext.formats import Weights
+from synclora_lite.models import AdapterSettings, read_adapter
+from synclora_lite.models.formats import Weights
+from synclora_lite.models.precision import check_device
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]

@@ -19,9 +19,9 @@ from synclora_lite.editing.methods import Method, find_method, without_model
 from synclora_lite.editing.sampling import SAMPLERS, Sampling
 from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError
-from synclora_lite.i2v.folders import is_ltx2
-from synclora_lite.i2v.ltx2_sampling import LTX2Request
-from synclora_lite.incontext import Coverage
+from synclora_lite.models import Coverage
+from synclora_lite.models.folders import is_ltx2
+from synclora_lite.models.ltx2_sampling import LTX2Request
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]

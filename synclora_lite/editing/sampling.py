@@ -20,7 +20,7 @@ from synclora_lite.core import (
     unpack,
 )
 from synclora_lite.editing.editor import Editor
-from synclora_lite.i2v import I2VModel, denoise
+from synclora_lite.models import I2VModel, denoise
 
 Latents = Float[Tensor, "1 channels frames height width"]
 FirstFrame = Float[Tensor, "1 channels 1 height width"]

@@ -26,8 +26,8 @@ from synclora_lite.files import (
     read_jsonl,
     write_result,
 )
-from synclora_lite.i2v.folders import model_folder
-from synclora_lite.pairs.building import alone
+from synclora_lite.models.folders import model_folder
+from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import Camera, EditCase, held_out
 from synclora_lite.video import Clip
 
@@ -37,7 +37,7 @@ Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
 CODE = (
-    *("core", "editing", "evaluation", "i2v", "incontext", "landmarks", "portraits", "sync"),
+    *("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync"),
     "video",
 )
 WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp", "bend-warp")
@@ -208,8 +208,8 @@ def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Return what the autoencoder makes of a clip, all that its latents can show."""
     import torch
 
-    from synclora_lite.i2v import decode, encode, load_model
-    from synclora_lite.training.latents import to_frames, to_model_range
+    from synclora_lite.models import decode, encode, load_model
+    from synclora_lite.models.latents import to_frames, to_model_range
 
     model = load_model(exam.options.get("model", "lite"))
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+import synclora_lite.landmarks.cache as landmark_cache
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
-from synclora_lite.landmarks import cache as landmark_cache
 from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.landmarks.types import Track

@@ -5,8 +5,8 @@ takes seconds to import.
 """
 
 from synclora_lite.pairs.adding import add_files
-from synclora_lite.pairs.builders import Corrupted, Exact
-from synclora_lite.pairs.building import Builder, Drawn, build
+from synclora_lite.pairs.building import Builder, Drawn, Exact, build
+from synclora_lite.pairs.corruption import CORRUPTIONS, Corrupted
 from synclora_lite.pairs.exporting import export_pairs, import_pairs
 from synclora_lite.pairs.filtering import (
     STAGES,
@@ -18,12 +18,11 @@ from synclora_lite.pairs.filtering import (
 )
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest, write_manifest
 from synclora_lite.pairs.picture import plot_funnel
-from synclora_lite.pairs.planting import FAULTS
 from synclora_lite.pairs.realigning import Realignment, realign_pairs
 from synclora_lite.pairs.scoring import score_pairs
 
 __all__ = [
-    "FAULTS",
+    "CORRUPTIONS",
     "STAGES",
     "Builder",
     "Corrupted",

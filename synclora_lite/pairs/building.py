@@ -6,40 +6,20 @@ only, and the next run makes the same bytes again.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-import numpy as np
-from filelock import FileLock, Timeout
-from jaxtyping import UInt8
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from synclora_lite.errors import PairError
-from synclora_lite.files import sha256
-from synclora_lite.pairs.manifest import (
-    MANIFEST,
-    Media,
-    Pair,
-    append_pair,
-    check_inside,
-    intact,
-    manifest_path,
-    read_manifest,
-    write_manifest,
-)
-from synclora_lite.portraits import EDIT_KINDS
+from synclora_lite.pairs.folder import Frames, alone, in_turn, store
+from synclora_lite.pairs.manifest import Pair, append_pair, intact, manifest_path, read_manifest
+from synclora_lite.portraits import EDIT_KINDS, edit_case, render_batch
 from synclora_lite.portraits.edits import HELD_OUT
-from synclora_lite.video import write_clip
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 STRIDE = 1_000_003  # seeds of two builds are so far apart
 MAX_SEED = HELD_OUT // STRIDE - 1  # beyond this, pairs would reach the held-out seeds
-FOLDERS = ("source", "edited")
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -62,9 +42,25 @@ class Builder(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides what it draws, but the seed, as JSON values."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
 
     def draw(self, seed: int, kind: str) -> Drawn:
         """Make the pair of this seed; the same every time."""
+
+
+@dataclass(frozen=True)
+class Exact(Builder):
+    """One motion rendered with two appearances: synchronized by construction."""
+
+    name: ClassVar[str] = "exact"
+    frames: int = 17
+    size: int = 96
+
+    def draw(self, seed: int, kind: str) -> Drawn:
+        """Render both clips of one edit."""
+        case = edit_case(seed, kind, self.frames)
+        clips = render_batch([case.source, case.edited], [case.motion] * 2, self.size).numpy()
+        return Drawn(clips[0], clips[1], case.motion.fps)
 
 
 def build(
@@ -100,115 +96,51 @@ def build(
     """
     _check(pairs, seed, kinds)
     folder = Path(folder)
+    settings = json.loads(json.dumps(builder.settings()))
     with alone(folder):
-        known = {pair.id: pair for pair in read_manifest(folder)} if _started(folder) else {}
-        plan = _plan(builder, pairs, seed, kinds)
-        for entry in plan:
-            _check_same(entry, known.get(entry.id))
-        todo = [e for e in plan if e.id not in known or not intact(folder, known[e.id])]
-        work = (delayed(_make)(folder, builder, entry) for entry in todo)
-        made = Parallel(n_jobs=min(jobs, max(1, len(todo))), return_as="generator")(work)
-        for pair in tqdm(made, total=len(todo), desc=f"{builder.name} pairs", disable=not progress):
+        there = manifest_path(folder).is_file()
+        known = {pair.id: pair for pair in read_manifest(folder)} if there else {}
+        plan = {f"{builder.name}-{seed}-{k:06d}": k for k in range(pairs)}
+        for pair_id, k in plan.items():
+            if pair_id in known:
+                wanted = {"kind": kinds[k % len(kinds)], "seed": seed * STRIDE + k, **settings}
+                _check_same(known[pair_id], wanted)
+        todo = [
+            (pair_id, kinds[k % len(kinds)], seed * STRIDE + k)
+            for pair_id, k in plan.items()
+            if pair_id not in known or not intact(folder, known[pair_id])
+        ]
+        make = partial(_make, folder, builder, settings)
+        for pair in in_turn(
+            make, todo, jobs=jobs, label=f"{builder.name} pairs", progress=progress
+        ):
             if pair.id in known:
                 _check_restored(pair, known[pair.id])
             else:
                 append_pair(folder, pair)
                 known[pair.id] = pair
-    return [known[entry.id] for entry in plan]
+    return [known[pair_id] for pair_id in plan]
 
 
-def store(
-    folder: Path, pair_id: str, clips: tuple[Frames, Frames], fps: float
-) -> tuple[Media, Media]:
-    """Write the two clips of a pair and return their entries."""
-    media = []
-    for name, frames in zip(FOLDERS, clips, strict=True):
-        path = write_clip(folder / name / f"{pair_id}.mp4", frames, fps)
-        media.append(Media(f"{name}/{pair_id}.mp4", sha256(path)))
-    return media[0], media[1]
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from changing the folder, and clear away what a killed one left.
-
-    Raises:
-        PairError: Another process is at work in the folder, or a link leads out of it.
-
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (*FOLDERS, MANIFEST, LOCK):
-        check_inside(folder, folder / name)
-    try:
-        held = FileLock(folder / LOCK).acquire(timeout=0)
-    except Timeout as error:
-        raise PairError(
-            f"another process is at work in {folder}", "one at a time", "wait until it is done"
-        ) from error
-    with held:
-        _sweep(folder)
-        yield
-        _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove unfinished files, which have hidden names, and an unfinished last line."""
-    for place in (folder, *(folder / name for name in FOLDERS)):
-        for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
-            path.unlink(missing_ok=True)
-    manifest = manifest_path(folder)
-    if manifest.is_file() and not manifest.read_bytes().endswith(b"\n"):
-        write_manifest(folder, read_manifest(folder))
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """What a pair will be, before it is made."""
-
-    id: str
-    builder: str
-    kind: str
-    seed: int
-    parameters: dict[str, Any]
-
-
-def _plan(builder: Builder, pairs: int, seed: int, kinds: Sequence[str]) -> list[_Entry]:
-    settings = json.loads(json.dumps(builder.settings()))
-    return [
-        _Entry(
-            id=f"{builder.name}-{seed}-{k:06d}",
-            builder=builder.name,
-            kind=kinds[k % len(kinds)],
-            seed=seed * STRIDE + k,
-            parameters=settings,
-        )
-        for k in range(pairs)
-    ]
-
-
-def _make(folder: Path, builder: Builder, entry: _Entry) -> Pair:
-    drawn = builder.draw(entry.seed, entry.kind)
-    media = store(folder, entry.id, (drawn.source, drawn.edited), drawn.fps)
+def _make(
+    folder: Path, builder: Builder, settings: dict[str, Any], entry: tuple[str, str, int]
+) -> Pair:
+    """Draw one pair and write its clips."""
+    pair_id, kind, seed = entry
+    drawn = builder.draw(seed, kind)
     return Pair(
-        entry.id,
-        *media,
-        builder=entry.builder,
-        kind=entry.kind,
-        seed=entry.seed,
-        parameters=entry.parameters | drawn.parameters,
+        pair_id,
+        *store(folder, pair_id, (drawn.source, drawn.edited), drawn.fps),
+        builder=builder.name,
+        kind=kind,
+        seed=seed,
+        parameters=settings | drawn.parameters,
         frames=len(drawn.source),
         fps=drawn.fps,
     )
 
 
-def _started(folder: Path) -> bool:
-    return manifest_path(folder).is_file()
-
-
-def _check_same(entry: _Entry, pair: Pair | None) -> None:
-    if pair is None:
-        return
-    wanted = {"kind": entry.kind, "seed": entry.seed, **entry.parameters}
+def _check_same(pair: Pair, wanted: dict[str, Any]) -> None:
     found = {"kind": pair.kind, "seed": pair.seed, **pair.parameters}
     for name, value in wanted.items():
         if found.get(name) != value:

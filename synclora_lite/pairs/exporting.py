@@ -32,7 +32,7 @@ from typing import Any
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import atomic_path, sha256, write_atomic
-from synclora_lite.pairs.building import alone
+from synclora_lite.pairs.folder import alone
 from synclora_lite.pairs.ltx2_trainer import bucket_of, write_trainer_config
 from synclora_lite.pairs.manifest import (
     CAPTION,

@@ -2,15 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import write_result
 from synclora_lite.pairs.building import STRIDE
-from synclora_lite.pairs.manifest import Pair
+from synclora_lite.pairs.manifest import Pair, Score
+from synclora_lite.settings import build
 
 # The checks of a score by the word they begin with, in the order in which the funnel applies them.
 # The cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
@@ -133,16 +133,8 @@ def _checks(pair: Pair) -> dict[str, float]:
     """Return the checks; what is too bad for a number is infinite."""
     if pair.score is None:
         raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
-    checks = pair.score.get("checks")
-    if not isinstance(checks, Mapping) or not all(map(_is_measure, checks.values())):
-        raise PairError(f"the score of {pair.id} is broken", "numbers by check", "score it again")
-    return {name: math.inf if value is None else value for name, value in checks.items()}
-
-
-def _is_measure(value: Any) -> bool:
-    if isinstance(value, float):
-        return not math.isnan(value)
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+    score = build(Score, pair.score, f"the score of {pair.id} is broken: ", PairError)
+    return {name: math.inf if value is None else value for name, value in score.checks.items()}
 
 
 def _check_stages(names: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """The paper's way to make pairs: one image-to-video run over two panels side by side."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from synclora_lite.i2v import I2VModel, check_size, decode, denoise, encode, load_model
-from synclora_lite.pairs.building import Drawn
+from synclora_lite.models import I2VModel, check_size, decode, denoise, encode, load_model
+from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.portraits import Motion, edit_case, render_batch
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -18,7 +18,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
-class Generated:
+class Generated(Builder):
     """The paper's way: two panels side by side, animated in one run of the model, then split.
 
     arXiv 2512.03013, data generation. The halves move alike because one model saw both, but not
@@ -40,7 +40,7 @@ class Generated:
 
     def settings(self) -> dict[str, Any]:
         """Return the settings and a fingerprint of the weights."""
-        return asdict(self) | {"weights": fingerprint(_loaded(self.model))}
+        return super().settings() | {"weights": fingerprint(_loaded(self.model))}
 
     def draw(self, seed: int, kind: str) -> Drawn:
         """Render the first frame of a source and of its edit, and let the model animate both."""

@@ -14,8 +14,7 @@ from synclora_lite.files import write_atomic
 Bucket = tuple[int, int, int]  # frames, height, width
 SIDE, FRAMES = 512, 81  # of the released adapter's clips
 FILE = "ltx-2-trainer.yaml"
-ATTENTION = [f"attn{k}.{name}" for k in (1, 2) for name in ("to_q", "to_k", "to_v", "to_out.0")]
-_HEAD = """\
+_CONFIG = """\
 # Training of an in-context adapter with the official trainer of LTX-2, from packages/ltx-trainer:
 #
 #   uv run python scripts/process_dataset.py {data} \\
@@ -25,6 +24,33 @@ _HEAD = """\
 #
 # Put the two paths in below as well. It asks for 80 GB; with quantization: int8-quanto and
 # optimizer_type: adamw8bit for 32 GB.
+model:
+  model_path: path/to/ltx-2.3-22b-dev.safetensors
+  text_encoder_path: path/to/gemma
+  training_mode: lora
+lora:
+  rank: {rank}
+  alpha: {rank}
+  target_modules: [attn1.to_q, attn1.to_k, attn1.to_v, attn1.to_out.0, attn2.to_q, attn2.to_k,
+    attn2.to_v, attn2.to_out.0, ff.net.0.proj, ff.net.2]
+training_strategy:
+  name: flexible
+  video:
+    is_generated: true
+    latents_dir: latents
+    conditions:
+    - {{type: reference, latents_dir: reference_latents, probability: 1.0}}
+    - {{type: first_frame, probability: 1.0}}
+optimization:
+  learning_rate: 0.0002
+  steps: 3000
+  batch_size: 1
+  optimizer_type: adamw
+  scheduler_type: constant
+  enable_gradient_checkpointing: true
+acceleration: {{mixed_precision_mode: bf16, quantization: null}}
+checkpoints: {{interval: 250, keep_last_n: 2}}
+seed: 0
 """
 
 
@@ -68,49 +94,22 @@ def write_trainer_config(
         }
         for row in rows[:2]
     ]  # fmt: skip
-    table: dict[str, Any] = {
-        "model": {
-            "model_path": "path/to/ltx-2.3-22b-dev.safetensors",
-            "text_encoder_path": "path/to/gemma",
-            "training_mode": "lora",
-        },
-        "lora": {
-            "rank": rank,
-            "alpha": rank,
-            "target_modules": [*ATTENTION, "ff.net.0.proj", "ff.net.2"],
-        },
-        "training_strategy": {
-            "name": "flexible",
-            "video": {
-                "is_generated": True,
-                "latents_dir": "latents",
-                "conditions": [
-                    {"type": "reference", "latents_dir": "reference_latents", "probability": 1.0},
-                    {"type": "first_frame", "probability": 1.0},
-                ],
-            },
-        },
-        "optimization": {
-            "learning_rate": 2e-4,
-            "steps": 3000,
-            "batch_size": 1,
-            "optimizer_type": "adamw",
-            "scheduler_type": "constant",
-            "enable_gradient_checkpointing": True,
-        },
-        "acceleration": {"mixed_precision_mode": "bf16", "quantization": None},
+    validation = {
+        "samples": samples,
+        "video_dims": [width, height, frames],
+        "frame_rate": 25.0,
+        "interval": 500,
+        "generate_audio": False,
+    }
+    places = {
         "data": {"preprocessed_data_root": str(out / ".precomputed")},
-        "validation": {
-            "samples": samples,
-            "video_dims": [width, height, frames],
-            "frame_rate": 25.0,
-            "interval": 500,
-            "generate_audio": False,
-        },
-        "checkpoints": {"interval": 250, "keep_last_n": 2},
-        "seed": 0,
+        "validation": validation,
         "output_dir": str(out / "runs"),
     }
-    shapes = ";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets)))
-    head = _HEAD.format(data=out / "metadata.jsonl", buckets=shapes, config=out / FILE)
-    return write_atomic(out / FILE, head + yaml.safe_dump(table, sort_keys=False))
+    text = _CONFIG.format(
+        data=out / "metadata.jsonl",
+        buckets=";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets))),
+        config=out / FILE,
+        rank=rank,
+    )
+    return write_atomic(out / FILE, text + yaml.safe_dump(places, sort_keys=False))

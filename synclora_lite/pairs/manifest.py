@@ -10,26 +10,33 @@ A manifest may come from a stranger: every field is checked, and no path leads o
 
 import codecs
 import json
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import append_jsonl, sha256, write_atomic
+from synclora_lite.settings import Fraction, Settings, build, short
 
 MANIFEST = "manifest.jsonl"
 CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
-VERDICTS = ("accept", "reject")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_HUGE = 1e12
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+Verdict = Annotated[str, Field(pattern="^(accept|reject)$")]
+Frames = Annotated[int, Field(ge=1, le=10**6)]
 _LONGEST_PATH = 1000  # characters
-_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class _Row:
+    """A line may hold more than is known here; what is known is checked."""
+
+    __pydantic_config__: ClassVar = Settings.__pydantic_config__ | {"extra": "ignore"}
 
 
 @dataclass(frozen=True)
-class Media:
+class Media(_Row):
     """A file of a pair.
 
     Attributes:
@@ -39,11 +46,11 @@ class Media:
     """
 
     path: str
-    sha256: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(_Row):
     """Two clips with the same motion, and everything known about them.
 
     Attributes:
@@ -63,24 +70,24 @@ class Pair:
 
     """
 
-    id: str
+    id: Id
     source: Media
     edited: Media
     builder: str
     kind: str
     seed: int | None
     parameters: dict[str, Any]
-    frames: int
-    fps: float
+    frames: Frames
+    fps: Annotated[float, Field(gt=0, le=1000)]
     caption: str = CAPTION
-    verdict: str | None = None
-    weight: float | None = None
+    verdict: Verdict | None = None
+    weight: Fraction | None = None
     score: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""
-        row = {name: getattr(self, name) for name in _FIELDS}
-        files = {"source": vars(self.source), "edited": vars(self.edited)}
+        row = {item.name: getattr(self, item.name) for item in fields(self)}
+        files = {name: asdict(row.pop(name)) for name in ("source", "edited")}
         return {"id": row.pop("id"), "files": files, **row}
 
     @classmethod
@@ -91,27 +98,18 @@ class Pair:
             PairError: A field is missing, of the wrong type, or makes no sense.
 
         """
-        values = {name: _field(row, name, kinds) for name, kinds in _FIELDS.items()}
-        files = _field(row, "files", (dict,))
-        source, edited = (_media(_field(files, name, (dict,))) for name in ("source", "edited"))
-        pair = cls(source=source, edited=edited, **values)
-        _check(pair)
-        return pair
+        if isinstance(row, dict) and isinstance(row.get("files"), dict):
+            row = {**row, **row["files"]}
+        return build(cls, row, error=PairError)
 
 
-_FIELDS: dict[str, tuple[type, ...]] = {
-    "id": (str,),
-    "builder": (str,),
-    "kind": (str,),
-    "seed": (int, type(None)),
-    "parameters": (dict,),
-    "frames": (int,),
-    "fps": (int, float),
-    "caption": (str,),
-    "verdict": (str, type(None)),
-    "weight": (int, float, type(None)),
-    "score": (dict, type(None)),
-}
+@dataclass(frozen=True)
+class Score(_Row):
+    """What a scorer says of a pair: measures over their limits, None where beyond any number."""
+
+    checks: dict[str, float | None]
+    scorer: str = ""
+    reasons: list[str] = field(default_factory=list)
 
 
 def manifest_path(folder: str | Path) -> Path:
@@ -172,7 +170,7 @@ def locate(folder: str | Path, path: str) -> Path:
         parts = next((end for end in ends if (root / end).is_file()), parts)
     climbs = parts.is_absolute() or ".." in parts.parts or "\0" in path
     if not parts.parts or climbs or len(path) > _LONGEST_PATH:
-        raise PairError(f"the path {_short(path)}", "a file inside the folder of the manifest")
+        raise PairError(f"the path {short(path)}", "a file inside the folder of the manifest")
     check_inside(root, root / parts)
     return root / parts
 
@@ -190,7 +188,7 @@ def check_inside(folder: Path, path: Path) -> None:
     except (OSError, RuntimeError):  # links in a circle
         inside = False
     if not inside:
-        raise PairError(f"{_short(str(path))} leads out of its folder", "no links to elsewhere")
+        raise PairError(f"{short(str(path))} leads out of its folder", "no links to elsewhere")
 
 
 def intact(folder: str | Path, pair: Pair) -> bool:
@@ -221,46 +219,3 @@ def _parse(path: Path, number: int, line: bytes) -> Pair:
         raise PairError(f"{path}, line {number}: {error.what}", error.expected) from error
     except (ValueError, RecursionError) as error:
         raise PairError(f"{path}, line {number} is not JSON", "JSON lines") from error
-
-
-def _field(row: Any, name: str, kinds: tuple[type, ...]) -> Any:
-    expected = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
-    if not isinstance(row, dict) or name not in row:
-        raise PairError(f"no {name}", f"a {name} ({expected})")
-    value = row[name]
-    if isinstance(value, bool) or not any(isinstance(value, kind) for kind in kinds):
-        raise PairError(f"{name} is {_short(value)}", expected)
-    return _number(name, value) if float in kinds and value is not None else value
-
-
-def _number(name: str, value: int | float) -> float:
-    if not abs(value) < _HUGE:  # neither are NaN and infinity
-        raise PairError(f"{name} is {_short(value)}", "a finite number")
-    return float(value)
-
-
-def _media(entry: dict[str, Any]) -> Media:
-    media = Media(_field(entry, "path", (str,)), _field(entry, "sha256", (str,)))
-    if not _HASH.fullmatch(media.sha256):
-        raise PairError(f"sha256 is {_short(media.sha256)}", "64 hexadecimal digits")
-    return media
-
-
-def _check(pair: Pair) -> None:
-    if not _ID.fullmatch(pair.id):
-        raise PairError(f"id is {_short(pair.id)}", "1 to 200 letters, digits, . - or _")
-    if not 1 <= pair.frames <= 10**6 or not 0 < pair.fps <= 1000:
-        raise PairError(f"{pair.frames} frames at {pair.fps} a second", "a clip of positive length")
-    if pair.verdict not in (None, *VERDICTS):
-        raise PairError(f"verdict is {_short(pair.verdict)}", "accept or reject")
-    if pair.weight is not None and not 0 <= pair.weight <= 1:
-        raise PairError(f"weight is {pair.weight}", "a number in 0..1")
-    try:
-        json.dumps(pair.to_row(), ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:  # half a character, as JSON can name it
-        raise PairError(f"text with {error.object[error.start]!r}", "UTF-8 text") from error
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,13 +1,11 @@
 """Save rejected pairs that are merely late or early: shift, crop to a legal length, score again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
-
 from synclora_lite.errors import PairError
-from synclora_lite.pairs.building import alone, store
+from synclora_lite.pairs.folder import alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair, append_pair, locate, manifest_path, read_manifest
 from synclora_lite.pairs.scoring import score_pair, scorer_version
 from synclora_lite.sync import realign
@@ -63,9 +61,8 @@ def realign_pairs(
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
         _check_names(todo, {pair.id for pair in pairs})
-        work = (delayed(_realign)(folder, pair, step, scorer) for pair in todo)
-        fresh = Parallel(n_jobs=jobs, return_as="generator")(work)
-        for entry in tqdm(fresh, total=len(todo), desc="realigning", disable=not progress):
+        work = partial(_realign, folder, step=step, scorer=scorer)
+        for entry in in_turn(work, todo, jobs=jobs, label="realigning", progress=progress):
             found[entry.id] = entry
             if entry.saved is not None:
                 append_pair(folder, entry.saved)
@@ -82,18 +79,15 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
         return Realignment(pair.id, result.shift, None)
     new_id = _new_id(pair)
     media = store(folder, new_id, (result.source, result.edited), pair.fps)
-    saved = Pair(
-        new_id,
-        *media,
-        builder=pair.builder,
-        kind=pair.kind,
-        seed=pair.seed,
+    moved = replace(
+        pair,
+        id=new_id,
+        source=media[0],
+        edited=media[1],
         parameters=pair.parameters | {"realigned_from": pair.id, "shift": result.shift},
         frames=len(result.source),
-        fps=pair.fps,
-        caption=pair.caption,
     )
-    saved = score_pair(folder, saved, scorer)
+    saved = score_pair(folder, moved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
 

@@ -7,21 +7,26 @@ score: pairs that were scored before, in this folder or another, take no time.
 import hashlib
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from joblib import Parallel, delayed
-from tqdm.auto import tqdm
-
-from synclora_lite.errors import ArtifactError, LandmarkError, PairError, SyncLoraError, VideoError
+from synclora_lite.errors import ArtifactError, LandmarkError, PairError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
 from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
-from synclora_lite.pairs.building import alone
-from synclora_lite.pairs.manifest import Pair, intact, locate, read_manifest, write_manifest
+from synclora_lite.pairs.folder import alone, in_turn
+from synclora_lite.pairs.manifest import (
+    Pair,
+    Score,
+    intact,
+    locate,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
+from synclora_lite.settings import build
 from synclora_lite.sync import SyncReport, score_files, thresholds
 
-BATCH = 32  # pairs that are handed out at once
 SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
 
 
@@ -34,9 +39,6 @@ def score_pairs(
     person: int | None = None,
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer.
-
-    Work is handed out by joblib: inside `joblib.parallel_config(backend="dask")` or "ray" the
-    same call runs on a cluster that sees the folder.
 
     Args:
         folder: Of the pairs, or their manifest.
@@ -53,21 +55,26 @@ def score_pairs(
 
     """
     scorer = scorer_version(person)
-    with alone(_root(folder)):
+    with alone(manifest_path(folder).parent):
         pairs = read_manifest(folder)
-        _check_files(folder, pairs)
+        for pair in pairs:
+            if not intact(folder, pair):
+                raise PairError(
+                    f"the clips of {pair.id} are missing or changed",
+                    "the files that the manifest describes",
+                    "build or export the folder again",
+                )
         todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
         written = time.monotonic()
-        with tqdm(total=len(todo), desc="scoring", disable=not progress) as bar:
-            for start in range(0, len(todo), BATCH):
-                batch = todo[start : start + BATCH]
-                work = (delayed(score_pair)(folder, pairs[n], scorer, person) for n in batch)
-                for n, scored in zip(batch, Parallel(n_jobs=jobs)(work), strict=True):
-                    pairs[n] = scored
-                if time.monotonic() - written > SECONDS or start + BATCH >= len(todo):
-                    write_manifest(folder, pairs)
-                    written = time.monotonic()
-                bar.update(len(batch))
+        work = partial(score_pair, folder, scorer=scorer, person=person)
+        results = in_turn(
+            work, [pairs[n] for n in todo], jobs=jobs, label="scoring", progress=progress
+        )
+        for n, scored_pair in zip(todo, results, strict=True):
+            pairs[n] = scored_pair
+            if time.monotonic() - written > SECONDS or n == todo[-1]:
+                write_manifest(folder, pairs)
+                written = time.monotonic()
     return pairs
 
 
@@ -104,7 +111,9 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
         result = scored(pair, score_files(*clips, person=person), scorer)
     except (VideoError, LandmarkError) as error:
-        return replace(pair, verdict="reject", weight=0.0, score=_unreadable(error, scorer))
+        checks = {"readable": None}  # None: worse than any number
+        score = {"scorer": scorer, "misfit": None, "reasons": [error.what], "checks": checks}
+        return replace(pair, verdict="reject", weight=0.0, score=score)
     write_json(kept, {name: getattr(result, name) for name in _KEPT})
     return result
 
@@ -132,27 +141,8 @@ def _with_kept(pair: Pair, kept: Path) -> Pair | None:
 
 def _is_scored(pair: Pair, scorer: str) -> bool:
     """Whether a pair has verdict, weight and reasons by this scorer, all of the right kind."""
-    score = pair.score or {}
-    reasons = score.get("reasons")
-    told = isinstance(reasons, list) and all(isinstance(words, str) for words in reasons)
-    return told and score.get("scorer") == scorer and None not in (pair.verdict, pair.weight)
-
-
-def _unreadable(error: SyncLoraError, scorer: str) -> dict[str, Any]:
-    checks = {"readable": None}  # None: worse than any number
-    return {"scorer": scorer, "misfit": None, "reasons": [error.what], "checks": checks}
-
-
-def _check_files(folder: str | Path, pairs: list[Pair]) -> None:
-    for pair in pairs:
-        if not intact(folder, pair):
-            raise PairError(
-                f"the clips of {pair.id} are missing or changed",
-                "the files that the manifest describes",
-                "build or export the folder again",
-            )
-
-
-def _root(folder: str | Path) -> Path:
-    path = Path(folder)
-    return path.parent if path.suffix == ".jsonl" else path
+    try:
+        score = build(Score, pair.score, error=PairError)
+    except PairError:
+        return False
+    return score.scorer == scorer and None not in (pair.verdict, pair.weight)

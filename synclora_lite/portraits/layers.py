@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from synclora_lite.portraits.occluders import occluders
+from synclora_lite.portraits.scene import Scene
 from synclora_lite.portraits.shapes import (
     box,
     circle,
@@ -18,9 +17,6 @@ from synclora_lite.portraits.shapes import (
     strip,
     stroke,
 )
-
-if TYPE_CHECKING:
-    from synclora_lite.portraits.render import Scene
 
 
 def _tint(color: Tensor, amount: float) -> Tensor:

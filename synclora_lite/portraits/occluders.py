@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from synclora_lite.portraits.scene import Scene
 from synclora_lite.portraits.shapes import box, capsule, circle, coverage, ellipse, smooth_union
-
-if TYPE_CHECKING:
-    from synclora_lite.portraits.render import Scene
 
 FINGERS = (  # knuckle, tip, thickness
     ((-0.135, -0.10), (-0.215, -0.37), 0.046),

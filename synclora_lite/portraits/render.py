@@ -1,131 +1,31 @@
 """Draw talking portraits: a relief-mapped head over flat layers, batched over clips and frames.
 
-Every pixel is mapped back to *canonical head coordinates* (X right, Y down, half the head's
-height is 1): the head turns, the drawing stays put. So each feature is drawn once, in its own
-simple coordinates, and pose enters through one inverse mapping (`head_coordinates`).
+Each feature is drawn once, in its own simple coordinates; pose enters through one inverse mapping
+from pixels to the head, see `scene`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from synclora_lite.portraits import layers
 from synclora_lite.portraits.camera import Camera, lens_blur, stack_cameras
 from synclora_lite.portraits.identity import Identity, stack
+from synclora_lite.portraits.layers import FILMED, ORDER
 from synclora_lite.portraits.motion import CHANNELS, Motion
+from synclora_lite.portraits.scene import (
+    HEAD_SCALE,
+    Scene,
+    head_coordinates,
+    surface_coordinates,
+)
 
-HEAD_SCALE = 0.64  # half the head's height, in half image heights
-HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
-RELIEF = 0.60  # depth of the face from the axis the head turns about
-NOSE_RELIEF = 0.13
-BEND = 0.55  # the face falls back less from middle to chin than from middle to ear
 CHUNK = 4  # frames drawn at once: their fields fit in the processor's cache
 CHUNK_ELSEWHERE = 136  # a GPU is busy only with many
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Everything a layer needs: the canvas and the coordinates of each depth."""
-
-    image: Float[Tensor, "n 3 h w"]
-    u: Float[Tensor, "1 1 w"]  # the picture's own coordinates, -1 to 1
-    v: Float[Tensor, "1 h 1"]
-    x: Float[Tensor, "n h w"]  # canonical coordinates on the face
-    y: Float[Tensor, "n h w"]
-    pixel: float  # width of a pixel in head units
-    motion: dict[str, Float[Tensor, "n 1 1"]]
-    who: dict[str, Tensor]
-    view: dict[str, Tensor] | None = None  # the camera's rows; None draws flat layers, no lens
-
-    def plane(self, depth: float | Tensor) -> tuple[Tensor, Tensor]:
-        """Canonical coordinates on a plane that turns with the head, at a depth behind the face."""
-        m = self.motion
-        u, v = _head_frame(self.u, self.v, m)
-        x = (u - depth * m["yaw"].sin()) / m["yaw"].cos()
-        y = (v - depth * m["pitch"].sin()) / m["pitch"].cos()
-        return x, y
-
-    def solid(self, depth: float, roundness: float) -> tuple[Tensor, Tensor]:
-        """Canonical coordinates of a solid's silhouette, around a middle at a depth.
-
-        The solid is as deep as wide times `roundness`: 1 looks as wide from every side, and 0 is
-        the plane. Without a camera, hair and hat are cut from planes.
-        """
-        if self.view is None:
-            return self.plane(depth)
-        m = self.motion
-        u, v = _head_frame(self.u, self.v, m)
-        wide = (m["yaw"].cos() ** 2 + (roundness * m["yaw"].sin()) ** 2).sqrt()
-        high = (m["pitch"].cos() ** 2 + (roundness * m["pitch"].sin()) ** 2).sqrt()
-        x = (u - depth * m["yaw"].sin()) / wide
-        return x, (v - depth * m["yaw"].cos() * m["pitch"].sin()) / high
-
-    def near(self, x: Tensor) -> Tensor:
-        """How far the side on which x lies is turned towards us, 0 to 1."""
-        return (-x.sign() * self.motion["yaw"].sin() * 3 - 0.2).clamp(0, 1)
-
-    def paint(self, cover: Tensor, color: Tensor) -> None:
-        """Blend a colour into the picture where it covers."""
-        self.image.lerp_(color.expand_as(self.image), cover.unsqueeze(1).expand_as(self.image))
-
-
-def _head_frame(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Undo translation, scale and roll."""
-    du, dv = (u - m["x"]) / HEAD_SCALE, (v - HEAD_Y - m["y"]) / HEAD_SCALE
-    cos, sin = m["roll"].cos(), m["roll"].sin()
-    return du * cos + dv * sin, dv * cos - du * sin
-
-
-def head_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Invert ``U = X cos(yaw) + z(X, Y) sin(yaw)`` and its vertical twin by fixed-point steps.
-
-    The face is the paraboloid ``z = RELIEF (1 - X^2 - 0.8 Y^2)`` with a bump for the nose, so
-    features near the middle move further than those at the sides, as on a real head.
-    """
-    u, v = _head_frame(u, v, m)
-    cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()
-    cos_pitch, sin_pitch = m["pitch"].cos(), m["pitch"].sin()
-    x, y = u, v
-    for step in range(4):
-        x2, y2 = x * x, y * y
-        z = (RELIEF * (1 - x2 - 0.8 * y2)).clamp_min(-0.5)
-        if step >= 2:
-            z = z + NOSE_RELIEF * torch.exp(-x2 * 40 - (y - 0.14) ** 2 * 18)
-        x = (u - z * sin_yaw) / cos_yaw
-        y = (v - (z * cos_yaw - x * sin_yaw) * sin_pitch) / cos_pitch
-    return x, y
-
-
-def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Invert a surface a little flatter at any angle: each axis has a quadratic's visible root.
-
-    ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and ``c`` the rest; pixels
-    beyond the silhouette have no root and keep a place outside of the head.
-    """
-    u, v = _head_frame(u, v, m)
-    cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()
-    cos_pitch, sin_pitch = m["pitch"].cos(), m["pitch"].sin()
-    x, y = u, v
-    bump = torch.zeros_like(u)
-    for step in range(3):
-        rest = u - (RELIEF * (1 - BEND * y * y) + bump) * sin_yaw
-        x = _near_root(RELIEF * sin_yaw, cos_yaw, rest)
-        rest = v - ((RELIEF * (1 - x * x) + bump) * cos_yaw - x * sin_yaw) * sin_pitch
-        y = _near_root(RELIEF * BEND * cos_yaw * sin_pitch, cos_pitch, rest)
-        if step < 2:
-            bump = NOSE_RELIEF * torch.exp(-x * x * 40 - (y - 0.14) ** 2 * 18)
-    return x, y
-
-
-def _near_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Return the root of a x^2 - b x + c that is c / b for small a."""
-    return 2 * c / (b + (b * b - 4 * a * c).clamp_min(0).sqrt())
 
 
 def _draw(
@@ -141,7 +41,7 @@ def _draw(
         who = who | {"light": (who["light"] + view["side"]).clamp(-1.5, 1.5)}
     image = torch.empty(len(motion), 3, size, size, device=device)
     scene = Scene(image, u, v, x, y, 2 / size / HEAD_SCALE, m, who, view)
-    for layer in layers.ORDER if view is None else layers.FILMED:
+    for layer in ORDER if view is None else FILMED:
         layer(scene)
     if view is not None:
         image = lens_blur(image, view["blur"] * size / 96)

@@ -9,7 +9,6 @@ from synclora_lite.training.config import (
     load_config,
 )
 from synclora_lite.training.estimate import Estimate, Job, advice, estimate
-from synclora_lite.training.latents import encode_bank, to_frames, to_model_range
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
 from synclora_lite.training.run import recipe_for
@@ -24,7 +23,6 @@ __all__ = [
     "Recipe",
     "adapter_recipe",
     "advice",
-    "encode_bank",
     "estimate",
     "load_config",
     "plot_log",
@@ -32,8 +30,6 @@ __all__ = [
     "recipe_for",
     "seeded",
     "shuffled_rows",
-    "to_frames",
-    "to_model_range",
     "train",
     "write_shard",
 ]

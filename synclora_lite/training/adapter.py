@@ -19,10 +19,16 @@ from synclora_lite.core import (
     training_loss,
 )
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.i2v import I2VModel, load_model
-from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
-from synclora_lite.i2v.precision import awake, natural_dtype
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    I2VModel,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+)
+from synclora_lite.models.folders import model_folder, transformer_digest
+from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.training.bank import LatentDataset, shuffled_rows, split_rows
 from synclora_lite.training.config import AdapterConfig
 from synclora_lite.training.loop import Recipe
@@ -52,7 +58,7 @@ def adapter_recipe(config: AdapterConfig) -> Recipe:
         validate=training.validate if config.validation_clips else None,
         export=lambda folder: save_adapter(transformer, training.settings, folder),
         settings={k: v for k, v in asdict(config).items() if k != "loop"}
-        | {"base_weights": _base_digest(config.model)},
+        | {"base_weights": transformer_digest(config.model)},
         pairs=lambda index: training.dataset.names(training.rows(index)),
         autocast=False,  # the frozen weights are in the fast format, and activations stay in it
     )
@@ -154,12 +160,6 @@ def _base(config: AdapterConfig) -> tuple[I2VModel, torch.dtype]:
     if config.loop.offload:
         model.vae.to("cpu")
     return model, dtype
-
-
-def _base_digest(model: str | Path) -> str:
-    """Return a hash of the frozen transformer: a run goes on with the one it began with."""
-    files = (model_folder(model) / "transformer").glob("*.safetensors")
-    return weights_digest({file.name: stored_sha256(file) for file in files})
 
 
 def _dataset(config: AdapterConfig, model: I2VModel) -> LatentDataset:

@@ -6,7 +6,6 @@ height, width) as float16. A file `scores.safetensors` beside them holds `weight
 `accepted` (bool) of every pair, in the order of the shards.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,18 +90,10 @@ class LatentDataset:
 
     def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
         """Return where pairs lie: shard and row in it."""
-        return [f"pair {place} of {file.name}" for file, place in self._places(rows)]
+        return [f"pair {place} of {file.name}" for file, place in self.places(rows)]
 
-    def cases(self, rows: Int[Tensor, " batch"]) -> list[int]:
-        """Return the numbers of rendered pairs: a shard is named after its first.
-
-        Raises:
-            TrainingError: A shard has another name.
-
-        """
-        return [_first_case(file) + place for file, place in self._places(rows)]
-
-    def _places(self, rows: Int[Tensor, " batch"]) -> list[tuple[Path, int]]:
+    def places(self, rows: Int[Tensor, " batch"]) -> list[tuple[Path, int]]:
+        """Return the shard of every row and its place in it."""
         shards = torch.searchsorted(self.ends, rows, right=True).tolist()
         starts = [0, *self.ends.tolist()]
         return [
@@ -178,17 +169,6 @@ def seeded(*numbers: int) -> torch.Generator:
     for number in numbers:
         seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
     return torch.Generator().manual_seed(seed)
-
-
-def _first_case(file: Path) -> int:
-    number = re.fullmatch(r"pairs-(\d+)", file.stem)
-    if number is None:
-        raise TrainingError(
-            f"{file} does not say which rendered pairs it holds",
-            "a name such as pairs-000064.safetensors, after the first of them",
-            "render the bank with recipes.bank, or set feature_weight = 0",
-        )
-    return int(number[1])
 
 
 def _mapped(file: Path, key: str) -> Tensor:

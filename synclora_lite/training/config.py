@@ -4,75 +4,60 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
 
 from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION, Layout
 from synclora_lite.errors import ConfigError
-from synclora_lite.settings import Span, build
+from synclora_lite.settings import Count, Fraction, NonNegative, Settings, Size, Steps, build
 
-RANGES: dict[str, Span] = {
-    **dict.fromkeys(("steps", "checkpoint_every", "log_every"), (1, 10**9)),
-    **dict.fromkeys(("batch", "accumulate", "keep"), (1, 65_536)),
-    **dict.fromkeys(("rank", "channels", "width", "layers", "heads", "patch"), (1, 65_536)),
-    **dict.fromkeys(("size", "side"), (16, 8192)),
-    "sample_steps": (1, 1000),
-    **dict.fromkeys(("warmup", "validate_every", "identical_steps"), (0, 10**9)),
-    **dict.fromkeys(("validation_clips", "samples", "crop", "principal"), (0, 65_536)),
-    **dict.fromkeys(
-        ("two_panel", "given_panel", "first_frame", "reference_dropout", "identical"), (0, 1)
-    ),
-    **dict.fromkeys(("uniform", "final_lr", "ema"), (0, 1)),
-    **dict.fromkeys(("lr", "clip", "std", "weight_decay", "frame_rate"), (0, 10**6)),
-    "betas": (0, 0.99999),
-    "frames": (1, 65_536),
-    "seed": (0, 2**31),
-}
-"""What a setting may be, by its name: a slip of the keyboard should not fill the memory."""
+Beta = Annotated[float, Field(ge=0, le=0.99999)]
 
 
 @dataclass(frozen=True)
-class LoopConfig:
+class LoopConfig(Settings):
     """How any recipe is run: steps, optimiser, precision, and what is written when.
 
     `accumulate` is the number of batches in a step; several processes share them.
     """
 
-    steps: int
-    batch: int = 16
-    accumulate: int = 1
+    steps: Steps
+    batch: Size = 16
+    accumulate: Size = 1
     optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
-    lr: float = 1e-3
+    lr: NonNegative = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: int = 100
-    final_lr: float = 0.05  # of lr, at the end of the cosine
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.99)
-    clip: float = 1.0
-    ema: float = 0.0  # decay of the averaged weights; 0 keeps none
-    seed: int = 0
+    warmup: Annotated[int, Field(ge=0, le=10**9)] = 100
+    final_lr: Fraction = 0.05  # of lr, at the end of the cosine
+    weight_decay: NonNegative = 0.0
+    betas: tuple[Beta, Beta] = (0.9, 0.99)
+    clip: NonNegative = 1.0
+    ema: Fraction = 0.0  # decay of the averaged weights; 0 keeps none
+    seed: Annotated[int, Field(ge=0, le=2**31)] = 0
     device: str = "cpu"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     compile: bool = False
     checkpointing: bool = False  # recompute activations: a third slower, far less memory
     offload: bool = False  # the autoencoder waits in main memory while it is idle
-    log_every: int = 10
+    log_every: Steps = 10
     log_with: Literal["csv", "tensorboard", "trackio"] = "csv"  # the last two beside the CSV
-    validate_every: int = 500
-    checkpoint_every: int = 250
-    keep: int = 2
+    validate_every: Annotated[int, Field(ge=0, le=10**9)] = 500
+    checkpoint_every: Steps = 250
+    keep: Size = 2
 
 
 @dataclass(frozen=True)
-class FlowConfig:
+class FlowConfig(Settings):
     """Which noise levels are trained: a logit-normal shifted as at inference, some uniform."""
 
-    std: float = 1.0
-    uniform: float = 0.1
+    std: NonNegative = 1.0
+    uniform: Fraction = 0.1
     mu: float | None = None  # log-odds; left out, the scheduler's own shift
 
 
 @dataclass(frozen=True)
-class AdapterConfig:
+class AdapterConfig(Settings):
     """Train the in-context adapter on a bank of pairs.
 
     Attributes:
@@ -90,27 +75,27 @@ class AdapterConfig:
 
     loop: LoopConfig
     bank: Path
-    size: int = 512
-    frames: int = 81
+    size: Annotated[int, Field(ge=16, le=8192)] = 512
+    frames: Size = 81
     model: str = "lite"
     base: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    rank: int = 32
+    rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
-    reference_offset: int = 0
+    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
     start: Path | None = None
     data: Literal["filtered", "unfiltered", "weighted"] = "filtered"
-    identical: tuple[float, float] = (1.0, 0.0)
-    identical_steps: int = 500
-    first_frame: float = 1.0
-    reference_dropout: float = 0.0
+    identical: tuple[Fraction, Fraction] = (1.0, 0.0)
+    identical_steps: Annotated[int, Field(ge=0, le=10**9)] = 500
+    first_frame: Fraction = 1.0
+    reference_dropout: Fraction = 0.0
     flow: FlowConfig = field(default_factory=FlowConfig)
-    validation_clips: int = 16
-    samples: int = 4
+    validation_clips: Count = 16
+    samples: Count = 4
 
 
 @dataclass(frozen=True)
-class LTX2Config:
+class LTX2Config(Settings):
     """Train an in-context adapter for LTX-2.3 on a folder of pairs.
 
     Attributes:
@@ -131,20 +116,20 @@ class LTX2Config:
     loop: LoopConfig
     bank: Path
     model: str = "diffusers/LTX-2.3-Diffusers"
-    side: int = 512
-    frames: int = 81
-    rank: int = 128
+    side: Annotated[int, Field(ge=16, le=8192)] = 512
+    frames: Size = 81
+    rank: Size = 128
     targets: tuple[str, ...] = (
         *(f"attn{k}.{name}" for k in (1, 2) for name in ("to_q", "to_k", "to_v", "to_out.0")),
         *FEED_FORWARD,
     )
     quantise: Literal["none", "int8"] = "none"
     block_offload: bool = False
-    first_frame: float = 1.0
+    first_frame: Fraction = 1.0
     flow: FlowConfig = field(default_factory=FlowConfig)
-    validation_clips: int = 4
-    samples: int = 1
-    sample_steps: int = 30
+    validation_clips: Count = 4
+    samples: Count = 1
+    sample_steps: Annotated[int, Field(ge=1, le=1000)] = 30
 
 
 Config = AdapterConfig | LTX2Config
@@ -183,4 +168,4 @@ def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Pa
         raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(recipes)}")
     if not isinstance(out, str):
         raise ConfigError(f"out = {out!r}", "the folder to write to")
-    return build(recipes[recipe], table, ranges=RANGES), Path(out)
+    return build(recipes[recipe], table), Path(out)

@@ -26,12 +26,10 @@ from synclora_lite.core import (
 )
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import I2VModel
-from synclora_lite.i2v.folders import CAPTION, is_ltx2, model_folder
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter
-from synclora_lite.training.adam8 import BLOCK
+from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
+from synclora_lite.models.folders import CAPTION, is_ltx2, model_folder
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.loading import check_config
 from synclora_lite.training.metering import count_operations, peak_memory
 
 KNOWN: dict[str, dict[str, Any]] = {
@@ -40,6 +38,7 @@ KNOWN: dict[str, dict[str, Any]] = {
 }
 SHALLOW = (2, 3)  # blocks of the transformers that are measured
 RUNTIME = 0.8e9  # bytes that CUDA and its libraries take for themselves
+BLOCK = 256  # numbers of a moment in 8 bits that share a scale (bitsandbytes)
 UTILISATION = 0.4  # of a card's peak rate, reached by large matrix products in practice
 
 
@@ -172,14 +171,14 @@ def _measure(model: I2VModel, job: Job) -> Estimate:
     return Estimate(memory, operations, 2 * shape[2] * shape[3] * shape[4], parameters)
 
 
-def trained_memory(numbers: int, job: Job) -> dict[str, float]:
-    """Return the bytes of a float32 adapter of so many numbers, and of what belongs to it."""
+def trained_memory(parameters: int, job: Job) -> dict[str, float]:
+    """Return the bytes of a float32 adapter of so many parameters, and of what belongs to it."""
     moments = 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
     half = job.precision != "float32"
     return {
-        "adapter": (4.0 + 2.0 * half) * numbers,  # autocast keeps a copy in half precision
-        "gradients": 4.0 * numbers,
-        "optimiser": moments * numbers,
+        "adapter": (4.0 + 2.0 * half) * parameters,  # autocast keeps a copy in half precision
+        "gradients": 4.0 * parameters,
+        "optimiser": moments * parameters,
     }
 
 

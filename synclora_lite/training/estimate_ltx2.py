@@ -14,8 +14,8 @@ from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
 from peft import LoraConfig
 
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sizes import CONNECTORS_23, TRANSFORMER_23
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.ltx2_sizes import CONNECTORS_23, TRANSFORMER_23
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import (
     RUNTIME,
@@ -179,11 +179,15 @@ def _training_step(model: LTX2VideoTransformer3DModel, job: Job) -> Callable[[],
         empty(1, CAPTION_TOKENS, config.audio_cross_attention_dim, kind=dtype),
         empty(1, CAPTION_TOKENS, kind=dtype),
     )
-    clips = [empty(job.batch, config.in_channels, *_latents(job)) for _ in range(3)]
+    shape = (job.batch, config.in_channels, *_latents(job))
+    target, reference, noise = empty(*shape), empty(*shape), empty(*shape)
 
     def step() -> None:
         given = torch.ones(job.batch, dtype=torch.bool, device="meta")
-        ltx2_loss(model, context, FRAME_RATE, *clips, empty(job.batch), given).mean().backward()
+        loss = ltx2_loss(
+            model, context, FRAME_RATE, target, reference, noise, empty(job.batch), given
+        )
+        loss.mean().backward()
         model.zero_grad(set_to_none=True)
 
     return step

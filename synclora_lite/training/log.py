@@ -1,7 +1,8 @@
 """The log of a run: plain CSV, and a plot of it."""
 
 import csv
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import atomic_path
+from synclora_lite.training.config import LoopConfig
 
 
 class CsvLog:
@@ -36,6 +38,51 @@ class CsvLog:
             writer = csv.DictWriter(stream, self.columns, restval="")
             writer.writeheader()
             writer.writerows(map(_rounded, rows))
+
+
+class RunLog:
+    """The two logs of a run, `train.csv` and `validation.csv`, and a tracker that shows them."""
+
+    def __init__(self, out: Path, step: int, config: LoopConfig) -> None:
+        self.train = CsvLog(out / "train.csv", step)
+        self.validated = CsvLog(out / "validation.csv", step)
+        self.tracker = open_tracker(config.log_with, out)
+        self.every = config.log_every
+        self.recent: list[Mapping[str, float]] = []
+        self.started = time.perf_counter()
+
+    def step(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Keep the metrics of a step; write the means of `log_every` steps when it is time."""
+        self.recent.append(metrics)
+        if step % self.every == 0:
+            seconds = (time.perf_counter() - self.started) / len(self.recent)
+            row = {**mean_metrics(self.recent), "seconds_per_step": seconds}
+            self.train.write(step, row)
+            if self.tracker is not None:
+                self.tracker.log(row, step=step)
+            self.recent, self.started = [], time.perf_counter()
+
+    def validation(self, step: int, validate: Callable[[], Mapping[str, float]]) -> None:
+        """Write the metrics of a validation, whose time is not a step's."""
+        began = time.perf_counter()
+        metrics = validate()
+        self.validated.write(step, metrics)
+        if self.tracker is not None:
+            named = {f"validation/{name}": value for name, value in metrics.items()}
+            self.tracker.log(named, step=step)
+        self.started += time.perf_counter() - began
+
+    def finish(self) -> None:
+        """Close the tracker."""
+        if self.tracker is not None:
+            self.tracker.finish()
+
+
+def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of every metric over the rows that have it."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    found = {name: [row[name] for row in rows if name in row] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def open_tracker(name: str, out: Path) -> GeneralTracker | None:

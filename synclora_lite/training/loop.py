@@ -2,31 +2,32 @@
 
 import math
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import gather_object, reduce
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.errors import ConfigError
+from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import remove_unfinished
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.checkpoint import (
     Checkpoint,
     Named,
+    checkpoints,
     clear_unfinished,
     newest_checkpoint,
     save_checkpoint,
 )
 from synclora_lite.training.config import LoopConfig
-from synclora_lite.training.health import check_numbers, check_weights, told_with
-from synclora_lite.training.log import CsvLog, open_tracker, plot_log
+from synclora_lite.training.log import RunLog, mean_metrics, plot_log
 from synclora_lite.training.optimizer import (
     averaged_weights,
     learning_rate,
@@ -46,6 +47,9 @@ FREE = {
     *("checkpointing", "offload"),
 }
 """Settings that may change between a run and its resumption."""
+EXPLODED = 1e4
+"""A loss above this has exploded: every recipe's loss is of order 1 from its first step on."""
+Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Recipe:
     Attributes:
         parameters: What is trained, by name.
         loss: From the number of the batch and a seeded generator, the loss of one batch and
-            numbers worth logging.
-        validate: From the step and the run's folder, numbers for `validation.csv`.
+            metrics worth logging.
+        validate: From the step and the run's folder, metrics for `validation.csv`.
         export: Writes the trained weights in their final form into a folder.
         settings: Recorded in checkpoints; a run resumes only with the same ones.
         pairs: From the number of a batch, the names of its pairs, for the message of a run that
@@ -66,12 +70,39 @@ class Recipe:
     """
 
     parameters: Mapping[str, torch.nn.Parameter]
-    loss: Callable[[int, torch.Generator], tuple[Tensor, dict[str, float]]]
-    validate: Callable[[int, Path], dict[str, float]] | None = None
+    loss: Callable[[int, torch.Generator], tuple[Tensor, Metrics]]
+    validate: Callable[[int, Path], Metrics] | None = None
     export: Callable[[Path], object] | None = None
     settings: Mapping[str, Any] | None = None
     pairs: Callable[[int], list[str]] | None = None
     autocast: bool = True
+
+
+@dataclass
+class Run:
+    """The state of a run; `take_step` advances it."""
+
+    recipe: Recipe
+    config: LoopConfig
+    out: Path
+    group: PartialState
+    parameters: dict[str, torch.nn.Parameter]
+    optimizers: list[torch.optim.Optimizer]
+    scaler: torch.amp.GradScaler
+    settings: dict[str, Any]
+    averaged: Named = field(default_factory=dict)
+    step: int = 0
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints are."""
+        return self.out / "checkpoints"
+
+    @property
+    def last_good(self) -> str:
+        """Say which checkpoint the run can go back to."""
+        found = checkpoints(self.checkpoints)
+        return f"the last good checkpoint is {found[-1] if found else 'none'}"
 
 
 def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool = True) -> Path:
@@ -96,198 +127,186 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
             exploded; names the step, the pairs and the last good checkpoint.
 
     """
-    run = _Run(recipe, config, Path(out))
+    run = start_run(recipe, config, Path(out))
+    writes = run.group.is_main_process
+    log = RunLog(run.out, run.step, config) if writes else None
     with tqdm(
         total=config.steps,
         initial=run.step,
-        disable=not (progress and run.group.is_main_process),
-        desc=Path(out).name,
+        disable=not (progress and writes),
+        desc=run.out.name,
         unit="step",
     ) as bar:
         while run.step < config.steps:
-            numbers = run.advance()
+            metrics = take_step(run)
             bar.update()
-            bar.set_postfix(loss=f"{numbers['loss']:.4f}", refresh=False)
-    run.finish()
+            bar.set_postfix(loss=f"{metrics['loss']:.4f}", refresh=False)
+            if log is not None:
+                log.step(run.step, metrics)
+            if config.validate_every and run.step % config.validate_every == 0:
+                if recipe.validate and log is not None:
+                    with averaged_weights(run.averaged, run.parameters), torch.no_grad():
+                        log.validation(run.step, partial(recipe.validate, run.step, run.out))
+                run.group.wait_for_everyone()
+            if run.step % config.checkpoint_every == 0 or run.step == config.steps:
+                save_run(run)
+    if recipe.export and writes:
+        with averaged_weights(run.averaged, run.parameters):
+            recipe.export(run.out / "final")
+    if log is not None:
+        log.finish()
+    run.group.wait_for_everyone()
     return run.out / "final"
 
 
-class _Run:
-    """The state of a run: weights, optimiser, averages, step."""
-
-    def __init__(self, recipe: Recipe, config: LoopConfig, out: Path) -> None:
-        self.recipe, self.config, self.out = recipe, config, out
-        self.group = process_group(config.device)
-        self.batches = share(config.accumulate, self.group.process_index, self.group.num_processes)
-        self.scaler = torch.amp.GradScaler(  # keeps float16 gradients from vanishing
+def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
+    """Return a run at the newest checkpoint that is whole, or at step 0."""
+    group = process_group(config.device)
+    share(config.accumulate, group.process_index, group.num_processes)
+    parameters = dict(recipe.parameters)
+    kept = {k: v for k, v in asdict(config).items() if k not in FREE}
+    run = Run(
+        recipe,
+        config,
+        out,
+        group,
+        parameters,
+        make_optimizers(parameters, config),
+        torch.amp.GradScaler(  # keeps float16 gradients from vanishing
             config.device.split(":")[0],
             init_scale=2.0**12,
             growth_interval=200,
             enabled=compute_dtype(config) == torch.float16,
+        ),
+        _plain({**kept, **(recipe.settings or {})}),
+    )
+    if config.ema:
+        run.averaged = {n: p.detach().clone() for n, p in parameters.items()}
+    with group.main_process_first():
+        _resume(run)
+    out.mkdir(parents=True, exist_ok=True)
+    return run
+
+
+def take_step(run: Run) -> Metrics:
+    """Take one step: gradients of `accumulate` batches, clipped, and the optimiser's update."""
+    config, scaler = run.config, run.scaler
+    rate = learning_rate(run.step, config)
+    metrics = {**_gradients(run), "lr": rate}
+    for optimizer in run.optimizers:
+        scaler.unscale_(optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+    norm = torch.nn.utils.clip_grad_norm_(
+        run.parameters.values(), config.clip or math.inf, foreach=True
+    ).item()
+    if scaler.is_enabled() and not math.isfinite(norm) and scaler.get_scale() > 1:
+        metrics["skipped"] = 1.0  # an overflow of float16: the scaler leaves the step out
+    else:
+        metrics["gradient"] = norm
+        _check_metrics(run, metrics)
+    for optimizer in run.optimizers:
+        scaler.step(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+    scaler.update()
+    run.step += 1
+    if run.averaged:
+        update_average(run.averaged, run.parameters, config.ema, run.step)
+    return metrics
+
+
+def _gradients(run: Run) -> Metrics:
+    """Accumulate the gradients of a step's batches; return their mean metrics."""
+    config, found = run.config, []
+    first = run.step * config.accumulate
+    for micro in share(config.accumulate, run.group.process_index, run.group.num_processes):
+        with autocast(config) if run.recipe.autocast else nullcontext():
+            try:
+                generator = seeded(config.seed, first + micro)
+                loss, extra = run.recipe.loss(first + micro, generator)
+            except TrainingError as error:  # a pair that cannot be used
+                advice = "; ".join(filter(None, (run.last_good, error.advice)))
+                what = f"step {run.step}: {error.what}"
+                raise TrainingError(what, error.expected, advice) from error
+        run.scaler.scale(loss / config.accumulate).backward()
+        found.append({"loss": loss.item(), **extra})
+    if run.group.use_distributed:
+        for parameter in run.parameters.values():
+            own = parameter.grad  # a batch without reference may leave some without one
+            parameter.grad = reduce(torch.zeros_like(parameter) if own is None else own, "sum")
+        found = gather_object(found)
+    return mean_metrics(found)
+
+
+def save_run(run: Run) -> None:
+    """Write a checkpoint and the plot of the loss, if this is the process that writes."""
+    _check_weights(run)
+    if not run.group.is_main_process:
+        return
+    state = optimizer_state(run.optimizers, run.parameters) | scaler_state(run.scaler)
+    weights = {name: p.detach() for name, p in run.parameters.items()}
+    checkpoint = Checkpoint(run.step, weights, run.averaged, state, run.settings)
+    save_checkpoint(checkpoint, run.checkpoints, run.config.keep)
+    plot_log(run.out / "train.csv", run.out / "loss.png")
+
+
+def _resume(run: Run) -> None:
+    """Bring a run to the state of the newest checkpoint that is whole, if there is one."""
+    if run.group.is_main_process:
+        clear_unfinished(run.checkpoints)
+        remove_unfinished(run.out)
+    saved, refused = newest_checkpoint(run.checkpoints)
+    for error in refused:
+        tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)
+    if saved is None:
+        _check_weights(run)
+        return
+    changed = [
+        f"{name} is {run.settings.get(name)!r}, was {saved.settings.get(name)!r}"
+        for name in sorted(saved.settings)  # one that it did not know has its default
+        if saved.settings.get(name) != run.settings.get(name)
+    ]
+    if changed:
+        raise ConfigError(
+            f"{run.out} holds a run with other settings: {'; '.join(changed)}",
+            "the settings it was started with",
+            "restore them, or name another `out`",
         )
-        self.parameters = dict(recipe.parameters)
-        self.optimizers = make_optimizers(self.parameters, config)
-        self.averaged: Named = {}
-        if config.ema:
-            self.averaged = {n: p.detach().clone() for n, p in self.parameters.items()}
-        kept = {k: v for k, v in asdict(config).items() if k not in FREE}
-        self.settings: dict[str, Any] = _plain({**kept, **(recipe.settings or {})})
-        self.step = 0
-        self.checkpoints = out / "checkpoints"
-        with self.group.main_process_first():
-            self._resume()
-        out.mkdir(parents=True, exist_ok=True)
-        writes = self.group.is_main_process
-        self.log = CsvLog(out / "train.csv", self.step) if writes else None
-        self.validation = CsvLog(out / "validation.csv", self.step) if writes else None
-        self.tracker = open_tracker(config.log_with, out) if writes else None
-        self.recent: list[dict[str, float]] = []
-        self.started = time.perf_counter()
+    restore(run.parameters, saved.weights)
+    moments = restore_scaler(run.scaler, saved.optimizer)
+    restore_optimizer(run.optimizers, run.parameters, moments)
+    run.averaged = {n: v.to(run.parameters[n].device) for n, v in saved.averaged.items()}
+    run.step = saved.step
 
-    def advance(self) -> dict[str, float]:
-        """Take one step, and log, validate and save when it is time."""
-        config = self.config
-        rate = learning_rate(self.step, config)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        numbers = self._gradients()
-        for optimizer in self.optimizers:
-            self.scaler.unscale_(optimizer)
-        norm = torch.nn.utils.clip_grad_norm_(
-            self.parameters.values(), config.clip or math.inf, foreach=True
-        ).item()
-        numbers["lr"] = rate
-        if self.scaler.is_enabled() and not math.isfinite(norm) and self.scaler.get_scale() > 1:
-            numbers["skipped"] = 1.0  # an overflow of float16: the scaler leaves the step out
-        else:
-            numbers["gradient"] = norm
-            check_numbers(numbers, self.step, self._pairs(), self.checkpoints)
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
-        self.scaler.update()
-        for parameter in self.parameters.values():
-            parameter.grad = None
-        self.step += 1
-        if self.averaged:
-            update_average(self.averaged, self.parameters, config.ema, self.step)
-        self._log(numbers)
-        if config.validate_every and self.step % config.validate_every == 0:
-            self._validate()
-        if self.step % config.checkpoint_every == 0:
-            self._save()
-        return numbers
 
-    def finish(self) -> None:
-        """Save the last step and export the averaged weights, or the plain ones."""
-        if self.step % self.config.checkpoint_every:
-            self._save()
-        if self.recipe.export and self.group.is_main_process:
-            with averaged_weights(self.averaged, self.parameters):
-                self.recipe.export(self.out / "final")
-        if self.tracker is not None:
-            self.tracker.finish()
-        self.group.wait_for_everyone()
-
-    def _gradients(self) -> dict[str, float]:
-        """Accumulate the gradients of `accumulate` batches; return their mean numbers."""
-        config, batches = self.config, []
-        for micro in self.batches:
-            index = self.step * config.accumulate + micro
-            with autocast(config) if self.recipe.autocast else nullcontext():
-                loss, extra = self._loss(index)
-            self.scaler.scale(loss / config.accumulate).backward()
-            batches.append({"loss": loss.item(), **extra})
-        if self.group.use_distributed:
-            for parameter in self.parameters.values():
-                found = parameter.grad  # a batch without reference may leave some without one
-                gradient = torch.zeros_like(parameter) if found is None else found
-                parameter.grad = reduce(gradient, "sum")
-            batches = gather_object(batches)
-        return _means(batches)
-
-    def _loss(self, index: int) -> tuple[Tensor, dict[str, float]]:
-        """Return the loss of one batch; a pair that cannot be used stops the run."""
-        with told_with(self.step, self.checkpoints):
-            return self.recipe.loss(index, seeded(self.config.seed, index))
-
-    def _pairs(self) -> list[str]:
-        """Name the pairs of the step."""
-        first = self.step * self.config.accumulate
-        batches = range(first, first + self.config.accumulate)
-        named = self.recipe.pairs
-        return list(dict.fromkeys(n for k in batches for n in named(k))) if named else []
-
-    def _log(self, numbers: dict[str, float]) -> None:
-        if self.log is None:
-            return
-        self.recent.append(numbers)
-        if self.step % self.config.log_every == 0:
-            seconds = (time.perf_counter() - self.started) / len(self.recent)
-            row = {**_means(self.recent), "seconds_per_step": seconds}
-            self.log.write(self.step, row)
-            if self.tracker is not None:
-                self.tracker.log(row, step=self.step)
-            self.recent, self.started = [], time.perf_counter()
-
-    def _validate(self) -> None:
-        if self.recipe.validate and self.validation is not None:
-            started = time.perf_counter()
-            with averaged_weights(self.averaged, self.parameters), torch.no_grad():
-                numbers = self.recipe.validate(self.step, self.out)
-            self.validation.write(self.step, numbers)
-            if self.tracker is not None:
-                named = {f"validation/{name}": value for name, value in numbers.items()}
-                self.tracker.log(named, step=self.step)
-            self.started += time.perf_counter() - started
-        self.group.wait_for_everyone()
-
-    def _save(self) -> None:
-        check_weights(self.parameters, self.step, self.checkpoints)
-        if not self.group.is_main_process:
-            return
-        state = optimizer_state(self.optimizers, self.parameters) | scaler_state(self.scaler)
-        weights = {name: p.detach() for name, p in self.parameters.items()}
-        save_checkpoint(
-            Checkpoint(self.step, weights, self.averaged, state, self.settings),
-            self.checkpoints,
-            self.config.keep,
+def _check_metrics(run: Run, metrics: Metrics) -> None:
+    """Raise TrainingError if the loss or the gradient is no number, or the loss has exploded."""
+    loss, gradient = metrics["loss"], metrics["gradient"]
+    if math.isfinite(loss) and math.isfinite(gradient) and loss <= EXPLODED:
+        return
+    made_of = ""
+    if run.recipe.pairs:
+        first = run.step * run.config.accumulate
+        batches = range(first, first + run.config.accumulate)
+        made_of = ", made of " + ", ".join(
+            dict.fromkeys(name for k in batches for name in run.recipe.pairs(k))
         )
-        plot_log(self.out / "train.csv", self.out / "loss.png")
+    raise TrainingError(
+        f"loss {loss:.4g} and gradient {gradient:.4g} at step {run.step}{made_of}",
+        f"finite numbers, and a loss up to {EXPLODED:g}",
+        f"{run.last_good}; lower lr or clip more",
+    )
 
-    def _resume(self) -> None:
-        if self.group.is_main_process:
-            clear_unfinished(self.checkpoints)
-            remove_unfinished(self.out)
-        saved, refused = newest_checkpoint(self.checkpoints)
-        for error in refused:
-            tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)
-        if saved is None:
-            check_weights(self.parameters, 0, self.checkpoints)
-            return
-        changed = [
-            f"{name} is {self.settings.get(name)!r}, was {saved.settings.get(name)!r}"
-            for name in sorted(saved.settings)  # one that it did not know has its default
-            if saved.settings.get(name) != self.settings.get(name)
-        ]
-        if changed:
-            raise ConfigError(
-                f"{self.out} holds a run with other settings: {'; '.join(changed)}",
-                "the settings it was started with",
-                "restore them, or name another `out`",
+
+def _check_weights(run: Run) -> None:
+    """Raise TrainingError if weights are no numbers, before they are saved or trained on."""
+    for name, weight in run.parameters.items():
+        if not torch.isfinite(weight).all():
+            raise TrainingError(
+                f"the weights {name} hold values that are no numbers at step {run.step}",
+                "finite weights",
+                f"{run.last_good}; start from other weights, or lower lr",
             )
-        restore(self.parameters, saved.weights)
-        moments = restore_scaler(self.scaler, saved.optimizer)
-        restore_optimizer(self.optimizers, self.parameters, moments)
-        self.averaged = {n: v.to(self.parameters[n].device) for n, v in saved.averaged.items()}
-        self.step = saved.step
-
-
-def _means(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Return the mean of every number over the rows that have it."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    found = {name: [row[name] for row in rows if name in row] for name in names}
-    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -16,25 +16,24 @@ import torch
 from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
 from jaxtyping import Bool, Float, UInt8
 from peft import LoraConfig, get_peft_model_state_dict
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.core import sample_sigmas, token_shift
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.files import atomic_path
-from synclora_lite.i2v.folders import model_folder, stored_sha256, weights_digest
-from synclora_lite.i2v.full import LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.i2v.ltx2_sampling import LTX2Sampling
-from synclora_lite.i2v.precision import awake, natural_dtype
-from synclora_lite.incontext.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.models.folders import model_folder, transformer_digest
+from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
+from synclora_lite.models.latents import to_model_range
+from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
+from synclora_lite.models.ltx2_sampling import LTX2Sampling
+from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest
-from synclora_lite.tensors import read_tensors
+from synclora_lite.tensors import read_tensors, write_tensors
 from synclora_lite.training.bank import check_made, shuffled_rows, split_rows, write_shard
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks
-from synclora_lite.training.latents import to_model_range
+from synclora_lite.training.log import mean_metrics
 from synclora_lite.training.loop import Recipe
 from synclora_lite.training.precision import base_dtype
 from synclora_lite.training.processes import process_group
@@ -68,62 +67,75 @@ def ltx2_recipe(config: LTX2Config) -> Recipe:
         raise ConfigError(
             f"batch = {config.loop.batch}", "1: pairs differ in size", "set accumulate instead"
         )
-    model, device = _load(config), torch.device(config.loop.device)
-    pairs = [pair for pair in read_manifest(config.bank) if pair.verdict != "reject"]
-    if not pairs:
-        raise TrainingError(f"no pair of {config.bank} is accepted", "pairs to train on")
-    latents = cache_latents(config, model, pairs)
-    transformer: LTX2VideoTransformer3DModel = model.pipe.transformer
-    contexts = cache_context(model, device)
-    _adapt(transformer, config)
-    place(transformer, device, stream=config.block_offload)
-    train_rows, held_rows = split_rows(torch.arange(len(pairs)), config.validation_clips)
-    loss_of = torch.compile(ltx2_loss) if config.loop.compile else ltx2_loss
-    velocity_loss = partial(loss_of, transformer, contexts[-1], model.frame_rate)
-
-    def row_of(index: int) -> int:
-        return int(shuffled_rows(train_rows, 1, index, config.loop.seed))
-
-    def loss(index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
-        source, edited = read_tensors(latents[row_of(index)])["latents"].float()[:, None]
-        mu = config.flow.mu
-        if mu is None:
-            mu = token_shift(edited[0, 0].numel(), model.scheduler)
-        sigmas = sample_sigmas(
-            1, generator, mu=mu, std=config.flow.std, uniform=config.flow.uniform
-        )
-        noise = torch.randn(edited.shape, generator=generator)
-        given = torch.rand(1, generator=generator) < config.first_frame
-        clips = [t.to(device) for t in (edited, source, noise, sigmas, given)]
-        return velocity_loss(*clips).mean(), {}
-
-    def validate(step: int, out: Path) -> dict[str, float]:
-        rows = []
-        for row in held_rows.tolist():
-            source, edited = read_tensors(latents[row])["latents"].float()[:, None].to(device)
-            given = torch.ones(1, dtype=torch.bool, device=device)
-
-            def held_loss(
-                noise: Tensor,
-                levels: Tensor,
-                clips: tuple[Tensor, Tensor, Tensor] = (edited, source, given),
-            ) -> Tensor:
-                return velocity_loss(clips[0], clips[1], noise, levels, clips[2])
-
-            rows.append(loss_by_level(held_loss, edited))
-        shown = [pairs[row] for row in held_rows.tolist()[: config.samples]]
-        _sample(config, model, shown, out / "samples" / f"step-{step:08d}")
-        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-
+    training = LTX2Training(config)
+    transformer = training.model.pipe.transformer
     return Recipe(
         parameters={n: p for n, p in transformer.named_parameters() if p.requires_grad},
-        loss=loss,
-        validate=validate if config.validation_clips else None,
+        loss=training.loss,
+        validate=training.validate if config.validation_clips else None,
         export=lambda folder: export_adapter(transformer, folder),
         settings={k: v for k, v in asdict(config).items() if k not in ("loop", "block_offload")}
-        | {"base_weights": _digest(config.model)},
-        pairs=lambda index: [pairs[row_of(index)].id],
+        | {"base_weights": transformer_digest(config.model)},
+        pairs=lambda index: [training.pairs[training.row(index)].id],
     )
+
+
+class LTX2Training:
+    """What one run of training works on: base, pairs, adapter, and what is drawn at random."""
+
+    def __init__(self, config: LTX2Config) -> None:
+        self.config, self.device = config, torch.device(config.loop.device)
+        self.model = _load(config)
+        self.pairs = [pair for pair in read_manifest(config.bank) if pair.verdict != "reject"]
+        if not self.pairs:
+            raise TrainingError(f"no pair of {config.bank} is accepted", "pairs to train on")
+        self.latents = cache_latents(config, self.model, self.pairs)
+        transformer: LTX2VideoTransformer3DModel = self.model.pipe.transformer
+        contexts = cache_context(self.model, self.device)
+        _adapt(transformer, config)
+        place(transformer, self.device, stream=config.block_offload)
+        self.train_rows, self.held_rows = split_rows(
+            torch.arange(len(self.pairs)), config.validation_clips
+        )
+        loss_of = torch.compile(ltx2_loss) if config.loop.compile else ltx2_loss
+        self.velocity_loss = partial(loss_of, transformer, contexts[-1], self.model.frame_rate)
+
+    def row(self, index: int) -> int:
+        """Return which pair batch number `index` is."""
+        return int(shuffled_rows(self.train_rows, 1, index, self.config.loop.seed))
+
+    def read(self, row: int) -> Float[Tensor, "2 1 channels frames height width"]:
+        """Return the latents of a pair: source, then edited clip."""
+        return read_tensors(self.latents[row])["latents"].float()[:, None]
+
+    def loss(self, index: int, generator: torch.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Return the loss of batch number `index`: read a pair, draw, and `ltx2_loss`."""
+        source, edited = self.read(self.row(index))
+        flow = self.config.flow
+        mu = flow.mu
+        if mu is None:
+            mu = token_shift(edited[0, 0].numel(), self.model.scheduler)
+        sigmas = sample_sigmas(1, generator, mu=mu, std=flow.std, uniform=flow.uniform)
+        noise = torch.randn(edited.shape, generator=generator)
+        given = torch.rand(1, generator=generator) < self.config.first_frame
+        clips = [t.to(self.device) for t in (edited, source, noise, sigmas, given)]
+        return self.velocity_loss(*clips).mean(), {}
+
+    def validate(self, step: int, out: Path) -> dict[str, float]:
+        """Return losses on pairs held back from training, and write edits of some of them."""
+        given = torch.ones(1, dtype=torch.bool, device=self.device)
+        found = []
+        for row in self.held_rows.tolist():
+            source, edited = self.read(row).to(self.device)
+            found.append(loss_by_level(partial(self._held_loss, edited, source, given), edited))
+        shown = [self.pairs[row] for row in self.held_rows.tolist()[: self.config.samples]]
+        _sample(self.config, self.model, shown, out / "samples" / f"step-{step:08d}")
+        return mean_metrics(found)
+
+    def _held_loss(
+        self, edited: Latents, source: Latents, given: Tensor, noise: Latents, levels: Tensor
+    ) -> Float[Tensor, " batch"]:
+        return self.velocity_loss(edited, source, noise, levels, given)
 
 
 def ltx2_loss(
@@ -215,11 +227,9 @@ def cache_context(model: LTX2Model, device: torch.device) -> list[Context]:
 
 def export_adapter(transformer: LTX2VideoTransformer3DModel, folder: Path) -> Path:
     """Write the adapter in the layout of the released one: for diffusers, ComfyUI, LTX-2 itself."""
-    folder.mkdir(parents=True, exist_ok=True)
     weights = get_peft_model_state_dict(transformer, adapter_name="default")
-    plain = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    with atomic_path(folder / WEIGHTS) as path:
-        save_file(to_format(plain, "comfyui"), path, metadata=METADATA)
+    plain = {name: value.detach().cpu() for name, value in weights.items()}
+    write_tensors(folder / WEIGHTS, to_format(plain, "comfyui"), METADATA)
     return folder
 
 
@@ -309,8 +319,3 @@ def _sample(config: LTX2Config, model: LTX2Model, pairs: list[Pair], out: Path) 
             made = edit_ltx2(model, source[:length], edited[0], how)
         wall = np.concatenate([source[:length], edited[:length], made], axis=2)
         write_clip(out / f"{pair.id}.mp4", wall, fps=model.frame_rate)
-
-
-def _digest(model: str) -> str:
-    files = (model_folder(model) / "transformer").glob("*.safetensors")
-    return weights_digest({file.name: stored_sha256(file) for file in files})

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import torch
 
-from synclora_lite.training.adam8 import AdamW8bit
+from synclora_lite.errors import ConfigError
 from synclora_lite.training.checkpoint import Named
 from synclora_lite.training.config import LoopConfig
 
@@ -19,23 +20,25 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
 
     Weights decay, vectors do not. Muon (Jordan et al. 2024) makes the momentum of a matrix
     orthogonal; scaled as in Liu et al. 2025 (arXiv 2502.16982), one learning rate serves both.
+
+    Raises:
+        ConfigError: bitsandbytes, which has the moments of 8 bits, is not installed.
+
     """
-    decay, betas = config.weight_decay, config.betas
-    rest = list(parameters.values())
+    decay, betas, rest = config.weight_decay, config.betas, list(parameters.values())
     optimizers: list[torch.optim.Optimizer] = []
-    if config.optimizer == "muon":
-        matrices = [p for p in rest if p.ndim == 2]
+    matrices = [p for p in rest if p.ndim == 2]
+    if config.optimizer == "muon" and matrices:
         rest = [p for p in rest if p.ndim != 2]
-        if matrices:
-            optimizers = [
-                torch.optim.Muon(
-                    matrices,
-                    lr=config.lr,
-                    weight_decay=decay,
-                    momentum=betas[0],
-                    adjust_lr_fn="match_rms_adamw",
-                )
-            ]
+        optimizers = [
+            torch.optim.Muon(
+                matrices,
+                lr=config.lr,
+                weight_decay=decay,
+                momentum=betas[0],
+                adjust_lr_fn="match_rms_adamw",
+            )
+        ]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
@@ -44,6 +47,11 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     if not groups:
         return optimizers
     if config.optimizer == "adamw8bit":
+        if find_spec("bitsandbytes") is None:
+            what = 'optimizer = "adamw8bit"'
+            raise ConfigError(what, "bitsandbytes to be installed", "pip install bitsandbytes")
+        from bitsandbytes.optim import AdamW8bit  # type: ignore[import-not-found,unused-ignore]
+
         return [AdamW8bit(groups, lr=config.lr, betas=betas)]
     return [*optimizers, torch.optim.AdamW(groups, lr=config.lr, betas=betas, fused=True)]
 
@@ -60,9 +68,9 @@ def learning_rate(step: int, config: LoopConfig) -> float:
 
 
 def optimizer_state(optimizers: list[torch.optim.Optimizer], parameters: Parameters) -> Named:
-    """Return the optimisers' moments and counters by parameter name."""
+    """Return the optimisers' moments and counters by parameter name, all as tensors."""
     return {
-        f"{name}.{key}": value
+        f"{name}.{key}": torch.as_tensor(value).clone()
         for name, parameter in parameters.items()
         for optimizer in optimizers
         for key, value in optimizer.state.get(parameter, {}).items()
@@ -82,7 +90,9 @@ def restore_optimizer(
     for full_name, value in state.items():
         name, key = full_name.rsplit(".", 1)
         parameter = parameters[name]
-        owner[parameter].state[parameter][key] = value.to(parameter.device).clone()
+        counter = value.dtype == torch.int64  # bitsandbytes counts steps in Python
+        moment = value.item() if counter else value.to(parameter.device).clone()
+        owner[parameter].state[parameter][key] = moment
 
 
 def scaler_state(scaler: torch.amp.GradScaler) -> Named:

@@ -14,10 +14,10 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.i2v import I2VModel, check_size, encode
+from synclora_lite.models import I2VModel, check_size, encode
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.pairs.manifest import MANIFEST, Pair, locate, read_manifest
 from synclora_lite.training.bank import SCORES, write_shard
-from synclora_lite.training.latents import to_model_range
 from synclora_lite.video import Clip, read_clip, resample
 from synclora_lite.video.geometry import resize_picture
 

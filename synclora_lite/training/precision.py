@@ -4,7 +4,7 @@ import contextlib
 
 import torch
 
-from synclora_lite.i2v.precision import fast_dtype, multiplies_bfloat16
+from synclora_lite.models.precision import fast_dtype, multiplies_bfloat16
 from synclora_lite.training.config import LoopConfig
 
 NAMED = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

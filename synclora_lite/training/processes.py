@@ -7,7 +7,7 @@ So a run is the same run on any number of GPUs, and may be resumed on another nu
 from accelerate import PartialState
 
 from synclora_lite.errors import ConfigError
-from synclora_lite.i2v.precision import check_device
+from synclora_lite.models.precision import check_device
 
 
 def process_group(device: str) -> PartialState:

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.core import Layout
-from synclora_lite.i2v import I2VModel, decode, denoise
-from synclora_lite.i2v.precision import awake
+from synclora_lite.models import I2VModel, decode, denoise
+from synclora_lite.models.latents import to_frames
+from synclora_lite.models.precision import awake
 from synclora_lite.training.bank import seeded
-from synclora_lite.training.latents import to_frames
 from synclora_lite.video import write_clip
 
 Latents = Float[Tensor, "batch channels frames height width"]
@@ -27,11 +27,11 @@ def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> d
 
     """
     noise = torch.randn(clips.shape, generator=seeded(17)).to(clips.device)
-    numbers = {}
+    losses = {}
     for level in LEVELS:
         levels = torch.full((len(clips),), level, device=clips.device)
-        numbers[f"loss_{level}"] = loss(noise, levels).mean().item()
-    return {"loss": sum(numbers.values()) / len(numbers), **numbers}
+        losses[f"loss_{level}"] = loss(noise, levels).mean().item()
+    return {"loss": sum(losses.values()) / len(losses), **losses}
 
 
 def sample_clips(

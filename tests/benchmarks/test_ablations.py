@@ -12,7 +12,7 @@ from synclora_lite.editing import Editor
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl
-from synclora_lite.i2v import tiny_model
+from synclora_lite.models import tiny_model
 from synclora_lite.training.bank import LatentDataset, write_shard
 
 CONFIG = Path(__file__).parents[2] / "configs" / "adapter.toml"

@@ -11,7 +11,7 @@ from synclora_lite.editing import Edit
 from synclora_lite.editing.gate import KIND, Gate, gate_of_risk, judge_edit, load_gate, risk
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import write_json
-from synclora_lite.i2v.folders import weights_digest
+from synclora_lite.models.folders import weights_digest
 from synclora_lite.video import Clip
 
 

@@ -17,7 +17,7 @@ from synclora_lite import __version__
 from synclora_lite.cli import COMMANDS, run
 from synclora_lite.cli._errors import TRACEBACK, Stopped, describe, guarded
 from synclora_lite.errors import ConfigError, SyncLoraError, VideoError
-from synclora_lite.i2v.precision import check_device
+from synclora_lite.models.precision import check_device
 
 HEAVY = ("torch", "diffusers", "transformers", "mediapipe", "cv2", "matplotlib", "pandas", "scipy")
 

@@ -36,7 +36,7 @@ from synclora_lite.core import (
     transformer_block,
 )
 from synclora_lite.core.attention import attend, self_attention
-from synclora_lite.i2v import tiny_model
+from synclora_lite.models import tiny_model
 
 SIZE = (3, 2, 2)  # latent frames, rows, columns
 RANK = 4

@@ -17,8 +17,7 @@ from synclora_lite.editing.domain import Domain
 from synclora_lite.editing.editor import Latents
 from synclora_lite.editing.sampling import Sampling, enlarge_edit, sync_lora
 from synclora_lite.errors import EditError
-from synclora_lite.i2v import tiny_model
-from synclora_lite.incontext import AdapterSettings
+from synclora_lite.models import AdapterSettings, tiny_model
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip
 

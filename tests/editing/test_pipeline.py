@@ -14,8 +14,14 @@ from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.methods import find_method
 from synclora_lite.editing.running import run_model
 from synclora_lite.errors import ConfigError, EditError, ModelError
-from synclora_lite.i2v import save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    load_adapter,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
 
 DOMAIN = Domain(side=32, frames=5, limit=100.0)
 SETTINGS = AdapterSettings(rank=2, base="tiny")

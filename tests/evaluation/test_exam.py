@@ -20,7 +20,7 @@ from synclora_lite.evaluation import (
     summarize,
 )
 from synclora_lite.evaluation.exam import REFERENCES, WITHOUT_MODEL
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.models import save_model, tiny_model
 from synclora_lite.portraits import held_out
 
 TRUTH, COPY = Exam("truth"), Exam("copy")

@@ -44,7 +44,7 @@ def test_pairs_are_built_filtered_and_exported(tmp_path, capsys):
         ["pairs", "score", "nowhere"],
         ["pairs", "build", "x", "--builder", "magic"],
         ["pairs", "build", "x", "--kind", "wings"],
-        ["pairs", "build", "x", "--builder", "corrupted", "--fault", "magic"],
+        ["pairs", "build", "x", "--builder", "corrupted", "--corruption", "magic"],
         ["pairs", "filter", "nowhere", "--out", "../kept.jsonl"],
         ["pairs", "add", "x", "nothing.mp4"],
         ["pairs", "import", "x", "nowhere"],

@@ -11,7 +11,7 @@ from synclora_lite.core import (
     sample,
     token_coordinates,
 )
-from synclora_lite.i2v import I2VModel, encode, load_model, save_model
+from synclora_lite.models import I2VModel, encode, load_model, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 from synclora_lite.portraits import held_out, render_batch

@@ -24,5 +24,5 @@ def scored(tmp_path_factory):
     """One exact pair and two that are late, with their scores."""
     folder = tmp_path_factory.mktemp("scored")
     build(folder, Exact(), 1, kinds=["clothing"])
-    build(folder, Corrupted(faults=("shift",)), 2, kinds=["clothing", "background"])
+    build(folder, Corrupted(corruptions=("shift",)), 2, kinds=["clothing", "background"])
     return folder, score_pairs(folder)

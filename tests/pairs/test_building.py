@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from synclora_lite.errors import PairError
-from synclora_lite.pairs import FAULTS, Corrupted, Exact, build, locate, read_manifest
-from synclora_lite.pairs.building import MAX_SEED, STRIDE, alone
-from synclora_lite.pairs.planting import LEAST_FRAMES
+from synclora_lite.pairs import CORRUPTIONS, Corrupted, Exact, build, locate, read_manifest
+from synclora_lite.pairs.building import MAX_SEED, STRIDE
+from synclora_lite.pairs.corruption import LEAST_FRAMES
+from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import EDIT_KINDS
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.video import read_clip
@@ -86,18 +87,18 @@ def test_no_build_reaches_the_seeds_that_are_held_out():
     assert HELD_OUT <= 2**31  # a generator on the CPU reads 32 bits
 
 
-def test_every_fault_can_be_planted_and_says_how_strong_it_is(tmp_path):
-    pairs = build(tmp_path, Corrupted(frames=17, size=16), len(FAULTS), kinds=["hair"])
-    assert {pair.parameters["fault"] for pair in pairs} == set(FAULTS)
+def test_every_corruption_can_be_made_and_says_how_strong_it_is(tmp_path):
+    pairs = build(tmp_path, Corrupted(frames=17, size=16), len(CORRUPTIONS), kinds=["hair"])
+    assert {pair.parameters["corruption"] for pair in pairs} == set(CORRUPTIONS)
     json.dumps([pair.parameters for pair in pairs])
-    with pytest.raises(PairError, match="fault 'x'"):
-        Corrupted(faults=("x",)).draw(0, "hair")
+    with pytest.raises(PairError, match="corruption 'x'"):
+        Corrupted(corruptions=("x",))
 
 
-def test_a_planted_shift_is_the_exact_edit_some_frames_later():
-    drawn = Corrupted(frames=17, size=32, faults=("shift",)).draw(3, "hair")
+def test_a_shift_is_the_exact_edit_some_frames_later():
+    drawn = Corrupted(frames=17, size=32, corruptions=("shift",)).draw(3, "hair")
     by = drawn.parameters["by"]
-    again = Corrupted(frames=17, size=32, faults=("repeated frames",)).draw(3, "hair")
+    again = Corrupted(frames=17, size=32, corruptions=("repeated frames",)).draw(3, "hair")
     upto = again.parameters["at"] + 1  # the first frames of this one are in time
     late, true = drawn.edited, again.edited[:upto]
     early = max(0, -by)
@@ -117,10 +118,10 @@ def test_a_stopped_build_leaves_the_lock_free(tmp_path):
         assert read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_the_shortest_clip_can_have_every_fault_and_a_shorter_one_is_refused(fault):
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_the_shortest_clip_can_have_every_corruption_and_a_shorter_one_is_refused(corruption):
     for seed in range(8):
-        drawn = Corrupted(LEAST_FRAMES, 16, (fault,)).draw(seed, "hair")
+        drawn = Corrupted(LEAST_FRAMES, 16, (corruption,)).draw(seed, "hair")
         assert len(drawn.edited) == len(drawn.source) == LEAST_FRAMES
     with pytest.raises(PairError, match="corrupted pairs of 3 frames; expected 4 or more"):
-        Corrupted(LEAST_FRAMES - 1, 16, (fault,))
+        Corrupted(LEAST_FRAMES - 1, 16, (corruption,))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.models import save_model, tiny_model
 from synclora_lite.pairs import build, read_manifest
 from synclora_lite.pairs.generated import Generated, animate_panels, fingerprint
 

@@ -7,10 +7,10 @@ from diffusers import AutoencoderKLLTXVideo
 from recipes.autoencoder import vae_config
 from recipes.latent_axes import order_latents
 from recipes.principal import blocks, principal, principal_start
-from synclora_lite.i2v import encode, tiny_model
-from synclora_lite.pairs.bank import training_case
+from recipes.rendering import training_case
+from synclora_lite.models import encode, tiny_model
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.portraits import render_batch
-from synclora_lite.training.latents import to_model_range
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,11 @@ from importlib import import_module
 from pathlib import Path
 
 from synclora_lite.errors import SyncLoraError
-from synclora_lite.i2v.loading import check_config
+from synclora_lite.models.loading import check_config
 from synclora_lite.pairs import Pair
 from synclora_lite.settings import build
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import AdapterConfig
-from synclora_lite.training.config import RANGES
 from synclora_lite.video import parse_box
 from synclora_lite.video.metadata import _parse, _tags
 
@@ -35,7 +34,7 @@ def manifest(data: bytes) -> None:
 
 def config(data: bytes) -> None:
     """Read a training configuration."""
-    build(AdapterConfig, tomllib.loads(data.decode()), ranges=RANGES)
+    build(AdapterConfig, tomllib.loads(data.decode()))
 
 
 def network(data: bytes) -> None:

@@ -27,7 +27,7 @@ import psutil
 import torch
 
 from synclora_lite.cli import run
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.models import save_model, tiny_model
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger
 

@@ -13,15 +13,21 @@ from safetensors.torch import save
 
 from synclora_lite.errors import ArtifactError, ModelError, PairError, SyncLoraError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import load_model, save_model, tiny_model
-from synclora_lite.i2v.loading import check_config
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    load_adapter,
+    load_model,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
+from synclora_lite.models.loading import check_config
 from synclora_lite.pairs import Pair, read_manifest
 from synclora_lite.pairs.manifest import locate
 from synclora_lite.settings import build
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import AdapterConfig
-from synclora_lite.training.config import RANGES
 from synclora_lite.video import parse_box
 from tests.robustness.ledger import Ledger
 from tests.robustness.texts import READERS, cases, good_files, run_cases
@@ -71,7 +77,7 @@ def test_a_row_of_a_manifest_is_a_pair_or_refused(name: str, value: Any) -> None
 @FEW
 @given(st.sampled_from([*sorted(TABLE), "rank", "data", "start"]), ANYTHING)
 def test_a_table_of_settings_is_a_configuration_or_refused(name: str, value: Any) -> None:
-    words = refusal(lambda: build(AdapterConfig, {**TABLE, name: value}, ranges=RANGES))
+    words = refusal(lambda: build(AdapterConfig, {**TABLE, name: value}))
     assert words == "" or "expected" in words
 
 
@@ -116,7 +122,7 @@ def test_sizes_beyond_reason_are_refused_before_anything_is_built(name: str, val
     with pytest.raises(SyncLoraError, match=name):
         check_config({name: value}, Path("folder"))
     with pytest.raises(SyncLoraError):
-        build(AdapterConfig, {**TABLE, "loop": {"steps": 1, name: value}}, ranges=RANGES)
+        build(AdapterConfig, {**TABLE, "loop": {"steps": 1, name: value}})
 
 
 def test_json_without_end_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from synclora_lite.errors import TrainingError
-from synclora_lite.i2v import save_model, tiny_model
+from synclora_lite.models import save_model, tiny_model
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,

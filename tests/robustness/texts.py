@@ -32,8 +32,7 @@ from synclora_lite.cli import run
 from synclora_lite.cli._errors import guarded
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.editor import load_editor
-from synclora_lite.i2v import save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
+from synclora_lite.models import AdapterSettings, add_adapter, save_adapter, save_model, tiny_model
 from synclora_lite.pairs import Exact, build
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger

@@ -12,7 +12,7 @@ from synclora_lite.cli import run
 from synclora_lite.errors import ArtifactError, PairError
 from synclora_lite.files import data_dir
 from synclora_lite.pairs import Exact, build, import_pairs, read_manifest
-from synclora_lite.pairs.building import alone
+from synclora_lite.pairs.folder import alone
 from synclora_lite.video import probe
 
 CLIPS = data_dir() / "clips"

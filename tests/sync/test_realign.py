@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synclora_lite.errors import PairError
-from synclora_lite.pairs import faults
+from synclora_lite.pairs import corruption
 from synclora_lite.sync import overlap, realign
 from tests.sync.clips import SPARE
 
@@ -29,7 +29,7 @@ def test_too_short_clips_say_so():
 
 def test_a_late_edit_is_saved(rendered):
     source, edit, _ = rendered
-    late = faults.shown(edit, faults.late(len(source), 3), SPARE)
+    late = corruption.shown(edit, corruption.late(len(source), 3), SPARE)
     result = realign(source, late, step=4)
     assert (result.shift, result.saved) == (3, True)
     assert len(result.source) == len(result.edited) == 21

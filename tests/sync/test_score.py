@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synclora_lite.landmarks import track
-from synclora_lite.pairs import faults
+from synclora_lite.pairs import corruption
 from synclora_lite.portraits import Motion
 from synclora_lite.sync import CUES, cue_traces, pearson, score_clips, score_tracks
 from synclora_lite.sync.score import floors
@@ -46,7 +46,7 @@ def test_a_clip_agrees_with_itself_perfectly(rendered):
 @pytest.mark.parametrize("by", [-5, -4, -3, -2, -1, 1, 2, 3, 4, 5])
 def test_an_offset_is_found_exactly_and_rejected(rendered, by):
     source, edit, _ = rendered
-    report = score_clips(source, faults.shown(edit, faults.late(len(source), by), SPARE))
+    report = score_clips(source, corruption.shown(edit, corruption.late(len(source), by), SPARE))
     assert report.offset.frames == by
     assert not report.accepted
     side = "late" if by > 0 else "early"
@@ -55,7 +55,7 @@ def test_an_offset_is_found_exactly_and_rejected(rendered, by):
 
 def test_a_skip_that_no_shift_can_mend_is_named_a_drift(rendered):
     source, edit, _ = rendered
-    skips = faults.shown(edit, faults.dropped(len(source), 12, 2), SPARE)
+    skips = corruption.shown(edit, corruption.dropped(len(source), 12, 2), SPARE)
     report = score_clips(source, skips)
     assert report.offset.drift == pytest.approx(-2, abs=0.4)
     assert any("the edit drifts" in reason for reason in report.reasons)
@@ -74,7 +74,7 @@ def test_small_turns_of_a_head_in_profile_are_noise():
 
 def test_a_lost_face_is_rejected_and_counted(rendered):
     source, edit, _ = rendered
-    report = score_clips(source, faults.face_lost(edit[INNER], 5, 13))
+    report = score_clips(source, corruption.face_lost(edit[INNER], 5, 13))
     assert "no face in 8 of 25 frames of the edit" in report.reasons
 
 
@@ -86,7 +86,7 @@ def test_removed_blinks_are_missed():
         **{name: motion[name].new_tensor(lids) for name in ("blink_left", "blink_right")}
     )
     source = make_pair(seed=3, motion=blinking)[0]
-    edit = make_pair(seed=3, motion=faults.without_blinks(blinking))[1]
+    edit = make_pair(seed=3, motion=corruption.without_blinks(blinking))[1]
     report = score_clips(source, edit[INNER])
     assert report.blinks.source == (8,)
     assert report.blinks.f1 == 0

@@ -5,8 +5,14 @@ import pytest
 
 from synclora_lite import artifacts
 from synclora_lite.errors import ModelError, SyncLoraError
-from synclora_lite.i2v import save_model, tiny_model
-from synclora_lite.incontext import AdapterSettings, add_adapter, load_adapter, save_adapter
+from synclora_lite.models import (
+    AdapterSettings,
+    add_adapter,
+    load_adapter,
+    save_adapter,
+    save_model,
+    tiny_model,
+)
 from tools import ship
 
 

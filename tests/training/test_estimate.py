@@ -16,11 +16,10 @@ from synclora_lite.cli.estimate import estimate as command
 from synclora_lite.core import flow_loss, in_context_batch
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
-from synclora_lite.i2v import create_model, save_model
-from synclora_lite.i2v.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
-from synclora_lite.i2v.ltx2_sizes import TRANSFORMER_23
-from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.incontext import AdapterSettings, add_adapter
+from synclora_lite.models import AdapterSettings, add_adapter, create_model, save_model
+from synclora_lite.models.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
+from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
+from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs

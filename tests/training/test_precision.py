@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from synclora_lite.i2v import multiplies_bfloat16
+from synclora_lite.models import multiplies_bfloat16
 from synclora_lite.training import LoopConfig
 from synclora_lite.training.precision import autocast, compute_dtype
 

@@ -18,9 +18,9 @@ from diffusers.utils import logging
 from safetensors.torch import save_file
 
 from synclora_lite.files import atomic_path, write_json
-from synclora_lite.i2v.captions import CAPTION
-from synclora_lite.i2v.ltx2_sampling import SCHEDULER_23
-from synclora_lite.i2v.model import SETTINGS
+from synclora_lite.models.captions import CAPTION
+from synclora_lite.models.ltx2_sampling import SCHEDULER_23
+from synclora_lite.models.model import SETTINGS
 
 TRANSFORMER_23: dict[str, Any] = {  # what LTX-2.3 switches on in the class; sizes are the default
     "gated_attn": True,

@@ -8,14 +8,15 @@ from safetensors.torch import save_file
 
 from synclora_lite.core import ATTENTION, FEED_FORWARD, block, flow_loss, in_context_batch, pack
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import denoise, tiny_model
-from synclora_lite.incontext import (
+from synclora_lite.models import (
     AdapterSettings,
     adapter_weights,
     add_adapter,
+    denoise,
     from_any_format,
     load_adapter,
     save_adapter,
+    tiny_model,
     to_format,
 )
 

@@ -7,7 +7,7 @@ from diffusers import LTXImageToVideoPipeline
 
 from synclora_lite.core import pack
 from synclora_lite.files import data_dir
-from synclora_lite.i2v import denoise, load_model
+from synclora_lite.models import denoise, load_model
 
 
 def test_the_stock_pipeline_loads_the_lite_folder_and_samples_what_we_do():

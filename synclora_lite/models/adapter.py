@@ -2,11 +2,12 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig
-from safetensors.torch import save_file
+from pydantic import Field
 
 from synclora_lite.core import (
     FEED_FORWARD,
@@ -20,8 +21,8 @@ from synclora_lite.core import (
     target_layers,
 )
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.incontext.formats import (
+from synclora_lite.files import read_json, write_json
+from synclora_lite.models.formats import (
     METADATA,
     WEIGHTS,
     KeyFormat,
@@ -32,15 +33,15 @@ from synclora_lite.incontext.formats import (
     reference_downscale,
     to_format,
 )
-from synclora_lite.settings import build
+from synclora_lite.settings import Settings, Size, build
+from synclora_lite.tensors import write_tensors
 
 SETTINGS = "adapter.json"
-_RANGES = {"rank": (1, 65_536), "reference_offset": (-65_536, 65_536)}
 PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapter_config.json
 
 
 @dataclass(frozen=True)
-class AdapterSettings:
+class AdapterSettings(Settings):
     """What must be known to use an adapter as it was trained.
 
     Attributes:
@@ -53,10 +54,10 @@ class AdapterSettings:
 
     """
 
-    rank: int = 32
+    rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
-    reference_offset: int = 0
+    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
     base: str = "lite"
 
 
@@ -110,11 +111,9 @@ def save_adapter(
 
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     weights = to_format(adapter_weights(transformer), key_format)
-    stored = {name: value.to(dtype or value.dtype).contiguous() for name, value in weights.items()}
-    with atomic_path(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS)) as path:
-        save_file(stored, path, metadata=METADATA)
+    stored = {name: value.to(dtype or value.dtype) for name, value in weights.items()}
+    write_tensors(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS), stored, METADATA)
     if key_format == "peft":
         _peft_config(settings).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))
@@ -206,7 +205,7 @@ def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
 def _settings(file: Path | None, weights: Weights) -> AdapterSettings:
     """Return the settings stored beside the weights, or those that the weights imply."""
     if file is not None:
-        return build(AdapterSettings, read_json(file), f"{file}: ", _RANGES)
+        return build(AdapterSettings, read_json(file), f"{file}: ")
     modules = {name.rsplit(".lora_", 1)[0] for name in weights}
     rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
     return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")

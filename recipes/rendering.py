@@ -4,23 +4,27 @@ Pair `k` is drawn from seed `k` alone, so any shard can be rebuilt by itself, in
 any number of processes, and a build that was stopped goes on with the shards that are missing.
 """
 
-from __future__ import annotations
-
+import hashlib
+import re
 from pathlib import Path
 
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from joblib import Parallel, delayed
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.errors import PairError
+from synclora_lite.models.autoencoder import Autoencoder
+from synclora_lite.errors import PairError, TrainingError
 from synclora_lite.files import atomic_path
+from synclora_lite.models.latents import encode, to_model_range
 from synclora_lite.portraits import EDIT_KINDS, EditCase, edit_case, render_batch
+from synclora_lite.training.bank import LatentDataset, check_made, write_shard
 
 SHARD = 64  # pairs per file
+CLIPS_AT_ONCE = 8
 
 
 def training_case(k: int, frames: int = 17) -> EditCase:
@@ -81,3 +85,67 @@ def read_shard(path: Path) -> UInt8[Tensor, "pairs 2 frames height width 3"]:
     """Read one shard, mapped from disk."""
     with safe_open(path, framework="pt") as shard:
         return shard.get_tensor("frames")
+
+
+def cases_of(bank: LatentDataset, rows: Int[Tensor, " batch"]) -> list[int]:
+    """Return the numbers of rendered pairs: a shard is named after its first.
+
+    Raises:
+        TrainingError: A shard has another name.
+
+    """
+    cases = []
+    for file, place in bank.places(rows):
+        number = re.fullmatch(r"pairs-(\d+)", file.stem)
+        if number is None:
+            raise TrainingError(
+                f"{file} does not say which rendered pairs it holds",
+                "a name such as pairs-000064.safetensors, after the first of them",
+                "render the bank with recipes.bank, or set feature_weight = 0",
+            )
+        cases.append(int(number[1]) + place)
+    return cases
+
+
+@torch.no_grad()
+def encode_bank(
+    vae: Autoencoder, frames: str | Path, folder: str | Path, *, progress: bool = True
+) -> LatentDataset:
+    """Encode a bank of frame pairs, shard by shard, skipping those already there.
+
+    What they were made with is recorded beside them. Shards of an older bank, which has no record,
+    are kept whatever made them.
+
+    Args:
+        vae: The trained autoencoder, with the mean and deviation of its latents set.
+        frames: A bank whose `frames` are (pairs, 2, frames, height, width, 3) uint8.
+        folder: Where the shards with `latents` go, as float16.
+        progress: Show a progress bar.
+
+    Raises:
+        TrainingError: The folder holds latents of another autoencoder, or of clips of another size.
+
+    """
+    bank, folder = LatentDataset(frames, "frames"), Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = "x".join(str(length) for length in bank.shards[0].shape[2:5])
+    check_made(folder, {"autoencoder": encoder_digest(vae), "clips": clips})
+    for file, shard in tqdm(
+        list(zip(bank.files, bank.shards, strict=True)),
+        disable=not progress,
+        desc="encoding",
+    ):
+        if not (folder / file.name).exists():
+            parts = shard.flatten(0, 1).split(CLIPS_AT_ONCE)
+            latents = torch.cat([encode(vae, to_model_range(p)).half().cpu() for p in parts])
+            write_shard(folder / file.name, latents=latents.unflatten(0, (-1, 2)))
+    return LatentDataset(folder)
+
+
+def encoder_digest(vae: Autoencoder) -> str:
+    """Return a hash of all weights that latents depend on; a decoder trained on changes nothing."""
+    digest = hashlib.sha256()
+    for name, value in sorted(vae.state_dict().items()):
+        if not name.startswith("decoder."):
+            digest.update(name.encode() + value.float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

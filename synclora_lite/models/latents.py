@@ -1,11 +1,26 @@
-"""From pixels to normalised latents, and back."""
+"""From pixels to normalised latents, from noise to others, and back."""
 
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from synclora_lite.errors import ModelError
-from synclora_lite.i2v.model import I2VModel
 from synclora_lite.models.autoencoder import Autoencoder
+from synclora_lite.core import Layout, inference_sigmas, sample
+from synclora_lite.errors import ModelError
+from synclora_lite.models.model import I2VModel, Latents
+
+
+def to_model_range(
+    frames: UInt8[Tensor, "batch frames height width 3"],
+) -> Float[Tensor, "batch 3 frames height width"]:
+    """Return video frames as the autoencoder takes them, in [-1, 1]."""
+    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+def to_frames(
+    video: Float[Tensor, "batch 3 frames height width"],
+) -> UInt8[Tensor, "batch frames height width 3"]:
+    """Return decoded clips as video frames."""
+    return ((video.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).contiguous()
 
 
 def encode(
@@ -33,6 +48,35 @@ def decode(
     latents = latents * _channel(vae.latents_std) + _channel(vae.latents_mean)
     clean = latents.new_zeros(len(latents)) if vae.config.timestep_conditioning else None
     return vae.decode(latents.to(vae.dtype), clean).sample.float().clamp(-1, 1)
+
+
+def denoise(
+    model: I2VModel,
+    first_frame: Float[Tensor, "batch channels 1 height width"],
+    noise: Latents,
+    *,
+    steps: int = 20,
+    reference: Latents | None = None,
+    reference_offset: int = 0,
+    layout: Layout = "reference-self",
+    guidance: float = 1.0,
+) -> Latents:
+    """Generate latents of the size of `noise` whose first frame is given; see `core.sample`.
+
+    Args:
+        model: The model, with its adapter if there is a reference.
+        first_frame: Normalised latents of the (edited) first frame.
+        noise: Gaussian noise.
+        steps: Euler steps.
+        reference: Normalised latents of the source clip.
+        reference_offset: Latent columns between target and reference; 0 shares the positions.
+        layout: What the reference may attend to; as the adapter was trained.
+        guidance: Weight s of pred + s (pred_ref - pred).
+
+    """
+    sigmas = inference_sigmas(model.scheduler, steps, noise[0, 0].numel())
+    conditioning = model.conditioning(noise.shape[2:], reference, reference_offset, layout)
+    return sample(model.transformer, first_frame, noise, sigmas, conditioning, guidance=guidance)
 
 
 def check_size(vae: Autoencoder, frames: int, height: int, width: int) -> None:

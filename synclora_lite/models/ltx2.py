@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import diffusers
 import numpy as np
@@ -26,23 +26,24 @@ from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora import LTX2ReferenceCondition
 from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT
 from jaxtyping import Float, Int, UInt8
+from pydantic import Field
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
-from synclora_lite.i2v.captions import PROMPT, Embedded, kept_caption
-from synclora_lite.i2v.folders import check_generation, hub_folder, model_folder, pipeline_class
-from synclora_lite.i2v.latents import legal_size
-from synclora_lite.i2v.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
-from synclora_lite.i2v.model import SETTINGS
-from synclora_lite.i2v.precision import weight_bytes
-from synclora_lite.incontext.formats import (
+from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
+from synclora_lite.models.folders import check_generation, hub_folder, model_folder, pipeline_class
+from synclora_lite.models.formats import (
     Coverage,
     coverage,
     read_weights,
     reference_downscale,
 )
-from synclora_lite.settings import build
+from synclora_lite.models.latents import legal_size
+from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
+from synclora_lite.models.model import SETTINGS
+from synclora_lite.models.precision import weight_bytes
+from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.video import Clip, read_clip, write_clip
 
 Offload = Literal["auto", "none", "parts", "layers"]
@@ -50,7 +51,6 @@ Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_to
 
 LOCAL = {"local_files_only": True}  # no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
-_RANGES = {"frame_rate": (1.0, 1000.0), "side": (32, 4096), "frames": (2, 4096)}  # windows share
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Adapter:
 
 
 @dataclass(frozen=True)
-class _Settings:
-    frame_rate: float = 25.0
-    side: int = 512
-    frames: int = 81
+class _Settings(Settings):
+    frame_rate: FrameRate = 25.0
+    side: Annotated[int, Field(ge=32, le=4096)] = 512
+    frames: Annotated[int, Field(ge=2, le=4096)] = 81  # windows share one
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def load_ltx2(
         raise ModelError(f"{name} is no LTX-2 model", "a folder of an LTX-2 pipeline")
     check_generation(folder)
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
-    settings = build(_Settings, stored, f"{folder / SETTINGS}: ", _RANGES)
+    settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
     prompts = _prompts(folder)
     caption, mask = padded_caption(prompts)
@@ -205,6 +205,7 @@ def edit_ltx2(
         prompts |= _negative(model)
     ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
     legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
+    size = {"height": legal[1], "width": legal[2]}
     padded = _pad(np.concatenate([source, first_frame[None]]), (0, *legal[1:]))
     clip = [PIL.Image.fromarray(frame) for frame in _pad(padded[:-1], legal)]
     reference = LTX2ReferenceCondition(frames=clip, strength=how.reference_strength)
@@ -221,28 +222,33 @@ def edit_ltx2(
         **common,
         **prompts,
         **setting,
-        height=legal[1] // stages,
-        width=legal[2] // stages,
+        height=size["height"] // stages,
+        width=size["width"] // stages,
         reference_conditions=[reference] if how.reference_strength > 0 else None,
         reference_downscale_factor=model.reference_downscale,
         output_type="np" if stages == 1 else "latent",
     )
     if model.upsampler is not None:
-        large = model.upsampler(latents=made, output_type="latent", return_dict=False)[0]
-        _weigh(pipe, [a.strength * a.refines for a in model.adapters])
-        made, _ = pipe(
-            **common,
-            **REFINING,
-            prompt_embeds=model.caption,
-            prompt_attention_mask=model.mask,
-            height=legal[1],
-            width=legal[2],
-            latents=large,
-            audio_latents=sound,
-            output_type="np",
-        )
-        _weigh(pipe, [a.strength for a in model.adapters])
+        made = _refine(model, model.upsampler, made, audio_latents=sound, **common, **size)
     return (made[0][:frames, :height, :width] * 255).round().astype(np.uint8)
+
+
+def _refine(
+    model: LTX2Model, upsampler: LTX2LatentUpsamplePipeline, latents: Tensor, **common: Any
+) -> Any:
+    """Double the sides of latents and refine them, with the adapters that are meant for it."""
+    large = upsampler(latents=latents, output_type="latent", return_dict=False)[0]
+    _weigh(model.pipe, [a.strength * a.refines for a in model.adapters])
+    made, _ = model.pipe(
+        **common,
+        **REFINING,
+        prompt_embeds=model.caption,
+        prompt_attention_mask=model.mask,
+        latents=large,
+        output_type="np",
+    )
+    _weigh(model.pipe, [a.strength for a in model.adapters])
+    return made
 
 
 def recompress(

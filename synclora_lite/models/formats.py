@@ -18,7 +18,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v.folders import hub_folder
+from synclora_lite.models.folders import hub_folder
 from synclora_lite.tensors import read_tensors
 
 KeyFormat = Literal["diffusers", "peft", "comfyui"]

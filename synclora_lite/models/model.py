@@ -16,28 +16,27 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
-from synclora_lite.i2v.folders import (
+from synclora_lite.models.folders import (
     CAPTION,
     load_caption,
     model_folder,
     pipeline_class,
     stock_positions,
 )
-from synclora_lite.i2v.loading import check_config, load_part
-from synclora_lite.models.autoencoder import Autoencoder
-from synclora_lite.settings import build
+from synclora_lite.models.loading import check_config, load_part
+from synclora_lite.settings import FrameRate, Settings, build
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
-_RANGES = {"frame_rate": (1.0, 1000.0)}
 Latents = Float[Tensor, "batch channels frames height width"]
 
 
 @dataclass(frozen=True)
-class _Settings:
-    frame_rate: float
+class _Settings(Settings):
+    frame_rate: FrameRate
     positions: Positions
 
 
@@ -171,7 +170,7 @@ def load_model(
         )
     settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
     if (folder / SETTINGS).exists():
-        settings |= asdict(build(_Settings, read_json(folder / SETTINGS), ranges=_RANGES))
+        settings |= asdict(build(_Settings, read_json(folder / SETTINGS)))
     caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
     diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
     vae = load_part(AutoencoderKLLTXVideo, folder / "vae", dtype)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from synclora_lite.core import Positions
-from synclora_lite.i2v.model import I2VModel, create_model
+from synclora_lite.models.model import I2VModel, create_model
 
 TINY_VAE: dict[str, Any] = {
     "latent_channels": 8,
@@ -43,27 +43,3 @@ def tiny_model(
     return create_model(
         TINY_VAE, TINY_TRANSFORMER, scheduler, seed=seed, positions=positions, name="tiny"
     )
-
-
-def transformer_config(
-    *, channels: int, width: int, layers: int, heads: int, caption_channels: int = 32
-) -> dict[str, Any]:
-    """Return an `LTXVideoTransformer3DModel` configuration from the sizes one chooses.
-
-    Args:
-        channels: Latent channels.
-        width: Channels inside the transformer, a multiple of `heads`.
-        layers: Number of blocks.
-        heads: Attention heads.
-        caption_channels: Size of the constant caption embedding.
-
-    """
-    return {
-        "in_channels": channels,
-        "out_channels": channels,
-        "num_attention_heads": heads,
-        "attention_head_dim": width // heads,
-        "cross_attention_dim": width,
-        "num_layers": layers,
-        "caption_channels": caption_channels,
-    }

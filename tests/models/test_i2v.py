@@ -28,7 +28,7 @@ from synclora_lite.core import (
     velocity_target,
 )
 from synclora_lite.errors import ModelError
-from synclora_lite.i2v import (
+from synclora_lite.models import (
     I2VModel,
     create_model,
     decode,
@@ -38,7 +38,7 @@ from synclora_lite.i2v import (
     save_model,
     tiny_model,
 )
-from synclora_lite.i2v.presets import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 
 DYNAMIC = {"use_dynamic_shifting": True, "base_shift": 0.95, "max_shift": 2.05}
 SCHEDULERS: list[dict[str, Any]] = [

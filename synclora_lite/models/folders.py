@@ -16,7 +16,7 @@ from synclora_lite.artifacts import shipped
 from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, sha256
-from synclora_lite.i2v.captions import CAPTION, PROMPT, Embedded, kept_caption
+from synclora_lite.models.captions import CAPTION, PROMPT, Embedded, kept_caption
 
 __all__ = [
     "CAPTION",
@@ -114,6 +114,12 @@ def weights_digest(weights: Mapping[str, str]) -> str:
     """Return one hash for the hashes of many weight files, by name."""
     lines = (f"{name} {digest}" for name, digest in sorted(weights.items()))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def transformer_digest(model: str | Path) -> str:
+    """Return a hash of a model's transformer: a run goes on with the one it began with."""
+    files = (model_folder(model) / "transformer").glob("*.safetensors")
+    return weights_digest({file.name: stored_sha256(file) for file in files})
 
 
 def stock_positions(folder: Path) -> Positions:

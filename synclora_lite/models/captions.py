@@ -11,8 +11,8 @@ from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path
-from synclora_lite.i2v.precision import LARGE, weight_bytes
 from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.models.precision import LARGE, weight_bytes
 from synclora_lite.tensors import read_tensors
 
 CAPTION = "caption.safetensors"

@@ -1,0 +1,96 @@
+"""A folder of pairs at work: one process at a time, files whole, and what was done is kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from filelock import FileLock, Timeout
+from jaxtyping import UInt8
+from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
+from tqdm.auto import tqdm
+
+from synclora_lite.errors import PairError
+from synclora_lite.files import sha256
+from synclora_lite.pairs.manifest import (
+    MANIFEST,
+    Media,
+    check_inside,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
+from synclora_lite.video import write_clip
+
+Frames = UInt8[np.ndarray, "frames height width 3"]
+FOLDERS = ("source", "edited")
+LOCK = ".lock"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_turn(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    label: str,
+    progress: bool = False,
+) -> Iterator[Result]:
+    """Yield what is made of each item, in their order and as soon as it is there.
+
+    Work is handed out by joblib: inside `joblib.parallel_config(backend="dask")` or "ray" it runs
+    on a cluster that sees the folder.
+    """
+    steadily = get_active_backend()[0].supports_return_generator
+    workers = Parallel(
+        n_jobs=min(jobs, max(1, len(items))), return_as="generator" if steadily else "list"
+    )
+    made = workers(delayed(work)(item) for item in items)
+    yield from tqdm(made, total=len(items), desc=label, disable=not progress)
+
+
+def store(
+    folder: Path, pair_id: str, clips: tuple[Frames, Frames], fps: float
+) -> tuple[Media, Media]:
+    """Write the two clips of a pair and return their entries."""
+    media = []
+    for name, frames in zip(FOLDERS, clips, strict=True):
+        path = write_clip(folder / name / f"{pair_id}.mp4", frames, fps)
+        media.append(Media(f"{name}/{pair_id}.mp4", sha256(path)))
+    return media[0], media[1]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from changing the folder, and clear away what a killed one left.
+
+    Raises:
+        PairError: Another process is at work in the folder, or a link leads out of it.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*FOLDERS, MANIFEST, LOCK):
+        check_inside(folder, folder / name)
+    try:
+        held = FileLock(folder / LOCK).acquire(timeout=0)
+    except Timeout as error:
+        raise PairError(
+            f"another process is at work in {folder}", "one at a time", "wait until it is done"
+        ) from error
+    with held:
+        _sweep(folder)
+        yield
+        _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove unfinished files, which have hidden names, and an unfinished last line."""
+    for place in (folder, *(folder / name for name in FOLDERS)):
+        for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
+            path.unlink(missing_ok=True)
+    manifest = manifest_path(folder)
+    if manifest.is_file() and not manifest.read_bytes().endswith(b"\n"):
+        write_manifest(folder, read_manifest(folder))
