@@ -6,22 +6,25 @@ portrait it is: these models know them all.
 """
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.editor import adapter_place, split_strength, weight_hashes
 from synclora_lite.editing.fitting import edit_in_windows
-from synclora_lite.editing.methods import Method, flag
-from synclora_lite.editing.running import uncovered
-from synclora_lite.editing.sampling import Sampling
+from synclora_lite.editing.ltx_video import (
+    adapter_place,
+    split_strength,
+    uncovered,
+    weight_hashes,
+)
+from synclora_lite.editing.methods import Method, SyncLora
+from synclora_lite.editing.settings import EditSettings, Made
 from synclora_lite.errors import EditError
 from synclora_lite.i2v.folders import model_folder
 from synclora_lite.i2v.full import Adapter, LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.i2v.ltx2_sampling import LTX2Sampling
+from synclora_lite.i2v.ltx2_sampling import LTX2Request, LTX2Sampling
 from synclora_lite.i2v.precision import check_device, fast_dtype
 from synclora_lite.incontext import adapter_file
 from synclora_lite.video import Clip, resample
@@ -33,31 +36,115 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 OVERLAP = 9  # frames that neighbouring windows share
 METHODS = ("sync-lora", "i2v")
 RELEASED = "SagiPolaczek/LTX-2.3-Sync-LoRA"
+STRENGTH = "reference_strength"
 
 
 @dataclass(frozen=True)
-class FullSize:
-    """A loaded LTX-2, and the SHA-256 of its weight files."""
+class LTX2:
+    """A loaded LTX-2.
+
+    Attributes:
+        model: With the adapters in it.
+        hashes: SHA-256 of the weight files.
+        sampling: Its setting; steps, seed and strength of the reference come with each edit.
+        in_context: Whether the first adapter is the in-context adapter.
+
+    """
 
     model: LTX2Model
     hashes: tuple[tuple[str, str], ...]
+    sampling: LTX2Sampling
+    in_context: bool
+
+    def edit(
+        self, source: Clip, first_frame: Image, method: Method, settings: EditSettings
+    ) -> Made:
+        """Edit a clip of any size, length and rate.
+
+        Raises:
+            EditError: The pipeline has no place for the method, or for one of its options.
+
+        """
+        how = self._sampling(method, settings)
+        model = self.model
+        clip = resample(source, model.frame_rate)
+        size = working_size(source.size, self.stages * model.side)
+        small = np.stack([resize_picture(frame, *size) for frame in clip.frames])
+        window = min(model.frames, len(small))
+        made, seams = edit_in_windows(
+            small,
+            resize_picture(first_frame, *size),
+            lambda window, anchor: edit_ltx2(model, window, anchor, how),
+            window=window,
+            overlap=min(OVERLAP, max(1, window // 2)),
+        )
+        moments = np.arange(len(source)) * (model.frame_rate / source.fps)
+        shown = made[np.clip(np.floor(moments + 0.5).astype(int), 0, len(made) - 1)]
+        output = np.stack([resize_picture(frame, *source.size) for frame in shown])
+        output[0] = first_frame
+        at = {"frames": len(small), "height": size[0], "width": size[1], "fps": model.frame_rate}
+        ran = self._told(how)
+        seen = {"seed": settings.seed, "reference_strength": method.options.get(STRENGTH, 1.0)}
+        report = {"model_input": at, "seams": seams, **ran, "model": model.name}
+        warnings = uncovered(model.covered)
+        return Made(output, report, {**seen, **ran}, dict(self.hashes), warnings)
+
+    @property
+    def stages(self) -> int:
+        """Two with an upsampler."""
+        return 1 if self.model.upsampler is None else 2
+
+    def _sampling(self, method: Method, settings: EditSettings) -> LTX2Sampling:
+        """Return how the stock pipeline samples; EditError for what it has no place for."""
+        if method.name not in METHODS:
+            raise EditError(f"method {method.name} with an LTX-2 model", " or ".join(METHODS))
+        if settings.restoration != "none":
+            raise EditError("--restoration with an LTX-2 model", "the lite model", "leave it out")
+        options, usual = method.options, SyncLora().options
+        if options.get("guidance", 1) != 1:
+            raise EditError(
+                f"guidance {options['guidance']:g} with an LTX-2 model",
+                "1: the released adapter was trained without dropping the reference",
+            )
+        for name in options.keys() - {STRENGTH}:
+            if options[name] != usual[name]:
+                flag = f"--{name.replace('_', '-')}"
+                raise EditError(f"{flag} with an LTX-2 model", "the lite model", "leave it out")
+        weight = options[STRENGTH] if method.needs_adapter else 0.0
+        how = replace(self.sampling, steps=settings.steps, seed=settings.seed)
+        return replace(how, reference_strength=weight)
+
+    def _told(self, how: LTX2Sampling) -> dict[str, Any]:
+        """Return setting and adapters, for report and provenance."""
+        model, ran = self.model, how.arguments(self.model.scheduler)
+        sampling = {
+            "sigmas": [round(sigma, 6) for sigma in ran["sigmas"]],
+            "guidance": ran["guidance_scale"],
+            "stages": self.stages,
+            "crf": how.crf,
+            "reference_downscale": model.reference_downscale,
+        }
+        adapters = [
+            {"name": a.file.stem, "strength": a.strength, "covers": str(covered)}
+            for a, covered in zip(model.adapters, model.covered, strict=True)
+        ]
+        return {"sampling": sampling, "adapters": adapters}
 
 
-@lru_cache(maxsize=1)
-def load_full_size(
+def load_backend(
     name: str | Path,
     adapters: tuple[str, ...],
-    upsampler: str | Path | None,
+    request: LTX2Request,
     device: str,
     *,
     in_context: bool = True,
-) -> FullSize:
-    """Load an LTX-2 and the adapters stacked on it; the last one stays in memory.
+) -> LTX2:
+    """Load an LTX-2 and the adapters stacked on it.
 
     Args:
         name: Folder or hub name.
         adapters: As on the command line, NAME or NAME:STRENGTH; the in-context adapter first.
-        upsampler: For two stages.
+        request: Setting, and the upsampler for two stages.
         device: Where to run.
         in_context: False leaves the in-context adapter out, as the plain model is run.
 
@@ -79,78 +166,11 @@ def load_full_size(
             place, strength = split_strength(adapter)
             file = adapter_file(adapter_place(place))
             stacked.append(Adapter(file, strength, refines=number > 0))
-    model = load_ltx2(name, stacked, upsampler=upsampler, device=device, dtype=fast_dtype(device))
-    return FullSize(model, weight_hashes([model_folder(name), *(a.file for a in stacked)]))
-
-
-def edit_full_size(
-    full: FullSize, method: Method, source: Clip, first_frame: Image, how: LTX2Sampling
-) -> tuple[Frames, dict[str, Any]]:
-    """Edit a clip of any size, length and rate.
-
-    Args:
-        full: From `load_full_size`; with an adapter for "sync-lora".
-        method: "sync-lora", or "i2v" to leave the source out.
-        source: The clip.
-        first_frame: Its first frame, edited, of the same size.
-        how: Setting, steps, seed and strength of the reference.
-
-    Returns:
-        Frames like the source's, and facts for the report.
-
-    """
-    model = full.model
-    clip = resample(source, model.frame_rate)
-    stages = 1 if model.upsampler is None else 2
-    size = working_size(source.size, stages * model.side)
-    small = np.stack([resize_picture(frame, *size) for frame in clip.frames])
-    if not method.adapter:
-        how = replace(how, reference_strength=0.0)
-
-    def edit(window: Frames, anchor: Image) -> Frames:
-        return edit_ltx2(model, window, anchor, how)
-
-    window = min(model.frames, len(small))
-    made, seams = edit_in_windows(
-        small,
-        resize_picture(first_frame, *size),
-        edit,
-        window=window,
-        overlap=min(OVERLAP, max(1, window // 2)),
+    model = load_ltx2(
+        name, stacked, upsampler=request.upsampler, device=device, dtype=fast_dtype(device)
     )
-    moments = np.arange(len(source)) * (model.frame_rate / source.fps)
-    shown = made[np.clip(np.floor(moments + 0.5).astype(int), 0, len(made) - 1)]
-    output = np.stack([resize_picture(frame, *source.size) for frame in shown])
-    output[0] = first_frame
-    at = {"frames": len(small), "height": size[0], "width": size[1], "fps": model.frame_rate}
-    ran = how.arguments(model.scheduler)
-    sampling = {
-        "sigmas": [round(sigma, 6) for sigma in ran["sigmas"]],
-        "guidance": ran["guidance_scale"],
-        "stages": stages,
-        "crf": how.crf,
-        "reference_downscale": model.reference_downscale,
-    }
-    adapters = [
-        {"name": a.file.stem, "strength": a.strength, "covers": str(covered)}
-        for a, covered in zip(model.adapters, model.covered, strict=True)
-    ]
-    facts = {"model_input": at, "seams": seams, "sampling": sampling, "adapters": adapters}
-    return output, {**facts, "warnings": uncovered(model.covered)}
-
-
-def check_request(method: Method, how: Sampling) -> None:
-    """Raise EditError for what the pipeline of LTX-2 has no place for."""
-    if method.name not in METHODS:
-        raise EditError(f"method {method.name} with an LTX-2 model", " or ".join(METHODS))
-    if how.sync_guidance != 1:
-        raise EditError(
-            f"sync guidance {how.sync_guidance:g} with an LTX-2 model",
-            "1: the released adapter was trained without dropping the reference",
-        )
-    for name in ("warm", "temperature", "edit_gain"):
-        if getattr(how, name) != 1:
-            raise EditError(f"{flag(name)} with an LTX-2 model", "the lite model", "leave it out")
+    hashes = weight_hashes([model_folder(name), *(a.file for a in stacked)])
+    return LTX2(model, hashes, request.sampling, in_context)
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -1,106 +1,117 @@
-"""Detail that the autoencoder loses, given back from the two pictures that are known exactly.
+"""Restoration: what the autoencoder loses, given back from the two pictures that are known exactly.
 
-A small autoencoder returns even the source blurred, so that lids and lips of an edit are read
-with an error that no sampler can avoid. What it loses of a clip is the clip minus its own way
-through the autoencoder, and two such losses are known: the source's, in every frame, and the
-edited first frame's. Where the output looks, at low frequencies, like the source that went the
-same way, the edit changed nothing, and the source's loss is added back. Elsewhere the first
-frame's loss is carried along the source's optical flow, and added where the output looks like the
-first frame carried so. Where neither agrees, the output stays as the model made it.
+A small autoencoder returns even the source blurred. What it loses of a clip is the residual of its
+reconstruction, and two residuals are known: the source's, in every frame, and the edited first
+frame's. Where the output looks, at low frequencies, like the source's reconstruction, the edit
+changed nothing, and the source's residual is added back. Elsewhere the first frame's residual is
+carried along the source's optical flow, and added where the output looks like the first frame
+carried so. Where neither agrees, the output stays as the model made it.
 
-One may go further. Optical flow can carry the whole edit, too, in two ways: as what it does to the
-source, a bend and a difference, or as the edited frame itself. Both are sharper than what a small
-model draws, and wrong where flow is: behind what turns, opens or is covered. The model knows where
-that is, for it has seen the source and not the flow. So it is made the judge: a warp is believed
-where the model drew the same.
+"carried" goes further: optical flow can carry the whole edit, by deformation or as a picture. Both
+are sharper than what a small model draws, and wrong where flow is: behind what turns, opens or is
+covered. The model knows where that is, for it has seen the source and not the flow. So what is
+propagated is taken where the model drew the same.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from scipy.special import expit
 
 from synclora_lite.editing.flow import Flows, flow_to_first, sample
+from synclora_lite.editing.methods import Method
+from synclora_lite.editing.window import Reconstruction, Window
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
-Image = UInt8[np.ndarray, "height width 3"]
-Losses = Float[np.ndarray, "frames height width 3"]
+Residual = Float[np.ndarray, "frames height width 3"]
 PerPixel = Float[np.ndarray, "frames height width 1"]
+Restoration = Literal["none", "source", "both", "carried"]
 
-DETAILS = ("none", "source", "both", "carried")
 SAME, OTHER = 12.0, 30.0  # grey levels: below, two places look alike; above, they do not
 DRAWN, NOT_DRAWN = 20.0, 50.0  # the same for a warp and what the model drew, often too faintly
 BLUR = 1.0  # pixels: what is compared are colours of places, not of single pixels
 HEAD_START, SOFT = 6.0, 4.0  # grey levels: the warp that keeps the source's motion is preferred
 
 
-@dataclass(frozen=True, eq=False)
-class Passed:
-    """A clip, and what the autoencoder makes of it.
+@dataclass(frozen=True)
+class Restored:
+    """A method with a model, followed by restoration.
 
     Attributes:
-        clip: At the model's size.
-        coarse: The same clip, encoded and decoded.
+        method: What makes the clip.
+        restoration: "source" gives back the source's residual, "both" the first frame's as well,
+            "carried" then takes what optical flow carries where the model drew the same.
 
     """
 
-    clip: Frames
-    coarse: Frames
+    method: Method
+    restoration: Restoration
 
-    @property
-    def lost(self) -> Losses:
-        """What the autoencoder lost."""
-        return self.clip.astype(np.float32) - self.coarse
+    def __call__(self, window: Window, generator: torch.Generator, steps: int) -> Frames:
+        """Return the edited frames of a window."""
+        output = self.method(window, generator, steps)
+        if self.restoration == "none":
+            return output
+        source = window.reconstruction(window.source)
+        if self.restoration == "source":
+            return restore(source, output)
+        first = window.reconstruction(window.first)
+        restored = restore(source, output, first, window.flows)
+        if self.restoration == "both":
+            return restored
+        deformed, picture = (
+            window.reconstruction(window.propagated(kind)) for kind in ("deformation", "flow")
+        )
+        return take_carried(restored, output, deformed, picture)
 
 
-def restore_detail(
-    source: Passed, output: Frames, first: Passed | None = None, flows: Flows | None = None
+def restore(
+    source: Reconstruction,
+    output: Frames,
+    first: Reconstruction | None = None,
+    flows: Flows | None = None,
 ) -> Frames:
-    """Add what the autoencoder lost to where the output agrees with what it was lost of.
+    """Add residuals to where the output agrees with what they are the residual of.
 
     Args:
         source: The source clip.
         output: The edit as the model made it.
-        first: The edited first frame, a clip of one frame, whose detail is carried to where the
-            source has none to give; left out, only the source gives.
+        first: The edited first frame, a clip of one frame; left out, only the source gives.
         flows: Of the source to its first frame; computed if left out.
 
     """
     alone = alike(source.coarse, output)
-    detail = alone * source.lost
+    detail = alone * source.residual
     if first is not None:
-        detail += (1 - alone) * carried_detail(output, first, flows or flow_to_first(source.clip))
+        coarse = first.coarse[0].astype(np.float32)
+        for t, (flow, hidden) in enumerate(flows or flow_to_first(source.clip)):
+            sure = alike(sample(coarse, flow)[None], output[t][None])[0] * ~hidden[..., None]
+            detail[t] += (1 - alone[t]) * (sure * sample(first.residual[0], flow))
     return np.clip(output + detail + 0.5, 0, 255).astype(np.uint8)
 
 
-def carried_detail(output: Frames, first: Passed, flows: Flows) -> Losses:
-    """Carry the first frame's loss along the source's flow, to where the output looks like it."""
-    detail = np.empty(output.shape, np.float32)
-    coarse = first.coarse[0].astype(np.float32)
-    for t, (flow, hidden) in enumerate(flows):
-        sure = alike(sample(coarse, flow)[None], output[t][None])[0] * ~hidden[..., None]
-        detail[t] = sure * sample(first.lost[0], flow)
-    return detail
-
-
-def trust_carried(restored: Frames, output: Frames, bent: Passed, picture: Passed) -> Frames:
-    """Take what optical flow carries where the model, whose output is the judge, drew the same.
+def take_carried(
+    restored: Frames, output: Frames, deformed: Reconstruction, picture: Reconstruction
+) -> Frames:
+    """Take what optical flow carries where the model drew the same.
 
     All three have gone through the autoencoder when they are compared, so that its blur counts
     against none of them.
 
     Args:
-        restored: What stays where neither warp is believed.
+        restored: What stays where neither propagation is believed.
         output: The edit as the model made it.
-        bent: `bend_warp` of the clip, at its best where the source shows.
-        picture: `flow_warp` of the clip, at its best where the edit covers the source.
+        deformed: Propagation by deformation, at its best where the source shows.
+        picture: Propagation by flow, at its best where the edit covers the source.
 
     """
-    far = distance(bent.coarse, output), distance(picture.coarse, output)
+    far = distance(deformed.coarse, output), distance(picture.coarse, output)
     share = expit((far[1] - far[0] + HEAD_START) / SOFT)
-    carried = share * bent.clip + (1 - share) * picture.clip
+    carried = share * deformed.clip + (1 - share) * picture.clip
     sure = likeness(np.minimum(*far), DRAWN, NOT_DRAWN)
     return np.clip(sure * carried + (1 - sure) * restored + 0.5, 0, 255).astype(np.uint8)
 
