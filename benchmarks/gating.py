@@ -18,8 +18,8 @@ import numpy as np
 from scipy.stats import beta
 
 from synclora_lite import artifacts
-from synclora_lite.editing.gate import FILE, KIND, Gate, gate_of_risk, risk
-from synclora_lite.editing.sampling import Sampling
+from synclora_lite.editing.gate import FILE, Gate, gate_of_risk, risk
+from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import Row
@@ -154,18 +154,18 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=64, help="clips of the exam to test it on")
     parser.add_argument("--level", type=float, default=0.1, help="share of bad among accepted")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--detail", default="none")
+    parser.add_argument("--restoration", default="none")
     parser.add_argument("--register", action="store_true")
-    parser.add_argument("--warm", type=float, default=1.0)
+    parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--folder", type=Path, default=Path("runs/exam"))
     wanted = parser.parse_args()
     options: dict[str, Any] = {"model": "lite", "steps": wanted.steps, "adapter": "lite-adapter"}
-    if wanted.detail != "none":
-        options["detail"] = wanted.detail
+    if wanted.restoration != "none":
+        options["restoration"] = wanted.restoration
     if wanted.register:
         options["register"] = True
-    if wanted.warm < 1:
-        options["warm"] = wanted.warm
+    if wanted.strength < 1:
+        options["strength"] = wanted.strength
     exams = [Exam("sync-lora", seed=seed, options=options) for seed in (SEED, 0)]
     clips = (wanted.clips, wanted.test)
     rows = [
@@ -173,14 +173,15 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    settings = asdict(Sampling()) | exams[0].tuned() | {"method": exams[0].method} | vars(wanted)
-    weights = weights_digest(exams[0].weights())
-    gate = replace(gate, weights=weights, **{name: settings[name] for name in KIND})
+    measured = {"method": exams[0].method, **METHODS[exams[0].method].options, **exams[0].tuned()}
+    asked = ("restoration", "steps", "register", "strength")
+    measured |= {name: getattr(wanted, name) for name in asked}
+    gate = replace(gate, weights=weights_digest(exams[0].weights()), measured=measured)
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m benchmarks.gating --clips {clips[0]} --test {clips[1]}"
-    line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
-    line += f" --warm {wanted.warm}" + (" --register" if wanted.register else "")
+    line += f" --level {wanted.level} --steps {wanted.steps} --restoration {wanted.restoration}"
+    line += f" --strength {wanted.strength}" + (" --register" if wanted.register else "")
     artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 
