@@ -13,7 +13,6 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -136,26 +135,3 @@ def check_domain(
             advice,
         )
     return ratio
-
-
-def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
-    """Put the limit midway, on a logarithmic scale, between the two kinds.
-
-    Raises:
-        ModelError: The kinds overlap, so that no limit tells them apart.
-
-    """
-    low, high = known.max(), unknown.min()
-    if low >= high:
-        raise ModelError(
-            f"the two kinds overlap (known up to {low:.4f}, others from {high:.4f})",
-            "a gap between them",
-            "train the autoencoder for longer",
-        )
-    return float(np.sqrt(low * high))
-
-
-def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
-    """Put pictures through JPEG: what a model must accept may have been compressed."""
-    coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
-    return np.stack([cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded])
