@@ -9,6 +9,7 @@ because portraits are rendered; the gate itself sees no truth.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from scipy.stats import beta
 
 from synclora_lite import artifacts
-from synclora_lite.editing.gate import FILE, Gate, gate_of_risk, risk
+from synclora_lite.editing.gate import FILE, Gate
 from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
@@ -55,6 +56,21 @@ class Promise:
     bad: float | None = None
     low: float = 0.0
     high: float = 1.0
+
+
+def risk(misfit: float | None, kept: float) -> float:
+    """Return how far an edit is from perfect on the worse of the gate's two measures.
+
+    0 is perfect; 1 is the limit of the sync verdict, or half of the edit lost. An edit that
+    changes nothing that can be followed (`kept` NaN) is judged by its synchronization alone.
+    """
+    lost = 0.0 if math.isnan(kept) else 2 * (1 - kept)
+    return max(math.inf if misfit is None else misfit, lost)
+
+
+def gate_of_risk(threshold: float, level: float | None, confidence: float | None) -> Gate:
+    """Return the gate that lets a risk up to the threshold pass."""
+    return Gate(threshold, 1 - threshold / 2, level, confidence)
 
 
 def is_bad(row: Row) -> bool:

@@ -39,7 +39,8 @@ def build(
     """
     if not isinstance(table, dict):
         raise ConfigError(f"{where or 'the file'} holds {_short(table)}", "a table of settings")
-    hints = typing.get_type_hints(kind)
+    known = typing.get_type_hints(kind)
+    hints = {item.name: known[item.name] for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in table:
         if name not in hints:
             close = difflib.get_close_matches(name, hints, n=1)

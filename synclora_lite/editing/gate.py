@@ -6,7 +6,6 @@ the gate stands is measured once per model on clips whose truth is known
 (`benchmarks.gating`) and kept beside the weights in `gate.json`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -60,21 +59,6 @@ class Gate:
         same = all(provenance.get(name) == value for name, value in self.measured.items())
         drawn = self.weights == weights_digest(provenance.get("weights", {}))
         return self.level if same and drawn else None
-
-
-def risk(misfit: float | None, kept: float) -> float:
-    """Return how far an edit is from perfect on the worse of the gate's two measures.
-
-    0 is perfect; 1 is the limit of the sync verdict, or half of the edit lost. An edit that
-    changes nothing that can be followed (`kept` NaN) is judged by its synchronization alone.
-    """
-    lost = 0.0 if math.isnan(kept) else 2 * (1 - kept)
-    return max(math.inf if misfit is None else misfit, lost)
-
-
-def gate_of_risk(threshold: float, level: float | None, confidence: float | None) -> Gate:
-    """Return the gate that lets a risk up to the threshold pass."""
-    return Gate(threshold, 1 - threshold / 2, level, confidence)
 
 
 def load_gate(folder: str | Path | None) -> Gate:

@@ -5,7 +5,7 @@ x_sigma = (1 - sigma) x + sigma n.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -26,10 +26,10 @@ from synclora_lite.core import (
 )
 from synclora_lite.editing.propagation import Propagation, propagate
 from synclora_lite.editing.window import Window
-from synclora_lite.errors import EditError, ModelError
+from synclora_lite.errors import ConfigError, EditError
 from synclora_lite.files import read_json
 from synclora_lite.i2v import I2VModel, denoise
-from synclora_lite.settings import HUGE
+from synclora_lite.settings import build
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Latents = Float[Tensor, "1 channels frames height width"]
@@ -329,34 +329,19 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
     """Return per method what did best on validation clips, if a model folder says so.
 
     Raises:
-        ModelError: `tuned.json` is no table of methods, each with numbers for its own options.
+        ConfigError: `tuned.json` is no table of methods, each with numbers for its own options.
         ArtifactError: It is not JSON.
 
     """
     file = folder / TUNED
     stored = read_json(file) if file.exists() else {}
-    _check_table(file, stored, METHODS)
-    for method, options in stored.items():
-        where = f"{method} in {file}"
-        _check_table(where, options, METHODS[method].options)
-        for name, value in options.items():
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (plain and abs(value) <= HUGE):
-                raise ModelError(f"{name} of {where} is {str(value)[:60]}", "a number", REMOVE)
-    return {method: {n: float(v) for n, v in found.items()} for method, found in stored.items()}
-
-
-REMOVE = "tune the model again, or remove the file"
-
-
-def _check_table(where: str | Path, table: object, names: Collection[str]) -> None:
-    """Raise ModelError unless it is a table with no other names than these."""
-    if not isinstance(table, dict):
-        raise ModelError(f"{where} holds {str(table)[:60]}", "a table", REMOVE)
-    for name in table:
-        if name not in names:
-            expected = ", ".join(sorted(names)) or "nothing"
-            raise ModelError(f"{where} holds {name[:60]!r}", expected, REMOVE)
+    if not (isinstance(stored, dict) and stored.keys() <= METHODS.keys()):
+        raise ConfigError(f"{file} holds {str(stored)[:60]}", "a table of methods", "tune again")
+    tuned = {}
+    for name, options in stored.items():
+        method = build(type(METHODS[name]), options, f"{file}: {name}.", RANGES)
+        tuned[name] = {option: method.options[option] for option in options}
+    return tuned
 
 
 def enlarge_edit(source: Latents, first: Latents, most: float) -> Callable[[Latents], Latents]:

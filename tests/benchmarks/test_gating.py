@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import gating
+from benchmarks.gating import gate_of_risk, risk
 from synclora_lite.editing import Edit
-from synclora_lite.editing.gate import Gate, gate_of_risk, judge_edit, load_gate, risk
+from synclora_lite.editing.gate import Gate, judge_edit, load_gate
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import write_json
 from synclora_lite.i2v.folders import weights_digest

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synclora_lite.editing import METHODS
 from synclora_lite.editing.methods import tuned_options
-from synclora_lite.errors import ModelError
+from synclora_lite.errors import ConfigError
 from synclora_lite.files import data_dir
 
 ANYTHING = st.recursive(
@@ -29,7 +29,7 @@ def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, ta
     (tmp_path / "tuned.json").write_text(json.dumps(table))
     try:
         tuned = tuned_options(tmp_path)
-    except ModelError:
+    except ConfigError:
         return
     for method, chosen in tuned.items():
         assert {*chosen} <= {*METHODS[method].options}
@@ -39,21 +39,22 @@ def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, ta
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([1], r"holds \[1\]; expected a table"),
-        ({"sdedit": 0.4}, r"sdedit in .* holds 0.4; expected a table"),
-        ({"magic": {}}, "holds 'magic'; expected copy, deformation-propagation, flow-propagation"),
-        ({"sdedit": {"seed": 1}}, "holds 'seed'; expected strength; tune the model again"),
-        ({"i2v": {"steps": 1}}, "holds 'steps'; expected nothing"),
-        ({"sdedit": {"restoration": 1}}, "holds 'restoration'; expected strength"),
-        ({"sdedit": {"strength": True}}, "strength of sdedit in .* is True; expected a number"),
-        ({"sdedit": {"strength": math.nan}}, "is nan; expected a number"),
+        ([1], r"holds \[1\]; expected a table of methods"),
+        ({"magic": {}}, "holds {'magic': {}}; expected a table of methods"),
+        ({"sdedit": 0.4}, "sdedit. holds 0.4; expected a table of settings"),
+        ({"sdedit": {"seed": 1}}, "unknown setting .*sdedit.seed; expected strength"),
+        ({"i2v": {"steps": 1}}, "unknown setting .*i2v.steps"),
+        ({"sdedit": {"restoration": 1}}, "unknown setting .*sdedit.restoration"),
+        ({"sdedit": {"strength": True}}, "sdedit.strength = True; expected float"),
+        ({"sdedit": {"strength": math.nan}}, "sdedit.strength = nan; expected 0.05 to 1"),
+        ({"sdedit": {"strength": 7}}, "sdedit.strength = 7; expected 0.05 to 1"),
     ],
 )
 def test_what_is_wrong_with_tuned_settings_is_told(
     tmp_path: Path, table: Any, message: str
 ) -> None:
     (tmp_path / "tuned.json").write_text(json.dumps(table))
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ConfigError, match=message):
         tuned_options(tmp_path)
 
 
