@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from synclora_lite.pairs.builders import Corrupted, Exact
+from synclora_lite.training.latents import encoder_digest
 from torch import Tensor
 
-from recipes.rendering import encoder_digest
-from synclora_lite.editing.editor import Editor
+from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
-from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
@@ -38,7 +38,7 @@ def draw_pair(bank: str, k: int, size: int, frames: int) -> tuple[Frames, Frames
     return drawn.source, drawn.edited
 
 
-def build_bank(bank: str, folder: Path, pairs: int, editor: Editor) -> None:
+def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
     """Render and encode the pairs of a bank, shard by shard, without those already there.
 
     Pairs of "faulty" are scored as well: the checks of each are a line of checks.jsonl.
@@ -65,7 +65,7 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: Editor) -> None:
         write_shard(path, latents=torch.stack(rows).half())
 
 
-def _encode(editor: Editor, pair: tuple[Frames, Frames]) -> Float[Tensor, "2 channels _ _ _"]:
+def _encode(editor: LTXVideo, pair: tuple[Frames, Frames]) -> Float[Tensor, "2 channels _ _ _"]:
     return torch.cat([editor.encode(clip) for clip in pair])
 
 

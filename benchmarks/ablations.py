@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ablation_banks import ROWS, build_bank, take
-from synclora_lite.editing import load_editor
+from synclora_lite.editing.ltx_video import load_ltx_video
 from synclora_lite.errors import ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
@@ -119,7 +119,7 @@ def run_variant(name: str, study: Study) -> dict[str, Any]:
     if known := found(name, study):
         return known
     whole = study.folder / "banks" / variant.bank
-    editor = load_editor("lite")
+    editor = load_ltx_video("lite")
     pairs = min(variant.pairs or study.pairs, study.pairs)
     build_bank(variant.bank, whole, pairs, editor)
     bank = take(whole, place / "bank", pairs, variant.without)

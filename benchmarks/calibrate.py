@@ -3,18 +3,14 @@
 import argparse
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKLLTXVideo
+from jaxtyping import Float
 
-from synclora_lite.editing.domain import (
-    Domain,
-    compressed,
-    draw_limit,
-    save_domain,
-    strangeness,
-)
-from synclora_lite.errors import in_one_line
+from synclora_lite.editing.domain import Domain, Pictures, save_domain, strangeness
+from synclora_lite.errors import ModelError, in_one_line
 from synclora_lite.models import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
 from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
@@ -49,6 +45,29 @@ def calibrate(
         known=tuple(np.quantile(known, (0.05, 0.5, 0.95, 1.0)).round(5).tolist()),
         unknown=tuple(np.quantile(unknown, (0.0, 0.05, 0.5, 0.95)).round(5).tolist()),
     )
+
+
+def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
+    """Put the limit midway, on a logarithmic scale, between the two kinds.
+
+    Raises:
+        ModelError: The kinds overlap, so that no limit tells them apart.
+
+    """
+    low, high = known.max(), unknown.min()
+    if low >= high:
+        raise ModelError(
+            f"the two kinds overlap (known up to {low:.4f}, others from {high:.4f})",
+            "a gap between them",
+            "train the autoencoder for longer",
+        )
+    return float(np.sqrt(low * high))
+
+
+def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
+    """Put pictures through JPEG: what a model must accept may have been compressed."""
+    coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
+    return np.stack([cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded])
 
 
 def main() -> None:

@@ -28,11 +28,12 @@ from torch import Tensor
 
 from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 from synclora_lite import core
-from synclora_lite.cli.edit import WARM
 from synclora_lite.core import inference_sigmas
-from synclora_lite.editing import edit_video
+from synclora_lite.editing import LTXVideo, SyncLoraPipeline, edit_settings, edit_video
+from synclora_lite.editing.defaults import SHIPPED
 from synclora_lite.editing.domain import Domain, save_domain
-from synclora_lite.editing.editor import Editor, Latents, load_editor
+from synclora_lite.editing.ltx_video import Latents, load_ltx_video
+from synclora_lite.editing.methods import tuned_options
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.models import (
     AdapterSettings,
@@ -67,10 +68,10 @@ class Plan:
     rounds: int = 9
     threads: int = 2
 
-    def editor(self) -> Editor:
+    def editor(self) -> LTXVideo:
         """Load what edits."""
         torch.set_num_threads(self.threads)
-        return load_editor(self.model, self.adapter)
+        return load_ltx_video(self.model, self.adapter)
 
 
 def main() -> None:
@@ -139,7 +140,7 @@ def example() -> tuple[Clip, np.ndarray]:
 
 
 def sample(
-    editor: Editor,
+    editor: LTXVideo,
     source: Latents,
     anchor: Float[Tensor, "1 channels 1 latent_height latent_width"],
     plan: Plan,
@@ -156,7 +157,7 @@ def sample(
 
 
 def variants(
-    editor: Editor, clip: Clip, first: np.ndarray, plan: Plan
+    editor: LTXVideo, clip: Clip, first: np.ndarray, plan: Plan
 ) -> dict[str, Callable[[], object]]:
     """Return what takes turns."""
     source, anchor = editor.encode(clip.frames), editor.encode(first[None])
@@ -176,22 +177,15 @@ def variants(
     }
 
 
-def whole(editor: Editor, clip: Clip, first: np.ndarray, plan: Plan) -> object:
+def whole(editor: LTXVideo, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    return edit_video(
-        clip,
-        first,
-        model=editor,
-        steps=plan.steps,
-        seed=SEED,
-        detail="carried",
-        register=True,
-        warm=WARM,
-    )
+    assert editor.folder is not None
+    settings = edit_settings({"steps": plan.steps, "seed": SEED, **SHIPPED})
+    return edit_video(clip, first, settings, SyncLoraPipeline(editor, tuned_options(editor.folder)))
 
 
 @torch.no_grad()
-def differences(editor: Editor, cached: Latents, masked: Latents) -> dict[str, float]:
+def differences(editor: LTXVideo, cached: Latents, masked: Latents) -> dict[str, float]:
     """Return the largest differences of latents, and of decoded frames on a scale from -1 to 1."""
     videos = [decode(editor.model, latents) for latents in (cached, masked)]
     return {
@@ -200,7 +194,7 @@ def differences(editor: Editor, cached: Latents, masked: Latents) -> dict[str, f
     }
 
 
-def job_facts(editor: Editor, source: Latents, plan: Plan) -> dict[str, Any]:
+def job_facts(editor: LTXVideo, source: Latents, plan: Plan) -> dict[str, Any]:
     """Return what an edit is made of."""
     config = editor.model.transformer.config
     return {

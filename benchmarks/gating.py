@@ -9,6 +9,7 @@ because portraits are rendered; the gate itself sees no truth.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,8 +19,8 @@ import numpy as np
 from scipy.stats import beta
 
 from synclora_lite import artifacts
-from synclora_lite.editing.gate import FILE, KIND, Gate, gate_of_risk, risk
-from synclora_lite.editing.sampling import Sampling
+from synclora_lite.editing.gate import FILE, Gate
+from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.evaluation.intervals import Row
@@ -55,6 +56,21 @@ class Promise:
     bad: float | None = None
     low: float = 0.0
     high: float = 1.0
+
+
+def risk(misfit: float | None, kept: float) -> float:
+    """Return how far an edit is from perfect on the worse of the gate's two measures.
+
+    0 is perfect; 1 is the limit of the sync verdict, or half of the edit lost. An edit that
+    changes nothing that can be followed (`kept` NaN) is judged by its synchronization alone.
+    """
+    lost = 0.0 if math.isnan(kept) else 2 * (1 - kept)
+    return max(math.inf if misfit is None else misfit, lost)
+
+
+def gate_of_risk(threshold: float, level: float | None, confidence: float | None) -> Gate:
+    """Return the gate that lets a risk up to the threshold pass."""
+    return Gate(threshold, 1 - threshold / 2, level, confidence)
 
 
 def is_bad(row: Row) -> bool:
@@ -154,18 +170,18 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=64, help="clips of the exam to test it on")
     parser.add_argument("--level", type=float, default=0.1, help="share of bad among accepted")
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--detail", default="none")
+    parser.add_argument("--restoration", default="none")
     parser.add_argument("--register", action="store_true")
-    parser.add_argument("--warm", type=float, default=1.0)
+    parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--folder", type=Path, default=Path("runs/exam"))
     wanted = parser.parse_args()
     options: dict[str, Any] = {"model": "lite", "steps": wanted.steps, "adapter": "lite-adapter"}
-    if wanted.detail != "none":
-        options["detail"] = wanted.detail
+    if wanted.restoration != "none":
+        options["restoration"] = wanted.restoration
     if wanted.register:
         options["register"] = True
-    if wanted.warm < 1:
-        options["warm"] = wanted.warm
+    if wanted.strength < 1:
+        options["strength"] = wanted.strength
     exams = [Exam("sync-lora", seed=seed, options=options) for seed in (SEED, 0)]
     clips = (wanted.clips, wanted.test)
     rows = [
@@ -173,14 +189,15 @@ def main() -> None:
         for exam, count in zip(exams, clips, strict=True)
     ]
     gate, values = calibrate(rows[0], rows[1], wanted.level)
-    settings = asdict(Sampling()) | exams[0].tuned() | {"method": exams[0].method} | vars(wanted)
-    weights = weights_digest(exams[0].weights())
-    gate = replace(gate, weights=weights, **{name: settings[name] for name in KIND})
+    measured = {"method": exams[0].method, **METHODS[exams[0].method].options, **exams[0].tuned()}
+    asked = ("restoration", "steps", "register", "strength")
+    measured |= {name: getattr(wanted, name) for name in asked}
+    gate = replace(gate, weights=weights_digest(exams[0].weights()), measured=measured)
     values["gate"] = asdict(gate)
     kept = write_json(model_folder("lite") / FILE, asdict(gate))
     line = f"python -m benchmarks.gating --clips {clips[0]} --test {clips[1]}"
-    line += f" --level {wanted.level} --steps {wanted.steps} --detail {wanted.detail}"
-    line += f" --warm {wanted.warm}" + (" --register" if wanted.register else "")
+    line += f" --level {wanted.level} --steps {wanted.steps} --restoration {wanted.restoration}"
+    line += f" --strength {wanted.strength}" + (" --register" if wanted.register else "")
     artifacts.record([kept], command=line)
     write_result("gate", values, command=line, seed=SEED)
 

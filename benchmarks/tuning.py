@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from synclora_lite import artifacts
-from synclora_lite.editing import Sampling
-from synclora_lite.editing.editor import TUNED
+from synclora_lite.editing.methods import METHODS, TUNED
 from synclora_lite.errors import ArtifactError, ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.files import data_dir, read_result, write_json, write_result
@@ -25,16 +24,16 @@ from synclora_lite.files import data_dir, read_result, write_json, write_result
 CONDITIONS = ("exact", "moved")
 RESULT = "tuning"
 SEED = 77  # of the validation clips; exams use small seeds
-Settings = dict[str, float]  # fields of `Sampling`
+Settings = dict[str, float]  # options of a method
 GRID: dict[str, list[Settings]] = {
-    "sdedit": [{"start": level} for level in (0.4, 0.55, 0.7, 0.85)],
-    "flowedit": [{"start": level} for level in (0.5, 0.65, 0.8, 0.95)],
+    "sdedit": [{"strength": level} for level in (0.4, 0.55, 0.7, 0.85)],
+    "flowedit": [{"strength": level} for level in (0.5, 0.65, 0.8, 0.95)],
     "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
     "sync-lora": [
         {"temperature": temperature, "edit_gain": gain}
         for temperature, gain in product((1.0, 0.7, 0.4), (1.0, 2.0))
     ]
-    + [{"sync_guidance": 1.5, "temperature": 0.7, "edit_gain": 2.0}],
+    + [{"guidance": 1.5, "temperature": 0.7, "edit_gain": 2.0}],
 }
 
 
@@ -52,7 +51,9 @@ def score(rows: list[dict[str, Any]]) -> dict[str, float]:
 def tune(method: str, clips: int, exam: Exam, folder: Path) -> list[dict[str, Any]]:
     """Try every setting of a method; clips already judged are not edited again."""
     names = {name for settings in GRID[method] for name in settings}
-    asked = exam.options | {name: getattr(Sampling(), name) for name in names}  # nothing as tuned
+    asked = exam.options | {
+        name: METHODS[method].options[name] for name in names
+    }  # nothing as tuned
     found = []
     for settings in GRID[method]:
         rows = {}

@@ -176,7 +176,11 @@ def seeded(*numbers: int) -> torch.Generator:
 def training_dtype(device: torch.device) -> torch.dtype:
     """Return the precision that a device multiplies fastest and that training bears."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float32
+        )
     from synclora_lite.models.precision import multiplies_bfloat16
 
     return torch.bfloat16 if multiplies_bfloat16() else torch.float32

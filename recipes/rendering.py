@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.errors import PairError, TrainingError
 from synclora_lite.files import atomic_path
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.latents import encode, to_model_range
 from synclora_lite.portraits import EDIT_KINDS, EditCase, edit_case, render_batch
 from synclora_lite.training.bank import LatentDataset, check_made, write_shard

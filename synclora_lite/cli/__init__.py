@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
+from synclora_lite.cli.renamed import current
 from synclora_lite.errors import ConfigError
 
 # Command: (module, line of help). A module without dots is one of this package. It holds a function
@@ -108,6 +109,8 @@ def synclora(
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit status."""
     command = typer.main.get_command(app)
+    if arguments[:1] in (["edit"], ["exam"]):
+        arguments = list(current(arguments))
     return guarded(lambda: command.main(arguments, prog_name="synclora"))
 
 

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from synclora_lite.models.ltx2_sampling import LTX2Request
 
 
-WARM = 0.5  # the start that did best in the exams of chapter 8
-
-
 def _tuned(low: float, high: float, what: str) -> Any:
     """An option whose default is what did best for the model."""
     return typer.Option(min=low, max=high, help=what, show_default="as tuned")
@@ -32,8 +29,8 @@ def edit(
     method: Annotated[
         str,
         typer.Option(
-            help="sync-lora, flow-warp, residual-warp, bend-warp, i2v, copy, sdedit, flowedit or "
-            "kv-inject."
+            help="sync-lora, flow-propagation, residual-propagation, deformation-propagation, i2v, "
+            "copy, sdedit, flowedit or kv-inject."
         ),
     ] = "sync-lora",
     model: Annotated[
@@ -77,23 +74,21 @@ def edit(
         float | None,
         typer.Option(min=0, max=1, help="How much the source counts.", show_default="1"),
     ] = None,
-    sync_guidance: Annotated[
+    guidance: Annotated[
         float | None, _tuned(0.0, 20.0, "Above 1 pushes towards the source's motion.")
-    ] = None,
-    start: Annotated[
-        float | None, _tuned(0.05, 1.0, "Noise level where sdedit and flowedit begin.")
     ] = None,
     inject: Annotated[
         float | None,
         _tuned(0.0, 1.0, "Share of the steps in which kv-inject attends to the source."),
     ] = None,
-    warm: Annotated[
+    strength: Annotated[
         float | None,
         typer.Option(
             min=0.05,
             max=1.0,
-            help="Noise level where sync-lora begins, from the bend warp; 1: from noise.",
-            show_default=f"{WARM} for sync-lora with lite, else 1",
+            help="Noise level where sampling begins: sync-lora from the edit propagated by "
+            "deformation, sdedit and flowedit from the source; 1: from noise.",
+            show_default="0.5 for sync-lora with lite, else as tuned",
         ),
     ] = None,
     temperature: Annotated[
@@ -108,7 +103,7 @@ def edit(
     tries: Annotated[
         int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
     ] = 0,
-    detail: Annotated[
+    restoration: Annotated[
         str | None,
         typer.Option(
             help="source: give back what the autoencoder loses where the edit left it alone; "
@@ -163,6 +158,7 @@ def edit(
     from dataclasses import replace
 
     from synclora_lite import editing, video
+    from synclora_lite.editing.defaults import shipped_defaults
     from synclora_lite.editing.report import with_quality
     from synclora_lite.files import sha256
 
@@ -172,39 +168,39 @@ def edit(
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
     clip = replace(clip, person=person)
-    # who edits with what is shipped wants the best clip: see `finish`, `registration`
-    shipped = (method, model) == ("sync-lora", "lite")
     options: dict[str, Any] = {
-        "method": method,
-        "model": model,
-        "adapter": adapter or "lite-adapter",
         "steps": steps,
         "seed": seed,
         "reference_strength": reference_strength,
-        "sync_guidance": sync_guidance,
-        "start": start,
+        "guidance": guidance,
         "inject": inject,
-        "warm": WARM if shipped and warm is None else warm,
+        "strength": strength,
         "temperature": temperature,
         "edit_gain": edit_gain,
-        "detail": detail or ("carried" if shipped else "none"),
+        "restoration": restoration,
         "align": align,
-        "register": shipped if register is None else register,
-        "device": device,
-        "ltx2": _ltx2(distilled, upsampler, crf),
+        "register": register,
+        "measure": True,
     }
+    options = {name: value for name, value in options.items() if value is not None}
+    settings = editing.edit_settings(
+        {"method": method, **shipped_defaults(method, model), **options}
+    )
+    origin = editing.ModelSource(
+        model, tuple(adapter or ["lite-adapter"]), device, _ltx2(distilled, upsampler, crf)
+    )
     picture = video.read_image(first_frame, convert=convert)
     with _only_one(out, report):
         if tries:
-            result = editing.edit_gated(clip, picture, tries=tries, **options)
+            result = editing.edit_gated(clip, picture, settings, origin, tries=tries)
         else:
-            result = editing.edit_video(clip, picture, measure=True, **options)
+            result = editing.edit_video(clip, picture, settings, origin)
         result = with_quality(result)
-        origin = result.report["provenance"]
+        made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
-        origin["source"] |= {"file_sha256": sha256(source)}
-        origin["source"] |= {name: value for name, value in chosen.items() if value}
-        origin["first_frame"]["file_sha256"] = sha256(first_frame)
+        made["source"] |= {"file_sha256": sha256(source)}
+        made["source"] |= {name: value for name, value in chosen.items() if value}
+        made["first_frame"]["file_sha256"] = sha256(first_frame)
         _write(result, out, report, f"{source.name} edited from {first_frame.name}")
     _tell(result, out, report, as_json)
     if strict and result.report["sync"]["verdict"] == "reject":

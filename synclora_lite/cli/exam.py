@@ -29,12 +29,18 @@ def exam(
     model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
-    detail: Annotated[
+    restoration: Annotated[
         str, typer.Option(help="none, source, both or carried: the output step, see synclora edit.")
     ] = "none",
-    warm: Annotated[
-        float, typer.Option(min=0.05, max=1, help="Where sync-lora begins, see synclora edit.")
-    ] = 1.0,
+    strength: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            max=1,
+            help="Where sampling begins, see synclora edit.",
+            show_default="as tuned",
+        ),
+    ] = None,
     register: Annotated[
         bool, typer.Option("--register", help="Register first frames, see synclora edit.")
     ] = False,
@@ -50,7 +56,8 @@ def exam(
 
     results: dict[str, dict[str, Any]] = {}
     for name in method:
-        asked = {"adapter": adapter, "detail": detail, "warm": warm, "register": register}
+        asked = {"adapter": adapter, "restoration": restoration, "strength": strength}
+        asked["register"] = register
         options = _options(name, model, steps, asked)
         settings = Exam(name, seed, size, frames, condition, options=options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
@@ -67,18 +74,23 @@ def exam(
 
 def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> dict[str, Any]:
     """Leave out what a method does not look at, so that it does not count as another exam."""
-    from synclora_lite.editing.methods import find_method
-    from synclora_lite.evaluation.exam import REFERENCES, WITHOUT_MODEL
+    from synclora_lite.editing.methods import METHODS, find_method
+    from synclora_lite.evaluation.exam import REFERENCES
 
     if method in REFERENCES:
         return {"model": model} if method == "ceiling" else {}
+    chosen = find_method(method, {})
     registered = {"register": True} if adapted["register"] else {}
-    if method in WITHOUT_MODEL:
+    if not chosen.needs_model:
         return registered
-    chosen = find_method(method)
-    own = (*chosen.options, *(["adapter"] if chosen.adapter else []))
-    idle = {"detail": "none", "warm": 1}  # what changes nothing is not recorded
-    asked = {n: value for n, value in adapted.items() if n in own and value != idle.get(n)}
+    own = [*chosen.options, *(["adapter"] if chosen.needs_adapter else [])]
+    own += ["restoration"] if chosen.restorable else []
+    idle = {"restoration": "none", "strength": None}  # what changes nothing is not recorded
+    if method == "sync-lora":
+        idle["strength"] = METHODS[method].options["strength"]
+    asked = {
+        n: value for n, value in adapted.items() if n in own and value not in (None, idle.get(n))
+    }
     return {"model": model, "steps": steps, **asked, **registered}
 
 

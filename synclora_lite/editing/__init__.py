@@ -1,35 +1,36 @@
 """Editing: carry an edited first frame through a clip, by the model or by simpler means."""
 
-from synclora_lite.editing.baselines import bend_warp, copy, flow_warp, residual_warp
 from synclora_lite.editing.edit import Edit, edit_video, measured
-from synclora_lite.editing.editor import Editor, load_editor
 from synclora_lite.editing.gate import Gate, edit_gated, edit_survival
-from synclora_lite.editing.methods import METHODS, Method
-from synclora_lite.editing.pipeline import SyncLoraOutput, SyncLoraPipeline
+from synclora_lite.editing.ltx_video import LTXVideo
+from synclora_lite.editing.methods import METHODS, FlowPropagation, Method, SDEdit, SyncLora
+from synclora_lite.editing.pipeline import ModelSource, SyncLoraOutput, SyncLoraPipeline
 from synclora_lite.editing.precheck import Framing, align, compare_framing
+from synclora_lite.editing.propagation import propagate
 from synclora_lite.editing.registration import register
-from synclora_lite.editing.sampling import Sampling
+from synclora_lite.editing.settings import EditSettings, edit_settings
 
 __all__ = [
     "METHODS",
     "Edit",
-    "Editor",
+    "EditSettings",
+    "FlowPropagation",
     "Framing",
     "Gate",
+    "LTXVideo",
     "Method",
-    "Sampling",
+    "ModelSource",
+    "SDEdit",
+    "SyncLora",
     "SyncLoraOutput",
     "SyncLoraPipeline",
     "align",
-    "bend_warp",
     "compare_framing",
-    "copy",
     "edit_gated",
+    "edit_settings",
     "edit_survival",
     "edit_video",
-    "flow_warp",
-    "load_editor",
     "measured",
+    "propagate",
     "register",
-    "residual_warp",
 ]

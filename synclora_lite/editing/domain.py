@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -22,10 +21,10 @@ from jaxtyping import Float, UInt8
 from pydantic import Field
 from torch import Tensor
 
-from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.models import decode, encode
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.settings import Settings, build
 
@@ -137,27 +136,3 @@ def check_domain(
             advice,
         )
     return ratio
-
-
-def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"]) -> float:
-    """Put the limit midway, on a logarithmic scale, between the two kinds.
-
-    Raises:
-        ModelError: The kinds overlap, so that no limit tells them apart.
-
-    """
-    low, high = known.max(), unknown.min()
-    if low >= high:
-        raise ModelError(
-            f"the two kinds overlap (known up to {low:.4f}, others from {high:.4f})",
-            "a gap between them",
-            "train the autoencoder for longer",
-        )
-    return float(np.sqrt(low * high))
-
-
-def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
-    """Put pictures through JPEG: what a model must accept may have been compressed."""
-    coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
-    decoded: list[np.ndarray] = [cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded]  # type: ignore[misc]
-    return np.stack(decoded)

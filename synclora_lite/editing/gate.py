@@ -1,26 +1,26 @@
 """The quality gate: try seeds until an edit is in sync and keeps its edit, or abstain.
 
 Without the true edited clip, "the edit is kept" is measured against a stand-in: what the edit did
-to the first frame, carried along optical flow (`bend_warp`), where the flow can be trusted. Where
+to the first frame, propagated by deformation, where the flow can be trusted. Where
 the gate stands is measured once per model on clips whose truth is known
 (`benchmarks.gating`) and kept beside the weights in `gate.json`.
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.baselines import bent_frames
-from synclora_lite.editing.edit import Edit, edit_video, measured
-from synclora_lite.editing.editor import Editor
-from synclora_lite.editing.running import loaded_once
+from synclora_lite.editing.edit import AS_TUNED, SHIPPED, Edit, edit_video, measured
+from synclora_lite.editing.ltx_video import LTXVideo
+from synclora_lite.editing.pipeline import ModelSource, SyncLoraPipeline
+from synclora_lite.editing.propagation import propagated
+from synclora_lite.editing.settings import EditSettings
 from synclora_lite.errors import EditError
-from synclora_lite.files import data_dir, read_json
+from synclora_lite.files import read_json
 from synclora_lite.models.folders import weights_digest
 from synclora_lite.settings import Settings, build
 from synclora_lite.video import Clip
@@ -28,17 +28,6 @@ from synclora_lite.video import Clip
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 FILE = "gate.json"
-KIND = (  # what makes an edit one of those that were measured, besides the weights
-    "method",
-    "detail",
-    "steps",
-    "register",
-    "warm",
-    "reference_strength",
-    "sync_guidance",
-    "temperature",
-    "edit_gain",
-)
 CHANGED = 24  # grey levels of one channel from which the edit changes a pixel
 
 
@@ -52,15 +41,8 @@ class Gate(Settings):
         level: Share of bad edits among accepted ones that calibration clips promise not to
             exceed, for the first seed tried; None if that was not measured.
         confidence: Of that promise.
-        method: Of the edits that it was measured on; the promise is for such edits alone.
-        detail: Their output step.
-        steps: Their sampling steps.
-        register: Whether their first frames were registered.
-        warm: Noise level at which they began.
-        reference_strength: Weight of their source.
-        sync_guidance: Their push towards it.
-        temperature: Scale of their noise.
-        edit_gain: Most by which an edit was enlarged.
+        measured: Method, options and steps of the edits that it was measured on; the promise is
+            for such edits alone.
         weights: What `weights_digest` makes of the weights that drew them.
 
     """
@@ -69,66 +51,37 @@ class Gate(Settings):
     kept: float = 0.5
     level: float | None = None
     confidence: float | None = None
-    method: str | None = None
-    detail: str | None = None
-    steps: int | None = None
-    register: bool | None = None
-    warm: float | None = None
-    reference_strength: float | None = None
-    sync_guidance: float | None = None
-    temperature: float | None = None
-    edit_gain: float | None = None
+    measured: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
 
     def promised(self, provenance: Mapping[str, Any]) -> float | None:
         """Return the level if an edit of this provenance is of the kind that was measured."""
-        same = all(getattr(self, name) == provenance.get(name) for name in KIND)
+        same = all(provenance.get(name) == value for name, value in self.measured.items())
         drawn = self.weights == weights_digest(provenance.get("weights", {}))
         return self.level if same and drawn else None
 
 
-def risk(misfit: float | None, kept: float) -> float:
-    """Return how far an edit is from perfect on the worse of the gate's two measures.
-
-    0 is perfect; 1 is the limit of the sync verdict, or half of the edit lost. An edit that
-    changes nothing that can be followed (`kept` NaN) is judged by its synchronization alone.
-    """
-    lost = 0.0 if math.isnan(kept) else 2 * (1 - kept)
-    return max(math.inf if misfit is None else misfit, lost)
-
-
-def gate_of_risk(threshold: float, level: float | None, confidence: float | None) -> Gate:
-    """Return the gate that lets a risk up to the threshold pass."""
-    return Gate(threshold, 1 - threshold / 2, level, confidence)
-
-
-def load_gate(model: str | Path | Editor = "lite") -> Gate:
+def load_gate(folder: str | Path | None) -> Gate:
     """Return the calibrated gate of a model folder, or the plain one where there is none.
 
     Raises:
         ConfigError: `gate.json` holds something else than a gate.
 
     """
-    places = (
-        [model.folder]
-        if isinstance(model, Editor)
-        else [data_dir() / "models" / str(model), Path(model)]
-    )
-    for folder in places:
-        if folder is not None and (folder / FILE).exists():
-            gate: Gate = build(Gate, read_json(folder / FILE))
-            return gate
-    return Gate()
+    if folder is None or not (Path(folder) / FILE).exists():
+        return Gate()
+    gate: Gate = build(Gate, read_json(Path(folder) / FILE))
+    return gate
 
 
 def edit_survival(source: Frames, first_frame: np.ndarray, output: Frames) -> float:
     """Estimate the share of the edit that is still there in frames 1 and later.
 
     1 - |output - expected| / |source - expected| over the pixels that the edit changed, where
-    expected is the `bend_warp` of the source. NaN if the edit changes nothing that can be followed.
+    expected is the edit propagated by deformation. NaN if it changes nothing that can be followed.
     """
     lost, total = 0, 0
-    for t, (frame, hidden) in enumerate(bent_frames(source, first_frame)):
+    for t, (frame, hidden) in enumerate(propagated(source, first_frame, "deformation")):
         if t == 0:
             continue
         expected = frame.astype(np.int16)
@@ -169,33 +122,39 @@ def judge_edit(edit: Edit, gate: Gate, tries: int = 1) -> tuple[Edit, list[str]]
 def edit_gated(
     source: Clip,
     first_frame: np.ndarray,
+    settings: EditSettings = AS_TUNED,
+    pipeline: SyncLoraPipeline | ModelSource = SHIPPED,
     *,
     tries: int = 4,
     gate: Gate | None = None,
-    seed: int = 0,
-    **options: Any,
 ) -> Edit:
     """Edit with one seed after the other until the result passes.
 
     Args:
         source: See `edit_video`.
         first_frame: See `edit_video`.
-        tries: How many seeds, from `seed` on.
+        settings: See `edit_video`; holds the first seed.
+        pipeline: See `edit_video`.
+        tries: How many seeds.
         gate: What the result must reach; as calibrated for the model if None. Its level holds
             for the first seed: whoever tries many seeds gives bad edits more chances to pass.
-        seed: The first seed.
-        options: Passed on to `edit_video`.
 
     Raises:
         EditError: No seed gave an edit that passes; tells what the last one lacked.
 
     """
-    gate = gate or load_gate(options.get("model", "lite"))
-    options["model"] = loaded_once(**options)
+    method = settings.chosen()
+    if isinstance(pipeline, ModelSource) and method.needs_model:
+        pipeline = pipeline.load(in_context=method.needs_adapter)
+    if gate is None:
+        loaded = isinstance(pipeline, SyncLoraPipeline) and isinstance(pipeline.backend, LTXVideo)
+        gate = load_gate(pipeline.backend.folder if loaded else None)
     reasons: list[str] = []
     for attempt in range(tries):
-        edit = edit_video(source, first_frame, seed=seed + attempt, **options)
-        edit, reasons = judge_edit(edit, gate, attempt + 1)
+        trial = replace(settings, seed=settings.seed + attempt)
+        edit, reasons = judge_edit(
+            edit_video(source, first_frame, trial, pipeline), gate, attempt + 1
+        )
         if not reasons:
             return edit
     raise EditError(

@@ -6,10 +6,11 @@ output = pipe(video, image, num_inference_steps=20, generator=torch.Generator().
 output.frames  # (1, frames, height, width, 3)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -18,19 +19,33 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from synclora_lite.core import combine, eject, inject, load_lora_state_dict, merge
-from synclora_lite.editing.editor import Editor, adapter_place, load_editor
-from synclora_lite.editing.methods import find_method
+from synclora_lite.core.lora import lora_layers
+from synclora_lite.editing.domain import check_domain
+from synclora_lite.editing.fitting import Fit, edit_in_windows
+from synclora_lite.editing.ltx_video import LTXVideo, adapter_place, load_ltx_video, uncovered
+from synclora_lite.editing.methods import METHODS, Method, tuned_options
 from synclora_lite.editing.precheck import as_picture, to_size
-from synclora_lite.editing.running import run_model
-from synclora_lite.editing.sampling import Sampling
+from synclora_lite.editing.restoration import Restored
+from synclora_lite.editing.settings import STEPS, EditSettings, Made
+from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.models import AdapterSettings, read_adapter
+from synclora_lite.models.folders import is_ltx2
 from synclora_lite.models.formats import Weights
+from synclora_lite.models.ltx2_sampling import LTX2Request
 from synclora_lite.models.precision import check_device
 from synclora_lite.video import Clip
 
+if TYPE_CHECKING:
+    from synclora_lite.editing.ltx2 import LTX2
+
 Frames = UInt8[np.ndarray, "frames height width 3"]
+Picture = UInt8[np.ndarray, "height width 3"]
 Video = Clip | np.ndarray | list[Image.Image]
+
+OVERLAP = 5  # frames that neighbouring windows share
+DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
+FRAME_RATE = 25.0  # of a video that does not say; only LTX-2 asks for it
 
 
 @dataclass
@@ -47,43 +62,71 @@ class SyncLoraOutput(BaseOutput):
 
 
 class SyncLoraPipeline:
-    """An image-to-video model of the LTX-Video family that edits clips, with adapters by name.
+    """An image-to-video model that edits clips: the lite model, LTX-Video or LTX-2.
 
     Args:
-        editor: The model without an adapter, and what kind of clips it knows.
+        backend: The loaded model, and what kind of clips it knows.
+        tuned: Per method, the options that did best on validation clips.
 
     """
 
-    def __init__(self, editor: Editor) -> None:
-        self.editor = editor
+    def __init__(
+        self, backend: "LTXVideo | LTX2", tuned: dict[str, dict[str, float]] | None = None
+    ) -> None:
+        self.backend = backend
+        self.tuned = tuned or {}
         self.adapters: dict[str, tuple[Weights, AdapterSettings]] = {}
 
     @classmethod
     def from_pretrained(
-        cls, pretrained_model_name_or_path: str | Path = "lite", *, device: str = "cpu"
+        cls,
+        pretrained_model_name_or_path: str | Path = "lite",
+        *,
+        adapter: str | Path | Sequence[str | Path] = (),
+        device: str = "cpu",
+        ltx2: LTX2Request | None = None,
     ) -> "SyncLoraPipeline":
         """Load "lite", a folder in diffusers layout, or a downloaded model of the hub.
+
+        Args:
+            pretrained_model_name_or_path: LTX-Video (lite is one) or LTX-2.
+            adapter: "lite-adapter", a folder, file or hub name, with :STRENGTH if it is not 1;
+                its update is added to the weights, which is fastest. For LTX-2 also several, the
+                in-context adapter first.
+            device: Where to run.
+            ltx2: Setting and stages of an LTX-2 model.
 
         Raises:
             ModelError: Files are missing or damaged.
             ConfigError: This machine lacks the device.
 
         """
-        return cls(load_editor(pretrained_model_name_or_path, None, device))
+        names = (adapter,) if isinstance(adapter, str | Path) else adapter
+        source = ModelSource(pretrained_model_name_or_path, tuple(map(str, names)), device, ltx2)
+        return source.load(in_context=bool(names))
+
+    @property
+    def ltx_video(self) -> LTXVideo:
+        """The back end, if adapters can be exchanged in it; ModelError for LTX-2."""
+        if not isinstance(self.backend, LTXVideo):
+            raise ModelError(
+                "another adapter for a loaded LTX-2", "one named to from_pretrained(adapter=...)"
+            )
+        return self.backend
 
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return self.editor.model.device
+        return self.ltx_video.model.device
 
     def to(self, device: str | torch.device) -> "SyncLoraPipeline":
         """Move the model; ConfigError if this machine lacks the device."""
         check_device(str(device))
-        model = self.editor.model
+        model = self.ltx_video.model
         model.vae.to(device)
         model.transformer.to(device)
         moved = replace(model, caption=model.caption.to(device))
-        self.editor = replace(self.editor, model=moved)
+        self.backend = replace(self.ltx_video, model=moved)
         return self
 
     def load_lora_weights(self, source: str | Path, adapter_name: str = "default") -> None:
@@ -95,7 +138,7 @@ class SyncLoraPipeline:
         """
         if adapter_name in self.adapters:
             raise ModelError(f"an adapter named {adapter_name!r} again", "another adapter_name")
-        transformer = self.editor.model.transformer
+        transformer = self.ltx_video.model.transformer
         eject(transformer)
         self.adapters[adapter_name] = read_adapter(transformer, adapter_place(source))
         self.set_adapters(adapter_name)
@@ -124,10 +167,10 @@ class SyncLoraPipeline:
                 f"the adapters {', '.join(names)} together, of different layout or offset",
                 "adapters that look at the reference in one way",
             )
-        transformer = self.editor.model.transformer
+        transformer = self.ltx_video.model.transformer
         eject(transformer)
         if not names:
-            self.editor = replace(self.editor, adapter=None)
+            self.backend = replace(self.ltx_video, adapter=None)
             return
         both = combine([self.adapters[name][0] for name in names], weights)
         layers = sorted({name.rsplit(".lora_", 1)[0] for name in both})
@@ -135,11 +178,11 @@ class SyncLoraPipeline:
         inject(transformer, layers, rank)
         load_lora_state_dict(transformer, both)
         used = replace(settings[0], rank=rank, targets=tuple(layers))
-        self.editor = replace(self.editor, adapter=used)
+        self.backend = replace(self.ltx_video, adapter=used)
 
     def fuse_lora(self) -> None:
         """Add the adapters in use to the weights, which is faster; it cannot be undone."""
-        merge(self.editor.model.transformer)
+        merge(self.ltx_video.model.transformer)
         self.adapters.clear()
 
     def unload_lora_weights(self) -> None:
@@ -152,42 +195,161 @@ class SyncLoraPipeline:
         video: Video,
         image: Image.Image | np.ndarray,
         *,
-        num_inference_steps: int = 20,
-        strength: float = 1.0,
-        guidance_scale: float = 1.0,
+        method: str | Method | None = None,
+        num_inference_steps: int | None = None,
+        strength: float | None = None,
+        guidance_scale: float | None = None,
         generator: torch.Generator | None = None,
         output_type: Literal["np", "pil"] = "np",
     ) -> SyncLoraOutput:
         """Carry the edit of the first frame through the clip.
 
-        Without an adapter the source is not seen: the model continues the edited frame.
-
         Args:
             video: The source: a `Clip`, 8-bit frames (frames, height, width, 3), or images.
             image: Its first frame, edited, of the same aspect.
+            method: A name of `METHODS`, with its options as tuned for the model, or a method as it
+                is; "sync-lora" if None, without an adapter "i2v", which does not see the source.
             num_inference_steps: Euler steps.
-            strength: Noise level at which sampling begins, from a warp of the source; 1 begins
-                with noise alone.
-            guidance_scale: Weight s of pred + s (pred_ref - pred); 1 costs nothing extra.
+            strength: Noise level at which sampling begins, for a method given by name.
+            guidance_scale: Weight s of pred + s (pred_ref - pred), likewise; 1 costs nothing extra.
             generator: Source of the noise.
             output_type: "np" or "pil".
 
         Raises:
-            EditError: The image does not belong to the clip, or the model does not know the kind.
+            EditError: The image does not belong to the clip, the model does not know the kind, or
+                an option makes no sense.
 
         """
-        if not 0.05 <= strength <= 1:
-            raise EditError(f"strength {strength}", "0.05 to 1")
-        frames = as_frames(video)
-        _, height, width, _ = frames.shape
-        picture, _ = to_size(as_picture(np.asarray(image)), (height, width))
-        seed = int(torch.randint(2**62, (), generator=generator))
-        how = Sampling(num_inference_steps, seed, sync_guidance=guidance_scale, warm=strength)
-        method = find_method("i2v" if self.editor.adapter is None else "sync-lora")
-        made, _ = run_model(self.editor, method, frames, picture, how, detail="none")
+        asked = {"strength": strength, "guidance": guidance_scale}
+        settings = EditSettings(
+            method or ("sync-lora" if self.sees_source else "i2v"),
+            {name: value for name, value in asked.items() if value is not None},
+            num_inference_steps,
+            int(torch.randint(2**62, (), generator=generator)),
+        )
+        clip = video if isinstance(video, Clip) else Clip(as_frames(video), FRAME_RATE)
+        picture, _ = to_size(as_picture(np.asarray(image)), as_frames(video).shape[1:3])
+        made = self.edit(clip, picture, settings).frames
         if output_type == "pil":
             return SyncLoraOutput([[Image.fromarray(frame) for frame in made]])
         return SyncLoraOutput(made[None].astype(np.float32) / 255)
+
+    def edit(self, source: Clip, first_frame: Picture, settings: EditSettings) -> Made:
+        """Edit a clip whose first frame fits: `edit_video` without its checks and report."""
+        method = settings.chosen(self.tuned)
+        if method.needs_adapter and not self.sees_source:
+            raise EditError(f"a model without adapter for {method.name}", "one with an adapter")
+        if not isinstance(self.backend, LTXVideo):
+            return self.backend.edit(source, first_frame, method, settings)
+        return edit_ltx_video(self.backend, source.frames, first_frame, method, settings)
+
+    @property
+    def sees_source(self) -> bool:
+        """Whether there is an in-context adapter."""
+        if isinstance(self.backend, LTXVideo):
+            return self.backend.adapter is not None
+        return self.backend.in_context
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """What to load, once it is known that the input can be edited.
+
+    Attributes:
+        model: "lite", a folder, or the name of a downloaded hub model.
+        adapters: NAME or NAME:STRENGTH, the in-context adapter first.
+        device: As torch names it.
+        ltx2: Setting and stages of an LTX-2 model.
+
+    """
+
+    model: str | Path = "lite"
+    adapters: tuple[str, ...] = ("lite-adapter",)
+    device: str = "cpu"
+    ltx2: LTX2Request | None = None
+
+    def load(self, *, in_context: bool) -> SyncLoraPipeline:
+        """Load the model, with the in-context adapter or without.
+
+        Raises:
+            EditError: The adapters or settings are not for this model.
+            ModelError: Files are missing or damaged.
+            ConfigError: This machine lacks the device.
+
+        """
+        if is_ltx2(self.model):  # its pipeline takes seconds to import, so only when it is used
+            from synclora_lite.editing.ltx2 import load_backend
+
+            request = self.ltx2 or LTX2Request()
+            return SyncLoraPipeline(
+                load_backend(self.model, self.adapters, request, self.device, in_context=in_context)
+            )
+        if self.ltx2 is not None:
+            raise EditError(
+                f"the setting of an LTX-2 with {self.model}", "an LTX-2 model", "leave it out"
+            )
+        if in_context and len(self.adapters) != 1:
+            raise EditError(
+                f"{len(self.adapters)} adapters with this model", "one, or an LTX-2 model"
+            )
+        adapter = self.adapters[0] if in_context else None
+        backend = load_ltx_video(self.model, adapter, self.device)
+        assert backend.folder is not None
+        return SyncLoraPipeline(backend, tuned_options(backend.folder))
+
+
+def edit_ltx_video(
+    backend: LTXVideo,
+    source: Frames,
+    first_frame: Picture,
+    method: Method,
+    settings: EditSettings,
+) -> Made:
+    """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
+    domain, vae = backend.domain, backend.model.vae
+    fit = Fit((source.shape[1], source.shape[2]), domain.side)
+    small = np.stack([fit.inward(frame) for frame in source])
+    first = fit.inward(first_frame)
+    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
+    advice = f"use --method {without_model}, or the full-size model"
+    probes = small[np.linspace(0, len(small) - 1, 3).astype(int)]
+    known = {
+        "source": check_domain(vae, domain, probes, "source", advice),
+        "first_frame": check_domain(vae, domain, first[None], "edited first frame", advice, DRAWN),
+    }
+    steps, whole = settings.steps or STEPS, Restored(method, settings.restoration)
+
+    def edit(piece: Frames, anchor: Picture) -> Frames:
+        generator = torch.Generator().manual_seed(settings.seed)  # the same noise in every window
+        return whole(Window(piece, anchor, backend), generator, steps)
+
+    with _adapter_off(backend, off=not method.needs_adapter):
+        made, seams = edit_in_windows(
+            small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)
+        )
+    output = np.stack([fit.outward(frame) for frame in made])
+    output[0] = first_frame
+    report: dict[str, Any] = {"domain": known, "seams": seams}
+    covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []
+    if covered:
+        report["adapter"] = {"covers": str(covered[0])}
+    ran = {"steps": steps, "seed": settings.seed, "restoration": settings.restoration}
+    ran |= {**method.options, "model": backend.model.name}
+    return Made(output, report, ran, dict(backend.hashes), uncovered(covered))
+
+
+@contextmanager
+def _adapter_off(backend: LTXVideo, *, off: bool) -> Iterator[None]:
+    """Run the plain model for a method without adapter, unless the adapter was fused."""
+    layers = [layer for _, layer in lora_layers(backend.model.transformer)] if off else []
+    scales = [layer.scale for layer in layers]
+    for layer in layers:
+        layer.scale = 0.0
+    try:
+        yield
+    finally:
+        for layer, scale in zip(layers, scales, strict=True):
+            layer.scale = scale
 
 
 def as_frames(video: Video) -> Frames:

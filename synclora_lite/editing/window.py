@@ -1,18 +1,17 @@
-"""One window of an edit: what the sampler and the output step both look at, computed once."""
+"""One window of an edit: what a method is given, and what several steps of it need, made once."""
 
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 
-from synclora_lite.editing.baselines import bend_warp, flow_warp
-from synclora_lite.editing.detail import Passed, restore_detail, trust_carried
-from synclora_lite.editing.editor import Editor, Latents
 from synclora_lite.editing.flow import Flow, Mask, flow_to_first
+from synclora_lite.editing.ltx_video import Latents, LTXVideo
+from synclora_lite.editing.propagation import Propagation, propagate
 
-Frames = UInt8[np.ndarray, "frames side side 3"]
-Image = UInt8[np.ndarray, "side side 3"]
+Frames = UInt8[np.ndarray, "frames height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +23,38 @@ class Encoded:
 
 
 @dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """A clip, and the same clip encoded and decoded."""
+
+    clip: Frames
+    coarse: Frames
+
+    @property
+    def residual(self) -> Float[np.ndarray, "frames height width 3"]:
+        """What the autoencoder loses."""
+        return self.clip.astype(np.float32) - self.coarse
+
+
+@dataclass(frozen=True, eq=False)
 class Window:
     """A stretch of the source and its edited first frame; the rest is made when first asked for.
 
     Attributes:
-        editor: The model.
-        frames: Of the source, at the model's size.
-        anchor: The edited picture that frame 0 becomes.
+        frames: Of the source; at the model's size if there is one.
+        first_frame: The edited picture that frame 0 becomes.
+        backend: The model, for the methods that need one.
 
     """
 
-    editor: Editor
     frames: Frames
-    anchor: Image
+    first_frame: Image
+    backend: LTXVideo | None = None
+
+    @property
+    def loaded(self) -> LTXVideo:
+        """The model; there must be one."""
+        assert self.backend is not None
+        return self.backend
 
     @cached_property
     def source(self) -> Encoded:
@@ -46,7 +64,7 @@ class Window:
     @cached_property
     def first(self) -> Encoded:
         """The edited first frame, a clip of one frame."""
-        return self._encoded(self.anchor[None])
+        return self._encoded(self.first_frame[None])
 
     @cached_property
     def flows(self) -> list[tuple[Flow, Mask]]:
@@ -54,25 +72,19 @@ class Window:
         return list(flow_to_first(self.frames))
 
     @cached_property
-    def bent(self) -> Encoded:
-        """The edit as a bend of the source and what that leaves over."""
-        return self._encoded(bend_warp(self.frames, self.anchor, self.flows))
+    def deformed(self) -> Encoded:
+        """The edit propagated by deformation."""
+        return self._encoded(propagate(self.frames, self.first_frame, "deformation", self.flows))
 
-    def finish(self, detail: str, output: Frames) -> Frames:
-        """Apply an output step, one of `detail.DETAILS`, to the edit as the model made it."""
-        if detail == "none":
-            return output
-        source = self._passed(self.source)
-        if detail == "source":
-            return restore_detail(source, output)
-        restored = restore_detail(source, output, self._passed(self.first), self.flows)
-        if detail == "both":
-            return restored
-        picture = self._encoded(flow_warp(self.frames, self.anchor, self.flows))
-        return trust_carried(restored, output, self._passed(self.bent), self._passed(picture))
+    def propagated(self, kind: Propagation) -> Encoded:
+        """Return the edit carried along the flow, encoded."""
+        if kind == "deformation":
+            return self.deformed
+        return self._encoded(propagate(self.frames, self.first_frame, kind, self.flows))
+
+    def reconstruction(self, clip: Encoded) -> Reconstruction:
+        """Return a clip with its way through the autoencoder."""
+        return Reconstruction(clip.frames, self.loaded.decode(clip.latents))
 
     def _encoded(self, frames: Frames) -> Encoded:
-        return Encoded(frames, self.editor.encode(frames))
-
-    def _passed(self, clip: Encoded) -> Passed:
-        return Passed(clip.frames, self.editor.decode(clip.latents))
+        return Encoded(frames, self.loaded.encode(frames))

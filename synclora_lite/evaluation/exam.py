@@ -7,7 +7,7 @@ disk, so an exam that was stopped goes on with the clip it was at.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing.editor import adapter_place, tuned_settings, weight_hashes
+from synclora_lite.editing import ModelSource, edit_settings, edit_video
+from synclora_lite.editing.edit import SHIPPED
+from synclora_lite.editing.ltx_video import adapter_place, weight_hashes
+from synclora_lite.editing.methods import METHODS, tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
@@ -40,7 +43,6 @@ CODE = (
     *("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync"),
     "video",
 )
-WITHOUT_MODEL = ("truth", "copy", "flow-warp", "residual-warp", "bend-warp")
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Exam:
         frames: Of the clips.
         condition: How hard it is, see `CONDITIONS`; a long exam has its own number of frames.
         blur: Of the standard camera's lens, in pixels of a picture 96 wide; 0 films without one.
-        options: Passed on to `edit_video`: model, steps, ...
+        options: Model and adapter, and those of `edit_settings`: steps, ...
 
     """
 
@@ -69,10 +71,11 @@ class Exam:
     @property
     def label(self) -> str:
         """How tables and pictures call the method: with the steps that were asked for."""
-        detail = self.options.get("detail", "none")
+        restoration, strength = (self.options.get(n) for n in ("restoration", "strength"))
         more = ["register"] if self.options.get("register") else []
-        more += ["warm"] if self.options.get("warm", 1) < 1 else []
-        return "+".join([self.method, *more, *([] if detail == "none" else [detail])])
+        more += [f"strength{strength:g}"] if (strength or 1) < 1 else []
+        more += [restoration] if restoration not in (None, "none") else []
+        return "+".join([self.method, *more])
 
     @property
     def result(self) -> str:
@@ -95,18 +98,22 @@ class Exam:
 
     def tuned(self) -> dict[str, float]:
         """Return the settings that the method takes from its model because none were asked for."""
-        if self.method in (*WITHOUT_MODEL, "ceiling"):
+        if not self._edits_by_model:
             return {}
-        settings = tuned_settings(model_folder(self.options.get("model", "lite")))
+        settings = tuned_options(model_folder(self.options.get("model", "lite")))
         mine = settings.get(self.method, {})
         return {name: value for name, value in mine.items() if name not in self.options}
 
+    @property
+    def _edits_by_model(self) -> bool:
+        return self.method in METHODS and METHODS[self.method].needs_model
+
     def weights(self) -> dict[str, str]:
         """Return the hashes of the files that the method loads."""
-        if self.method in WITHOUT_MODEL:
+        if self.method == "truth" or (self.method in METHODS and not self._edits_by_model):
             return {}
         places = [model_folder(self.options.get("model", "lite"))]
-        if self.method == "sync-lora":
+        if self.method in METHODS and METHODS[self.method].needs_adapter:
             places.append(adapter_place(self.options.get("adapter", "lite-adapter")))
         return dict(weight_hashes(places))
 
@@ -191,15 +198,16 @@ def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Challenge], Fram
 
 def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Run the method as `synclora edit` does, with other noise for every clip."""
-    from synclora_lite.editing import edit_video
-    from synclora_lite.editing.running import loaded_once
-
     options = {"method": exam.method, **exam.options}
-    options["model"] = loaded_once(**options)
+    names = {name: options.pop(name) for name in ("model", "adapter") if name in options}
+    settings, pipeline = edit_settings(options), None
+    if METHODS[exam.method].needs_model:
+        source = ModelSource(names.get("model", "lite"), (names.get("adapter", "lite-adapter"),))
+        pipeline = source.load(in_context=METHODS[exam.method].needs_adapter)
 
     def edited(k: int, task: Challenge) -> Frames:
-        seed = exam.options.get("seed", 0) + k
-        return edit_video(task.source, task.first_frame, **{**options, "seed": seed}).clip.frames
+        trial = replace(settings, seed=settings.seed + k)
+        return edit_video(task.source, task.first_frame, trial, pipeline or SHIPPED).clip.frames
 
     return edited
 

@@ -7,10 +7,11 @@ import numpy as np
 from jaxtyping import UInt8
 from skimage.metrics import structural_similarity
 
+from synclora_lite.editing.gate import CHANGED
+
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 ROUNDING = 1 / 12  # mean squared error of rounding to 8 bits: nothing is better than this
-CHANGED = 24  # grey levels of at least one channel from which the edit changes a pixel
 STILL = 2  # grey levels up to which a pixel of the truth stands still from frame to frame
 
 

@@ -3,9 +3,9 @@
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.core import Layout, inference_sigmas, sample
 from synclora_lite.errors import ModelError
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.model import I2VModel, Latents
 
 

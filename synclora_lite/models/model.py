@@ -16,10 +16,10 @@ from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
-from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
+from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.folders import (
     CAPTION,
     load_caption,

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import ablation_banks as banks
 from benchmarks.ablations import VARIANTS, Study, recipe, run_variant
-from synclora_lite.editing import Editor
+from synclora_lite.editing import LTXVideo
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl
@@ -74,12 +74,12 @@ def test_a_bank_is_of_whole_shards(tmp_path):
 
 def test_a_bank_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(banks, "ROWS", 2)
-    editor = Editor(tiny_model(), Domain(side=32, frames=5, limit=1e9))
+    editor = LTXVideo(tiny_model(), Domain(side=32, frames=5, limit=1e9))
     banks.build_bank("strangers", tmp_path, 2, editor)
     monkeypatch.setattr(banks, "draw_pair", None)  # nothing is drawn again
     banks.build_bank("strangers", tmp_path, 2, editor)
     assert len(LatentDataset(tmp_path)) == 2
-    other = Editor(tiny_model(seed=1), editor.domain)
+    other = LTXVideo(tiny_model(seed=1), editor.domain)
     with pytest.raises(TrainingError, match="was made with autoencoder"):
         banks.build_bank("strangers", tmp_path, 2, other)
     with pytest.raises(ConfigError, match="edited, strangers, faulty"):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks import gating
+from benchmarks.gating import gate_of_risk, risk
 from synclora_lite.editing import Edit
-from synclora_lite.editing.gate import KIND, Gate, gate_of_risk, judge_edit, load_gate, risk
+from synclora_lite.editing.gate import Gate, judge_edit, load_gate
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import write_json
 from synclora_lite.models.folders import weights_digest
@@ -67,19 +68,19 @@ def test_the_worse_measure_counts():
 
 def test_a_promise_is_for_the_kind_of_edit_that_was_measured():
     weights = {"lite/a": "1", "lite-adapter/b": "2"}
-    settings = {"method": "sync-lora", "detail": "both", "steps": 20, "register": True}
-    settings |= {"warm": 0.5, "reference_strength": 1.0, "sync_guidance": 1.0}
+    settings = {"method": "sync-lora", "restoration": "both", "steps": 20, "register": True}
+    settings |= {"strength": 0.5, "reference_strength": 1.0, "guidance": 1.0}
     settings |= {"temperature": 0.4, "edit_gain": 1.0}
-    gate = Gate(level=0.2, weights=weights_digest(weights), **settings)
+    gate = Gate(level=0.2, weights=weights_digest(weights), measured=dict(settings))
     settings |= {"seed": 3, "weights": weights}
     assert gate.promised(settings) == 0.2
     for other in (
         {"method": "copy"},
-        {"detail": "none"},
+        {"restoration": "none"},
         {"steps": 4},
         {"register": False},
-        {"warm": 1.0},
-        {"sync_guidance": 5.0},
+        {"strength": 1.0},
+        {"guidance": 5.0},
         {"temperature": 1.0},
         {"weights": {**weights, "lite-adapter/b": "3"}},
         {"weights": {}},
@@ -101,8 +102,8 @@ def test_a_model_folder_keeps_its_gate(tmp_path):
 
 def test_a_stricter_gate_says_what_it_asked_for_and_later_seeds_are_promised_nothing():
     frames = np.zeros((3, 8, 8, 3), np.uint8)
-    kind = dict(zip(KIND, ("sync-lora", "both", 20, True, 0.5, 1.0, 1.0, 0.4, 1.0), strict=True))
-    gate = Gate(misfit=0.5, level=0.1, weights=weights_digest({}), **kind)
+    kind = {"method": "sync-lora", "restoration": "both", "steps": 20, "strength": 0.5}
+    gate = Gate(misfit=0.5, level=0.1, weights=weights_digest({}), measured=kind)
     sync = {"verdict": "accept", "misfit": 0.3, "reasons": ["9 cues agree"]}
     report = {"sync": sync, "provenance": kind | {"weights": {}}}
     edit = Edit(Clip(frames, 12), Clip(frames, 12), frames[0], report)

@@ -14,11 +14,14 @@ from synclora_lite.files import data_dir, read_result
 def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():
     figures = {0.4: (0.9, 0.1), 0.55: (0.6, 0.7), 0.7: (0.5, None), 0.85: (0.2, 0.9)}
     found = [
-        {"settings": {"start": start}, **tuning.score([{"sync": sync, "edit_kept": kept}] * 2)}
-        for start, (sync, kept) in figures.items()
+        {
+            "settings": {"strength": strength},
+            **tuning.score([{"sync": sync, "edit_kept": kept}] * 2),
+        }
+        for strength, (sync, kept) in figures.items()
     ]
     assert [row["mean"] for row in found] == [0.5, 0.65, 0.25, 0.55]
-    assert tuning.best(found) == {"start": 0.55}
+    assert tuning.best(found) == {"strength": 0.55}
 
 
 def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path):
@@ -28,14 +31,14 @@ def test_one_method_can_be_tuned_anew_and_the_others_stay(monkeypatch, tmp_path)
     (data / "results").mkdir()
     shutil.copy(data_dir() / "results" / "tuning.json", data / "results")
     monkeypatch.setenv("SYNCLORA_DATA", str(data))
-    monkeypatch.setitem(tuning.GRID, "sdedit", [{"start": 0.3}, {"start": 0.9}])
+    monkeypatch.setitem(tuning.GRID, "sdedit", [{"strength": 0.3}, {"strength": 0.9}])
     asked = ["--only", "sdedit", "--clips", "1", "--steps", "1", "--folder", str(tmp_path / "runs")]
     monkeypatch.setattr("sys.argv", ["tuning", *asked])
     tuning.main()
     after = read_result("tuning")["values"]
     search = {**after["search"]}
     low, high = search.pop("sdedit")
-    assert (low["settings"], high["settings"]) == ({"start": 0.3}, {"start": 0.9})
+    assert (low["settings"], high["settings"]) == ({"strength": 0.3}, {"strength": 0.9})
     assert low["edit_kept"] < high["edit_kept"]  # more noise, less of the source
     assert search == {name: rows for name, rows in before["search"].items() if name != "sdedit"}
     others = {name: kept for name, kept in after["kept"].items() if name != "sdedit"}

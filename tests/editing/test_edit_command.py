@@ -166,8 +166,8 @@ def test_grey_pictures_are_taken_on_request(  # type: ignore[no-untyped-def]
     [
         (("--steps", "1"), True),
         (("--steps", "1", "--no-register"), False),
-        (("--method", "bend-warp"), False),
-        (("--method", "bend-warp", "--register"), True),
+        (("--method", "deformation-propagation"), False),
+        (("--method", "deformation-propagation", "--register"), True),
     ],
 )
 def test_first_frames_are_registered_for_what_is_shipped_and_on_request(  # type: ignore[no-untyped-def]
@@ -178,10 +178,27 @@ def test_first_frames_are_registered_for_what_is_shipped_and_on_request(  # type
     assert record["provenance"]["register"] is wanted
 
 
-@pytest.mark.parametrize(("options", "wanted"), [((), 0.5), (("--warm", "1"), 1.0)])
+@pytest.mark.parametrize(("options", "wanted"), [((), 0.5), (("--strength", "1"), 1.0)])
 def test_an_edit_begins_from_a_warp_unless_told_otherwise(  # type: ignore[no-untyped-def]
     edit, inputs: Path, tmp_path: Path, options: tuple[str, ...], wanted: float
 ) -> None:
     paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
     assert edit(*paths, "--steps", "1", *options) == 0
-    assert json.loads((tmp_path / "out.mp4.json").read_text())["provenance"]["warm"] == wanted
+    assert json.loads((tmp_path / "out.mp4.json").read_text())["provenance"]["strength"] == wanted
+
+
+def test_old_words_answer_with_a_line_that_says_the_new_one(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
+    assert edit(*paths, "--method", "bend-warp", "--no-strict") == 0
+    assert "Note: bend-warp is now deformation-propagation" in capsys.readouterr().err
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert record["provenance"]["method"] == "deformation-propagation"
+    old = ("--steps", "1", "--warm=1", "--detail", "none", "--no-strict")
+    assert edit(*paths, *old) == 0
+    said = capsys.readouterr().err
+    assert "Note: --warm is now --strength" in said
+    assert "Note: --detail is now --restoration" in said
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert (record["provenance"]["strength"], record["provenance"]["restoration"]) == (1.0, "none")

@@ -9,10 +9,8 @@ import torch
 from PIL import Image
 
 from synclora_lite.core import load_lora_state_dict, lora_state_dict
-from synclora_lite.editing import Editor, Sampling, SyncLoraPipeline, load_editor
+from synclora_lite.editing import LTXVideo, SDEdit, SyncLoraPipeline
 from synclora_lite.editing.domain import Domain, save_domain
-from synclora_lite.editing.methods import find_method
-from synclora_lite.editing.running import run_model
 from synclora_lite.errors import ConfigError, EditError, ModelError
 from synclora_lite.models import (
     AdapterSettings,
@@ -52,25 +50,23 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture
 def pipe() -> SyncLoraPipeline:
-    return SyncLoraPipeline(Editor(tiny_model(), DOMAIN))
+    return SyncLoraPipeline(LTXVideo(tiny_model(), DOMAIN))
 
 
 def difference(a: Any, b: Any) -> float:
     return float(np.abs(a.frames - b.frames).max())
 
 
-def test_a_folder_becomes_a_pipeline_that_edits_as_a_fused_editor_does(tmp_path, adapters):
+def test_a_folder_becomes_a_pipeline_that_edits_as_a_fused_one_does(tmp_path, adapters):
     folder = save_model(tiny_model(), tmp_path / "tiny")
     save_domain(DOMAIN, folder)
     pipe = SyncLoraPipeline.from_pretrained(folder)
     pipe.load_lora_weights(adapters / "a")
     output = pipe(VIDEO, Image.fromarray(IMAGE), generator=seeded(), **FEW)
     assert output.frames.shape == (1, *VIDEO.shape)
-    seed = int(torch.randint(2**62, (), generator=seeded()))
-    how, method = Sampling(steps=2, seed=seed), find_method("sync-lora")
-    fused = load_editor(folder, adapters / "a")
-    made, _ = run_model(fused, method, VIDEO, IMAGE, how, "none")
-    assert np.abs(output.frames[0] * 255 - made).mean() < 0.5
+    fused = SyncLoraPipeline.from_pretrained(folder, adapter=adapters / "a")
+    made = fused(VIDEO, IMAGE, generator=seeded(), **FEW)
+    assert np.abs(output.frames - made.frames).mean() < 0.5 / 255
     assert np.array_equal((output.frames[0, 0] * 255).round(), IMAGE)
 
 
@@ -105,6 +101,8 @@ def test_without_adapters_the_model_is_the_plain_one(pipe, adapters):
     plain = pipe(VIDEO, IMAGE, generator=seeded(), **FEW)
     pipe.load_lora_weights(adapters / "a")
     assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) > 2 / 255
+    for method in ("i2v", SDEdit(strength=1.0)):  # nor do they see an adapter that is loaded
+        assert difference(pipe(VIDEO, IMAGE, method=method, generator=seeded(), **FEW), plain) == 0
     pipe.unload_lora_weights()
     assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) == 0
 
@@ -130,7 +128,7 @@ def test_what_does_not_fit_is_refused(pipe, adapters):
         (lambda: pipe(VIDEO, IMAGE, strength=0.0), EditError, "strength 0.0; expected 0.05 to 1"),
         (lambda: pipe(VIDEO, IMAGE[:, :10]), EditError, "aspect"),
         (
-            lambda: load_adapter(pipe.editor.model.transformer, adapters / "a"),
+            lambda: load_adapter(pipe.ltx_video.model.transformer, adapters / "a"),
             ModelError,
             "already",
         ),

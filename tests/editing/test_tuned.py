@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synclora_lite.editing import METHODS
-from synclora_lite.editing.editor import tuned_settings
-from synclora_lite.errors import ModelError
+from synclora_lite.editing.methods import tuned_options
+from synclora_lite.errors import ConfigError
 from synclora_lite.files import data_dir
 
 ANYTHING = st.recursive(
@@ -19,7 +19,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=4,
 )
-NAMES = st.sampled_from(["start", "inject", "temperature", "detail", "seed", "steps"])
+NAMES = st.sampled_from(["strength", "inject", "temperature", "restoration", "seed", "steps"])
 TABLES = st.dictionaries(st.sampled_from(sorted(METHODS)), st.dictionaries(NAMES, ANYTHING))
 
 
@@ -28,38 +28,39 @@ TABLES = st.dictionaries(st.sampled_from(sorted(METHODS)), st.dictionaries(NAMES
 def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, table: Any) -> None:
     (tmp_path / "tuned.json").write_text(json.dumps(table))
     try:
-        tuned = tuned_settings(tmp_path)
-    except ModelError:
+        tuned = tuned_options(tmp_path)
+    except ConfigError:
         return
     for method, chosen in tuned.items():
-        assert {*chosen} <= {*METHODS[method].options} - {"detail"}
+        assert {*chosen} <= {*METHODS[method].options}
         assert all(type(value) is float and math.isfinite(value) for value in chosen.values())
 
 
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ([1], r"holds \[1\]; expected a table"),
-        ({"sdedit": 0.4}, r"sdedit in .* holds 0.4; expected a table"),
-        ({"magic": {}}, "holds 'magic'; expected bend-warp, copy, flow-warp"),
-        ({"sdedit": {"seed": 1}}, "holds 'seed'; expected start; tune the model again"),
-        ({"i2v": {"steps": 1}}, "holds 'steps'; expected nothing"),
-        ({"sdedit": {"detail": 1}}, "holds 'detail'; expected start"),
-        ({"sdedit": {"start": True}}, "start of sdedit in .* is True; expected a number"),
-        ({"sdedit": {"start": math.nan}}, "is nan; expected a number"),
+        ([1], r"holds \[1\]; expected a table of methods"),
+        ({"magic": {}}, "holds {'magic': {}}; expected a table of methods"),
+        ({"sdedit": 0.4}, "sdedit. holds 0.4; expected a table of settings"),
+        ({"sdedit": {"seed": 1}}, "unknown setting .*sdedit.seed; expected strength"),
+        ({"i2v": {"steps": 1}}, "unknown setting .*i2v.steps"),
+        ({"sdedit": {"restoration": 1}}, "unknown setting .*sdedit.restoration"),
+        ({"sdedit": {"strength": True}}, "sdedit.strength = True; expected float"),
+        ({"sdedit": {"strength": math.nan}}, "sdedit.strength = nan; expected 0.05 to 1"),
+        ({"sdedit": {"strength": 7}}, "sdedit.strength = 7; expected 0.05 to 1"),
     ],
 )
 def test_what_is_wrong_with_tuned_settings_is_told(
     tmp_path: Path, table: Any, message: str
 ) -> None:
     (tmp_path / "tuned.json").write_text(json.dumps(table))
-    with pytest.raises(ModelError, match=message):
-        tuned_settings(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        tuned_options(tmp_path)
 
 
 def test_the_shipped_settings_are_read_as_they_are(tmp_path: Path) -> None:
     folder = data_dir() / "models" / "lite"
-    assert tuned_settings(folder) == json.loads((folder / "tuned.json").read_text())
-    assert tuned_settings(tmp_path) == {}
-    (tmp_path / "tuned.json").write_text('{"sdedit": {"start": 1}}')
-    assert tuned_settings(tmp_path) == {"sdedit": {"start": 1.0}}
+    assert tuned_options(folder) == json.loads((folder / "tuned.json").read_text())
+    assert tuned_options(tmp_path) == {}
+    (tmp_path / "tuned.json").write_text('{"sdedit": {"strength": 1}}')
+    assert tuned_options(tmp_path) == {"sdedit": {"strength": 1.0}}

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import UInt8
 
-from synclora_lite.editing import bend_warp, edit_survival, edit_video, register, residual_warp
+from synclora_lite.editing import edit_settings, edit_survival, edit_video, propagate, register
 from synclora_lite.editing.flow import flow_between
+from synclora_lite.editing.propagation import Propagation
 from synclora_lite.editing.registration import smooth_move
 from synclora_lite.errors import EditError
 from synclora_lite.evaluation.conditions import Challenge, set_case
@@ -18,6 +19,7 @@ from synclora_lite.evaluation.metrics import edit_kept
 from synclora_lite.portraits import held_out
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
+KINDS: tuple[Propagation, Propagation] = ("deformation", "residual")
 
 
 @cache
@@ -34,29 +36,27 @@ def kept(task: Challenge, output: Frames) -> float:
 
 def test_a_smile_is_kept_better_by_a_bend_than_by_a_difference():
     task = challenge("expression")
-    bent, added = (
-        warp(task.source.frames, task.first_frame) for warp in (bend_warp, residual_warp)
-    )
+    bent, added = (propagate(task.source.frames, task.first_frame, by) for by in KINDS)
     assert kept(task, bent) > kept(task, added) + 0.15
 
 
 @pytest.mark.parametrize("kind", ["background", "skin"])
-def test_where_an_edit_bends_nothing_the_bend_warp_is_nearly_the_residual_warp(kind: str):
+def test_where_an_edit_bends_nothing_a_deformation_is_nearly_a_residual(kind: str):
     task = challenge(kind)
-    bent, added = (
-        warp(task.source.frames, task.first_frame) for warp in (bend_warp, residual_warp)
-    )
+    bent, added = (propagate(task.source.frames, task.first_frame, by) for by in KINDS)
     assert abs(kept(task, bent) - kept(task, added)) < 0.02
 
 
-def test_the_bend_warp_of_an_unchanged_first_frame_gives_the_source_back():
+def test_a_deformation_of_an_unchanged_first_frame_gives_the_source_back():
     source = challenge("hat").source.frames
-    assert np.array_equal(bend_warp(source, source[0]), source)
+    assert np.array_equal(propagate(source, source[0], "deformation"), source)
 
 
-def test_the_bend_warp_keeps_the_first_frame_as_it_is_given():
+def test_a_deformation_keeps_the_first_frame_as_it_is_given():
     task = challenge("hat")
-    assert np.array_equal(bend_warp(task.source.frames, task.first_frame)[0], task.first_frame)
+    assert np.array_equal(
+        propagate(task.source.frames, task.first_frame, "deformation")[0], task.first_frame
+    )
 
 
 @settings(max_examples=10)
@@ -112,16 +112,18 @@ def test_pictures_of_two_sizes_are_not_registered():
 def test_the_gates_stand_in_prefers_a_smile_that_is_bent():
     task = challenge("expression")
     source, first = task.source.frames, task.first_frame
-    bent, added = (
-        edit_survival(source, first, w(source, first)) for w in (bend_warp, residual_warp)
-    )
+    bent, added = (edit_survival(source, first, propagate(source, first, by)) for by in KINDS)
     assert bent > 0.95 > added + 0.2
 
 
 def test_a_first_frame_whose_head_moved_loses_less_when_it_is_registered():
     task = challenge("beard", "moved")
     plain, registered = (
-        edit_video(task.source, task.first_frame, method="bend-warp", register=wanted)
+        edit_video(
+            task.source,
+            task.first_frame,
+            edit_settings({"method": "deformation-propagation", "register": wanted}),
+        )
         for wanted in (False, True)
     )
     assert kept(task, registered.clip.frames) > kept(task, plain.clip.frames) + 0.01

@@ -85,7 +85,7 @@ def test_results_of_conditions_and_output_steps_are_kept_apart(tmp_path, monkeyp
     for exam in (
         Exam("copy"),
         Exam("copy", condition="moved"),
-        Exam("copy", options={"detail": "source"}),
+        Exam("copy", options={"restoration": "source"}),
     ):
         record_exam(exam, [row])
     files = {path.name for path in (tmp_path / "results").iterdir()}

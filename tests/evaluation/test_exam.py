@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from synclora_lite import evaluation
-from synclora_lite.editing import METHODS
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
@@ -19,7 +18,6 @@ from synclora_lite.evaluation import (
     run_exam,
     summarize,
 )
-from synclora_lite.evaluation.exam import REFERENCES, WITHOUT_MODEL
 from synclora_lite.models import save_model, tiny_model
 from synclora_lite.portraits import held_out
 
@@ -96,11 +94,6 @@ def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path, pixel
     exam = Exam("ceiling", options={"model": str(folder)})
     (row,) = run_exam(exam, 1, folder=tmp_path)
     assert row["psnr"] < 30  # its weights are random
-
-
-def test_it_knows_which_methods_need_weights():
-    without = {name for name, method in METHODS.items() if not method.model}
-    assert set(WITHOUT_MODEL) - set(REFERENCES) == without
 
 
 def test_a_method_of_edit_video_is_run_by_its_name(folder, pixels_only):

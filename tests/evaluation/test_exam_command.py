@@ -16,13 +16,16 @@ def test_an_exam_prints_its_figures_as_json(tmp_path, capsys, pixels_only):
 
 def test_an_exam_registers_first_frames_on_request(tmp_path, capsys, monkeypatch, pixels_only):
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
-    line = ["exam", "--method", "bend-warp", "--method", "truth", "--clips", "1"]
+    line = ["exam", "--method", "deformation-propagation", "--method", "truth", "--clips", "1"]
     line += ["--condition", "moved", "--register", "--record", "--json"]
     assert run([*line, "--out", str(tmp_path / "rows")]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"bend-warp+register", "truth"}
-    result = json.loads((tmp_path / "results" / "exam_bend-warp+register_moved.json").read_text())
+    assert set(json.loads(capsys.readouterr().out)) == {"deformation-propagation+register", "truth"}
+    result = json.loads(
+        (tmp_path / "results" / "exam_deformation-propagation+register_moved.json").read_text()
+    )
     assert result["command"] == (
-        "synclora exam --method bend-warp --clips 1 --seed 0 --condition moved --register --record"
+        "synclora exam --method deformation-propagation --clips 1 --seed 0 --condition moved "
+        "--register --record"
     )
 
 

@@ -15,7 +15,7 @@ from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from safetensors.torch import load_file, save_file
 
 from synclora_lite.core import latent_frame_starts
-from synclora_lite.editing import edit_video
+from synclora_lite.editing import Edit, ModelSource, edit_settings, edit_video
 from synclora_lite.errors import ArtifactError, ConfigError, EditError, ModelError
 from synclora_lite.models import (
     AdapterSettings,
@@ -81,6 +81,11 @@ def clip(seed, frames=9, height=64, width=64):
     return rng.integers(0, 256, (frames, height, width, 3), dtype=np.uint8)
 
 
+def edit(source, first, *, model, adapter="lite-adapter", **options) -> Edit:
+    origin = ModelSource(model, (str(adapter),))
+    return edit_video(source, first, edit_settings(options), origin)
+
+
 # --- LTX-2 edits
 
 
@@ -102,26 +107,26 @@ def test_the_same_call_edits_with_ltx2_and_keeps_rate_length_and_sound(
     source, first = case
     save_file(to_format(weights, "comfyui"), tmp_path / "released.safetensors")
     options = {"model": folder, "adapter": tmp_path / "released.safetensors", "steps": 1}
-    edit = edit_video(source, first, **options)
-    assert edit.clip.frames.shape == source.frames.shape
-    assert (edit.clip.fps, edit.clip.start) == (12.0, 0.5)
-    assert edit.clip.audio == Path("sound.wav")  # not the sound that LTX-2 invents
-    assert np.array_equal(edit.clip.frames[0], first)
-    assert edit.report["model_input"] == {"frames": 15, "height": 64, "width": 64, "fps": 25.0}
-    assert len(edit.report["seams"]) == 2  # 15 frames by windows of 9 that share 4
-    origin = edit.report["provenance"]
+    made = edit(source, first, **options)
+    assert made.clip.frames.shape == source.frames.shape
+    assert (made.clip.fps, made.clip.start) == (12.0, 0.5)
+    assert made.clip.audio == Path("sound.wav")  # not the sound that LTX-2 invents
+    assert np.array_equal(made.clip.frames[0], first)
+    assert made.report["model_input"] == {"frames": 15, "height": 64, "width": 64, "fps": 25.0}
+    assert len(made.report["seams"]) == 2  # 15 frames by windows of 9 that share 4
+    origin = made.report["provenance"]
     assert origin["weights"][f"{tmp_path.name}/released.safetensors"]
     assert "transformer/diffusion_pytorch_model.safetensors" in origin["weights"]
-    plain = edit_video(source, first, method="i2v", model=folder, steps=1)
-    assert not np.array_equal(plain.clip.frames, edit.clip.frames)
+    plain = edit(source, first, method="i2v", model=folder, steps=1)
+    assert not np.array_equal(plain.clip.frames, made.clip.frames)
 
 
 def test_a_clip_that_is_one_frame_at_the_rate_of_ltx2_is_edited(folder, case):
     source, first = case
     short = Clip(source.frames[:2], 60.0)
-    edit = edit_video(short, first, method="i2v", model=folder, steps=1, measure=False)
-    assert edit.report["model_input"]["frames"] == 1
-    assert edit.clip.frames.shape == short.frames.shape
+    made = edit(short, first, method="i2v", model=folder, steps=1)
+    assert made.report["model_input"]["frames"] == 1
+    assert made.clip.frames.shape == short.frames.shape
 
 
 @pytest.mark.parametrize(
@@ -145,14 +150,17 @@ def test_settings_of_ltx2_are_checked(folder, tmp_path, settings, message):
 def test_what_ltx2_has_no_place_for_is_refused(folder, case):
     for options, message in (
         ({"method": "sdedit"}, "method sdedit with an LTX-2 model; expected sync-lora or i2v"),
-        ({"sync_guidance": 2.0, "adapter": "x"}, "sync guidance 2 with an LTX-2"),
-        ({"warm": 0.5, "adapter": "x"}, "--warm with an LTX-2 model; expected the lite model"),
+        ({"guidance": 2.0, "adapter": "x"}, "guidance 2 with an LTX-2"),
+        (
+            {"strength": 0.5, "adapter": "x"},
+            "--strength with an LTX-2 model; expected the lite",
+        ),
         ({}, "name it: --adapter SagiPolaczek/LTX-2.3-Sync-LoRA"),
     ):
         with pytest.raises(EditError, match=message):
-            edit_video(*case, model=folder, **options)
+            edit(*case, model=folder, **options)
     with pytest.raises(ModelError, match=r"no model 'nowhere'; expected lite-adapter"):
-        edit_video(*case, model=folder, adapter="nowhere")
+        edit(*case, model=folder, adapter="nowhere")
 
 
 def test_any_length_and_size_are_padded_and_trimmed(folder):
@@ -410,11 +418,11 @@ def test_an_adapter_for_another_model_is_refused(folder, weights, tmp_path):
 def test_how_many_layers_an_adapter_covers_is_in_the_report(folder, weights, case, tmp_path):
     part = {name: value for name, value in weights.items() if "blocks.0.attn1.to_q." in name}
     save_file(part, tmp_path / "part.safetensors")
-    edit = edit_video(*case, model=folder, adapter=f"{tmp_path / 'part.safetensors'}:0.5", steps=1)
-    assert edit.report["adapters"] == [
+    made = edit(*case, model=folder, adapter=f"{tmp_path / 'part.safetensors'}:0.5", steps=1)
+    assert made.report["adapters"] == [
         {"name": "part", "strength": 0.5, "covers": "1 of 12 layers"}
     ]
-    assert "the adapter covers 1 of 12 layers" in edit.report["warnings"]
+    assert "the adapter covers 1 of 12 layers" in made.report["warnings"]
 
 
 def test_the_size_of_the_reference_is_obeyed_where_an_adapter_names_one(
@@ -455,9 +463,9 @@ def test_a_stock_folder_of_ltx_video_edits_portraits_of_any_kind(case, tmp_path)
     add_adapter(model.transformer, settings)
     save_adapter(model.transformer, settings, tmp_path / "adapter", key_format="comfyui")
     options = {"model": tmp_path / "stock", "adapter": tmp_path / "adapter", "steps": 1}
-    edit = edit_video(*case, **options)
-    assert edit.clip.frames.shape == case[0].frames.shape
-    assert edit.report["provenance"]["model"] == "stock"
+    made = edit(*case, **options)
+    assert made.clip.frames.shape == case[0].frames.shape
+    assert made.report["provenance"]["model"] == "stock"
 
 
 def test_each_family_names_the_other_loader(folder, tmp_path):

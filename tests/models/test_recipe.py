@@ -1,8 +1,7 @@
 """The one command that makes the lite model, at a tiny size, to the end."""
 
 from recipes.lite import main
-from synclora_lite.models import load_model
-from synclora_lite.models import load_adapter
+from synclora_lite.models import load_adapter, load_model
 
 
 def test_everything_is_made_in_order_and_can_be_loaded(tmp_path):

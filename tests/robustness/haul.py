@@ -22,14 +22,14 @@ import numpy as np
 import psutil
 import torch
 
-from synclora_lite.editing import edit_video
+from synclora_lite.editing import EditSettings, edit_video
 from synclora_lite.files import data_dir
 from synclora_lite.pairs import Exact, build, read_manifest, score_pairs, write_manifest
 from synclora_lite.video import read_clip, read_image, write_clip
 from tests.robustness.ledger import Ledger
 
 FLAT, SECONDS = 0.05, 10.0
-METHODS = ("sync-lora", "flow-warp", "residual-warp", "bend-warp", "copy", "i2v")
+METHODS = ("sync-lora", "flow-propagation", "residual-propagation", "copy", "i2v")
 DISTINCT = 8  # pairs with clips of their own; the others are links to them
 
 
@@ -40,7 +40,8 @@ def many_edits(ledger: Ledger, count: int, place: Path) -> None:
     for number in range(count):
         method = METHODS[number % len(METHODS)]
         clip, frame = read_clip(clips / "hair.mp4"), read_image(clips / "hair-edited.png")
-        edit = edit_video(clip, frame, method=method, steps=2, seed=number)
+        settings = EditSettings(method, steps=2, seed=number)
+        edit = edit_video(clip, frame, settings)
         write_clip(place / "out.mp4", edit.clip)
         if number % 10 == 9:
             gc.collect()

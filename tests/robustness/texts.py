@@ -31,7 +31,7 @@ import torch
 from synclora_lite.cli import run
 from synclora_lite.cli._errors import guarded
 from synclora_lite.editing.domain import Domain, save_domain
-from synclora_lite.editing.editor import load_editor
+from synclora_lite.editing.ltx_video import load_ltx_video
 from synclora_lite.models import AdapterSettings, add_adapter, save_adapter, save_model, tiny_model
 from synclora_lite.pairs import Exact, build
 from synclora_lite.training import write_shard
@@ -97,7 +97,7 @@ def _train(folder: Path) -> int:
 
 
 def _load(folder: Path) -> int:
-    return guarded(lambda: load_editor(folder / "model", folder / "adapter"))
+    return guarded(lambda: load_ltx_video(folder / "model", folder / "adapter"))
 
 
 READERS: dict[str, Reader] = {

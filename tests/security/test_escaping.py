@@ -8,7 +8,7 @@ import pytest
 
 from synclora_course.checks.outcome import Passed
 from synclora_course.explorers import grid_explorer
-from synclora_lite.editing import edit_video, report
+from synclora_lite.editing import EditSettings, edit_video, report
 from synclora_lite.editing.report import report_page
 from synclora_lite.files import data_dir
 from synclora_lite.video import Clip, read_clip, read_image
@@ -49,7 +49,7 @@ def test_a_solved_exercise_escapes_what_it_says() -> None:
 def test_the_report_of_an_edit_escapes_names_and_tags() -> None:
     clips = data_dir() / "clips"
     source, picture = read_clip(clips / "hair.mp4"), read_image(clips / "hair-edited.png")
-    edit = edit_video(source, picture, method="copy")
+    edit = edit_video(source, picture, EditSettings("copy"))
     edit.report["provenance"] |= {EVIL: EVIL, "source": {"file": EVIL}}
     edit.report["warnings"].append(EVIL)
     page = report_page(edit, title=f"{EVIL} edited from {EVIL}")

@@ -17,7 +17,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page that `synclora edit` writes beside its clip."""
     out = tmp_path_factory.mktemp("edit") / "out.mp4"
     files = (str(CLIPS / "hat.mp4"), "--first-frame", str(CLIPS / "hat-edited.png"))
-    assert run(["edit", *files, "--out", str(out), "--method", "residual-warp"]) == 0
+    assert run(["edit", *files, "--out", str(out), "--method", "residual-propagation"]) == 0
     return out.with_suffix(".html")
 
 

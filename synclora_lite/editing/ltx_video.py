@@ -1,8 +1,8 @@
-"""A model that is ready to edit: weights, adapter, and what kind of clips it knows."""
+"""The lite model and LTX-Video, ready to edit: weights, adapter, and the clips they know."""
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,7 @@ from torch import Tensor
 from synclora_lite.artifacts import shipped
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
-from synclora_lite.editing.methods import METHODS
 from synclora_lite.errors import EditError, ModelError
-from synclora_lite.files import read_json
 from synclora_lite.models import (
     AdapterSettings,
     Coverage,
@@ -32,25 +30,20 @@ from synclora_lite.models.folders import hub_folder, model_folder, stored_sha256
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.models.model import SETTINGS
 from synclora_lite.models.precision import check_device, natural_dtype
-from synclora_lite.settings import HUGE
 
-TUNED = "tuned.json"
-REMOVE = "tune the model again, or remove the file"
 FULL_SIZE = Domain(512, 81, math.inf, "portraits of any kind")  # of a stock LTX-Video folder
 Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
 
 @dataclass(frozen=True)
-class Editor:
-    """What the methods with a model are given.
+class LTXVideo:
+    """A loaded model of the LTX-Video family, the lite model among them.
 
     Attributes:
-        model: The image-to-video model, with the adapter's update in its weights if there is one.
+        model: The image-to-video model, with its adapters.
         domain: Size, length and kind of the clips it knows.
         adapter: How the adapter is to be used, or None for the plain model.
         hashes: SHA-256 of the weight files, for provenance.
-        tuned: Per method, the settings that did best on validation clips; see
-            `benchmarks.tuning`.
         folder: Where the model was loaded from.
         covered: How many layers the adapter changes.
 
@@ -60,7 +53,6 @@ class Editor:
     domain: Domain
     adapter: AdapterSettings | None = None
     hashes: tuple[tuple[str, str], ...] = ()
-    tuned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     folder: Path | None = None
     covered: Coverage | None = None
 
@@ -76,9 +68,9 @@ class Editor:
         return to_frames(decode(self.model, latents))[0].cpu().numpy()
 
 
-def load_editor(
+def load_ltx_video(
     model: str | Path = "lite", adapter: str | Path | None = None, device: str = "cpu"
-) -> Editor:
+) -> LTXVideo:
     """Load a model folder and, if named, an adapter, whose update is added to the weights.
 
     Args:
@@ -103,35 +95,11 @@ def load_editor(
         places.append(adapter_place(name))
         covered = coverage(read_weights(places[-1], loaded.transformer), loaded.transformer)
         settings = load_adapter(loaded.transformer, places[-1], strength=strength, fuse=True)
-    _check_numbers(loaded)
-    tuned = tuned_settings(folder)
+    _check_finite(loaded)
     hashes = weight_hashes(places)
     if strength != 1:
         hashes = (*hashes, ("adapter strength", f"{strength:g}"))
-    return Editor(loaded, _domain(folder), settings, hashes, tuned, folder, covered)
-
-
-def tuned_settings(folder: Path) -> dict[str, dict[str, float]]:
-    """Return per method what did best on validation clips, if a model folder says so.
-
-    Raises:
-        ModelError: `tuned.json` is no table of methods, each with numbers for its own settings.
-        ArtifactError: It is not JSON.
-
-    """
-    file = folder / TUNED
-    stored = read_json(file) if file.exists() else {}
-    _check_table(file, stored, METHODS)
-    tuned: dict[str, dict[str, float]] = {}
-    for method, settings in stored.items():
-        where, own = f"{method} in {file}", {*METHODS[method].options} - {"detail"}
-        _check_table(where, settings, own)
-        for name, value in settings.items():
-            plain = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (plain and abs(value) <= HUGE):
-                raise ModelError(f"{name} of {where} is {str(value)[:60]}", "a number", REMOVE)
-        tuned[method] = {name: float(value) for name, value in settings.items()}
-    return tuned
+    return LTXVideo(loaded, _domain(folder), settings, hashes, folder, covered)
 
 
 def adapter_place(name: str | Path) -> Path:
@@ -178,14 +146,9 @@ def weight_hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:
     return tuple((f"{file.parent.name}/{file.name}", stored_sha256(file)) for file in files)
 
 
-def _check_table(where: str | Path, table: object, names: Collection[str]) -> None:
-    """Raise ModelError unless it is a table with no other names than these."""
-    if not isinstance(table, dict):
-        raise ModelError(f"{where} holds {str(table)[:60]}", "a table", REMOVE)
-    for name in table:
-        if name not in names:
-            expected = ", ".join(sorted(names)) or "nothing"
-            raise ModelError(f"{where} holds {name[:60]!r}", expected, REMOVE)
+def uncovered(adapters: Iterable[Coverage]) -> list[str]:
+    """Return a warning for every adapter that leaves out some of the usual layers."""
+    return [f"the adapter covers {a}" for a in adapters if a.layers < a.usual]
 
 
 def _domain(folder: Path) -> Domain:
@@ -194,7 +157,7 @@ def _domain(folder: Path) -> Domain:
     return FULL_SIZE if stock else load_domain(folder)
 
 
-def _check_numbers(model: I2VModel) -> None:
+def _check_finite(model: I2VModel) -> None:
     """Raise ModelError if a weight is not a finite number: it would make every frame grey."""
     for part in (model.vae, model.transformer):
         for name, weight in part.named_parameters():

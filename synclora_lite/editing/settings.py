@@ -1,0 +1,98 @@
+"""How to edit: one object, made and checked where settings come in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_args
+
+import numpy as np
+from jaxtyping import UInt8
+
+from synclora_lite.editing.methods import METHODS, Method, checked, find_method
+from synclora_lite.editing.restoration import Restoration
+from synclora_lite.errors import EditError
+
+STEPS = 20  # of the methods that run in latents, but for LTX-2, which has its own number
+
+
+@dataclass(frozen=True)
+class EditSettings:
+    """How to edit.
+
+    Attributes:
+        method: A name of `METHODS`, with its options as tuned for the model, or a method as it is.
+        options: Of a method given by name: what differs from the options as tuned.
+        steps: Sampling steps; 20 if None, for LTX-2 as its setting says.
+        seed: Of the noise.
+        restoration: What follows the method, see `Restored`; only for methods with a model that
+            follow the source.
+        align: Move the edited face onto the source's first, by landmarks.
+        register: Then move all that is a little off onto the source's first frame, by flow.
+        measure: Score the synchronization; takes the time of tracking both clips.
+
+    Raises:
+        EditError: There is no such method, option or step, or a value makes no sense.
+
+    """
+
+    method: str | Method = "sync-lora"
+    options: Mapping[str, float] = field(default_factory=dict)
+    steps: int | None = None
+    seed: int = 0
+    restoration: Restoration = "none"
+    align: bool = False
+    register: bool = False
+    measure: bool = False
+
+    def __post_init__(self) -> None:
+        """Check it all once."""
+        method = self.chosen()
+        for name, value, high in (("steps", self.steps, 1000), ("seed", self.seed, 2**63 - 1)):
+            low = int(name == "steps")
+            if value is not None and not low <= value <= high:
+                raise EditError(f"{name} {value}", f"{low} to {high}")
+        if self.restoration != "none" and not method.restorable:
+            having = ", ".join(name for name, one in METHODS.items() if one.restorable)
+            raise EditError(
+                f"--restoration with method {method.name}", having, "leave --restoration out"
+            )
+
+    def chosen(self, tuned: Mapping[str, Mapping[str, float]] | None = None) -> Method:
+        """Return the method, with what was tuned for a model where nothing else was asked for."""
+        if isinstance(self.method, Method):
+            return checked(self.method)
+        return find_method(self.method, {**(tuned or {}).get(self.method, {}), **self.options})
+
+
+def edit_settings(options: Mapping[str, Any]) -> EditSettings:
+    """Sort options as they come from a command line or a file: those of the method, and the others.
+
+    Raises:
+        EditError: As `EditSettings`.
+
+    """
+    general = {f.name for f in fields(EditSettings)}
+    given = {name: value for name, value in options.items() if value is not None}
+    if given.get("restoration", "none") not in (found := get_args(Restoration)):
+        raise EditError(f"no restoration named {given['restoration']!r}", ", ".join(found))
+    own = {name: value for name, value in given.items() if name not in general}
+    return EditSettings(options=own, **{n: v for n, v in given.items() if n in general})
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a back end makes, and what is to be told of it.
+
+    Attributes:
+        frames: Like the source's.
+        report: Facts for the report.
+        provenance: Settings that change the result.
+        weights: SHA-256 by weight file.
+        warnings: What the user should know.
+
+    """
+
+    frames: UInt8[np.ndarray, "frames height width 3"]
+    report: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
