@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synclora_course.errors import CourseError
+from synclora_course.growing import solved_names
 from synclora_course.masters import (
     Cell,
     Notebook,
@@ -80,7 +81,7 @@ def progress(path: Path, first: int = 0) -> Iterator[Progress]:
     """
     notebook = read_notebook(path)
     solved = solved_cells(notebook, path)
-    names: dict[str, Any] = {}
+    names = solved_names()  # an exercise may build on what others write
     try:
         exec(imports_of(notebook), names)
     except Exception as error:  # whatever a student's cell raises is told

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from synclora_course.checks import CheckFailed, Passed
+from synclora_course.growing import solved_names
 from synclora_course.notebook import CHAPTERS, notebook_name
 from tools.notebooks import MASTERS
 
@@ -36,7 +37,7 @@ class Exercise:
         return self._defined(SOLUTION.sub(line, self.solution))
 
     def _defined(self, source: str) -> Any:
-        names: dict[str, Any] = {}
+        names = solved_names()
         exec(self.imports + "\n" + source, names)
         return names[self.function]
 
