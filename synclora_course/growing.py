@@ -127,9 +127,9 @@ def _say(parts: list[Part]) -> None:
 
 def solved_names() -> dict[str, Any]:
     """Return all parts as the book solves them, by name: what exercises may build on."""
-    names: dict[str, Any] = {"__name__": "solved_parts"}
+    names: dict[str, Any] = {"__name__": SOLVED.stem}
     exec(compile(SOLVED.read_text(), str(SOLVED), "exec"), names)
-    return names
+    return {name: value for name, value in names.items() if not name.startswith("__")}
 
 
 def as_file(parts: list[Part], imports: list[str] | None = None) -> str:
@@ -158,7 +158,7 @@ def _place(name: str) -> Part:
 def _parts(text: str) -> Iterator[Part]:
     marks = list(MARK.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, ends, strict=False):  # a new file has neither
         yield Part(mark["label"], mark["name"], mark["whose"], text[mark.end() : end].strip("\n"))
 
 

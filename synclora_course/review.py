@@ -81,7 +81,7 @@ def progress(path: Path, first: int = 0) -> Iterator[Progress]:
     """
     notebook = read_notebook(path)
     solved = solved_cells(notebook, path)
-    names = solved_names()  # an exercise may build on what others write
+    names: dict[str, Any] = {}
     try:
         exec(imports_of(notebook), names)
     except Exception as error:  # whatever a student's cell raises is told
@@ -89,6 +89,7 @@ def progress(path: Path, first: int = 0) -> Iterator[Progress]:
             f"the imports of {path} fail ({type(error).__name__}: {error})",
             "those that the chapter came with, and the installed package",
         ) from error
+    names |= solved_names()  # an exercise may build on what others ask for
     for cell in solved[first:]:
         yield _progress(cell["metadata"]["exercise"], source(cell), names)
 

@@ -37,8 +37,10 @@ class Exercise:
         return self._defined(SOLUTION.sub(line, self.solution))
 
     def _defined(self, source: str) -> Any:
-        names = solved_names()
-        exec(self.imports + "\n" + source, names)
+        names: dict[str, Any] = {}
+        exec(self.imports, names)
+        names |= solved_names()
+        exec(source, names)
         return names[self.function]
 
 
