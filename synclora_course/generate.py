@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from synclora_course.growing import BOOKS, GIVEN, SOLVED, Part, as_file
 from synclora_course.masters import (
     CHAPTERS,
     MARKED,
@@ -69,6 +70,8 @@ def generate(kind: str, folder: Path | None = None) -> list[Path]:
         The files, in reading order.
 
     """
+    if kind == "solutions" and folder is None:
+        write_atomic(SOLVED, solved_parts())
     folder = folder or CHAPTERS / kind
     return [write_atomic(folder / name, text) for name, text in generated(kind).items()]
 
@@ -92,7 +95,22 @@ def drift() -> list[str]:
                 problems.append(f"{kind}/{name} is missing")
             elif path.read_text("utf-8") != text:
                 problems.append(f"{kind}/{name} differs from its master")
+    if not SOLVED.exists() or SOLVED.read_text() != solved_parts():
+        problems.append(f"{SOLVED.name} differs from the masters")
     return problems
+
+
+def solved_parts() -> str:
+    """Return `my_synclora.py` as the book's solutions make it: the cells that name a `part`."""
+    parts = []
+    for path in master_paths():
+        for cell in read_notebook(path)["cells"]:
+            if name := cell["metadata"].get("part"):
+                about = cell["metadata"].get("exercise")
+                label = about["id"] if about else str(int(path.name[:2]))
+                text = unmarked_source(source(cell)).strip()
+                parts.append(Part(label, name, BOOKS if about else GIVEN, text))
+    return as_file(parts)
 
 
 def as_text(notebook: Notebook) -> str:

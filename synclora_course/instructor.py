@@ -50,6 +50,10 @@ FAMILIES: dict[str, Family] = {
 }
 FROM_THE_BOOK = 2  # exercises of the book in each assignment
 
+PARTS = """from synclora_course.growing import solved_names
+
+globals().update(solved_names())  # the method's other parts, on which an exercise may build"""
+
 
 def write_bundle(folder: Path, seed: int, chapters: list[str] | None = None) -> list[Path]:
     """Write the bundle.
@@ -107,6 +111,8 @@ def assignment(
     cells.raw(CONFIG.format(name=f"synclora-{chapter}-{seed}"))
     cells.markdown(_opening(chapter, chosen, question))
     cells.code(imports_of(master) if chosen else "import numpy as np")
+    if chosen and any("part" in cell["metadata"] for cell in master["cells"]):
+        cells.code(PARTS)
     for exercise in chosen:
         _add_exercise(cells, exercise, chapter, random)
     _add_variant(cells, question, random)
@@ -130,15 +136,16 @@ def known_mistakes(check: str, chapter: str) -> list[str]:
         return []
     for node in ast.parse(module.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name == check:
-            return [hint for call in ast.walk(node) for hint in _hints(call)]
+            found = [each for each in ast.walk(node) if isinstance(each, ast.Dict)]
+            return [hint for each in found for key in each.keys if (hint := _hint(key))]
     return []
 
 
-def _hints(node: ast.AST) -> list[str]:
-    if not isinstance(node, ast.keyword) or node.arg != "mistakes":
-        return []
-    keys = node.value.keys if isinstance(node.value, ast.Dict) else []
-    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
+def _hint(key: ast.expr | None) -> str:
+    """Return the hint that is a key in a check's table of mistakes: of a ladder the first rung."""
+    if isinstance(key, ast.Tuple):
+        key = key.elts[0]
+    return str(key.value) if isinstance(key, ast.Constant) and " " in str(key.value) else ""
 
 
 def _write_chapter(folder: Path, chapter: str, master: Notebook, seed: int) -> list[Path]:

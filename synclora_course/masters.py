@@ -32,6 +32,7 @@ class Exercise:
         difficulty: 1 to 5.
         importance: 1 to 5.
         minutes: What it should take.
+        points: What it is worth; none for a project.
         task: The markdown that states it.
         function: Name of the function to write; empty for a project.
         check: Name of the check in the chapter's module of checks; empty for a project.
@@ -48,6 +49,7 @@ class Exercise:
     function: str = ""
     check: str = ""
     solution: str = ""
+    points: int = 0
 
     @property
     def is_project(self) -> bool:
@@ -180,4 +182,5 @@ def _exercise(cell: Cell, task: str, solution: str) -> Exercise:
         function=settings.get("function", ""),
         check=settings.get("check", ""),
         solution=solution,
+        points=settings.get("points", 0),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from synclora_course.errors import CourseError
+from synclora_course.growing import solved_names
 from synclora_course.masters import (
     Cell,
     Notebook,
@@ -88,6 +89,7 @@ def progress(path: Path, first: int = 0) -> Iterator[Progress]:
             f"the imports of {path} fail ({type(error).__name__}: {error})",
             "those that the chapter came with, and the installed package",
         ) from error
+    names |= solved_names()  # an exercise may build on what others ask for
     for cell in solved[first:]:
         yield _progress(cell["metadata"]["exercise"], source(cell), names)
 

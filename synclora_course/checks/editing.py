@@ -1,4 +1,4 @@
-"""Checks of chapter 7: a warped frame, where SDEdit begins, guidance, framing, windows."""
+"""Checks of chapter 7: a warped frame, where SDEdit begins, guidance, framing."""
 
 import math
 from collections.abc import Callable
@@ -212,37 +212,6 @@ def check_framing(report: Report, framing: Function) -> None:
     ]
 
 
-@check("7.5")
-def check_windows(report: Report, windows: Function) -> None:
-    """Exercise 7.5: overlapping windows over a clip."""
-    cases = [(40, 17, 5), (17, 17, 5), (9, 17, 5), (29, 17, 5), (30, 17, 5), (12, 4, 1)]
-    for _ in range(12):
-        window = int(report.rng.integers(3, 20))
-        overlap = int(report.rng.integers(1, window))
-        cases.append((int(report.rng.integers(2, 120)), window, overlap))
-    for frames, window, overlap in cases:
-        got = [tuple(pair) for pair in report.call(windows, frames, window, overlap)]
-        want = _windows(frames, window, overlap)
-        if got == want:
-            continue
-        starts = [start for start, _ in got]
-        if not got or starts[0] != 0:
-            hint = "the first window starts at 0"
-        elif max(stop for _, stop in got) < frames:
-            hint = "the end of the clip is not covered"
-        elif any(stop > frames for _, stop in got):
-            hint = "the last window stops at the clip's end"
-        elif len(got) > len(want):
-            hint = "too many windows: stop as soon as one reaches the end"
-        elif len(starts) > 1 and starts[1] != want[1][0]:
-            hint = "windows start `overlap` before the last one stops: steps of window - overlap"
-        else:
-            hint = "all windows but the last are `window` frames long"
-        what = f"windows({frames}, {window}, {overlap}) is {got[:6]}"
-        raise report.failure(what, str(want[:6]), hint)
-    report.properties = [f"right for {len(cases)} clips", "one window where one is enough"]
-
-
 def _read(
     values: np.ndarray, flow: Int[np.ndarray, "height width 2"], wrap: bool = False
 ) -> np.ndarray:
@@ -295,11 +264,3 @@ def _framing(source: np.ndarray, edited: np.ndarray) -> tuple[float, float, floa
     turn = _angle(edited) - _angle(source)
     roll = abs((turn + math.pi) % (2 * math.pi) - math.pi)
     return float(shift), abs(math.log(grown / across)), roll
-
-
-def _windows(frames: int, window: int, overlap: int) -> list[tuple[int, int]]:
-    found = [(0, min(window, frames))]
-    while found[-1][1] < frames:
-        start = found[-1][1] - overlap
-        found.append((start, min(start + window, frames)))
-    return found

@@ -9,9 +9,12 @@ A check is a function of a `Report` and the student's function, made callable by
         report.close(r, np.corrcoef(x, y)[0, 1], "r", mistakes={"subtract the mean": ...})
 
 Students write `check_pearson(pearson)`; `check_pearson(pearson, seed=7)` is the hidden test. The
-`NotImplementedError` of a stub passes through; all else that goes wrong becomes `CheckFailed`.
+`NotImplementedError` of a stub passes through, and `...` counts as one; all else that goes wrong
+becomes `CheckFailed`. A hint is one sentence or a ladder of three: what is wrong, where to look,
+the step. Each further failure for the same reason tells one more.
 """
 
+import dis
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +24,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import display
 
-from synclora_course.checks.outcome import CheckFailed, Passed
+from synclora_course.checks.outcome import CheckFailed, Hint, Passed
 from synclora_lite.viz import Picture
 
 Function = Callable[..., Any]
@@ -62,16 +65,20 @@ class Report:
         except NotImplementedError:
             raise
         except Exception as error:  # students' code may raise anything
+            if "ellipsis" in str(error):
+                raise self.unfinished(name) from error
             what = f"{name} raised {type(error).__name__}: {error}"
             own = [aid for words, aid in self.aids.items() if words in str(error)]
             raise self.failure(what, "a result", (own or [_first_aid(error)])[0]) from error
+        if result is ... or (isinstance(result, tuple | list) and any(r is ... for r in result)):
+            raise self.unfinished(name)
         before, after = [*args, *options.values()], [*given, *named.values()]
         for old, new in zip(before, after, strict=True):
             same = _same(old, new)
             self.expect(same, "", f"{name} changes its input in place: work on a copy")
         return result
 
-    def expect(self, holds: bool, what: str, hint: str = "", expected: str = "") -> None:
+    def expect(self, holds: bool, what: str, hint: Hint = "", expected: str = "") -> None:
         """Note that something holds, or fail with a hint.
 
         Args:
@@ -89,7 +96,7 @@ class Report:
         if what:
             self._note(what)
 
-    def shape(self, value: Any, shape: Sequence[int], what: str, hint: str = "") -> None:
+    def shape(self, value: Any, shape: Sequence[int], what: str, hint: Hint = "") -> None:
         """Expect an array, tensor or number of this shape.
 
         Raises:
@@ -104,9 +111,9 @@ class Report:
         got: Any,
         want: Any,
         what: str,
-        hint: str = "",
+        hint: Hint = "",
         *,
-        mistakes: Mapping[str, Any] | None = None,
+        mistakes: Mapping[Hint, Any] | None = None,
         rtol: float = 1e-4,
         atol: float = 1e-5,
     ) -> None:
@@ -138,7 +145,7 @@ class Report:
                 break
         raise self.failure(f"{what} is {_value(mine)}", _value(right), hint)
 
-    def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: str) -> None:
+    def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: Hint) -> None:
         if value is None:
             raise self.failure(f"{what} is None", f"shape {_words(shape)}", "is there a `return`?")
         if not isinstance(value, np.ndarray | torch.Tensor | np.number | np.bool_ | int | float):
@@ -157,9 +164,13 @@ class Report:
         """Have this picture shown if the check fails from here on, or in any case."""
         self._draw, self._on_success = draw, on_success
 
-    def failure(self, what: str, expected: str = "", hint: str = "") -> CheckFailed:
+    def failure(self, what: str, expected: str = "", hint: Hint = "") -> CheckFailed:
         """Make the error for this exercise, to be raised."""
         return CheckFailed(self.exercise, what, expected, hint, self._drawn())
+
+    def unfinished(self, name: str) -> NotImplementedError:
+        """Make the error for a function in which a `...` stands for what is to be written."""
+        return NotImplementedError(f"Exercise {self.exercise}: {name} still holds a `...`")
 
     def passed(self) -> Passed:
         """Return what students see when everything holds."""
@@ -180,18 +191,45 @@ def check(exercise: str) -> Callable[[Callable[[Report, Any], None]], Callable[.
             if not callable(function):
                 advice = "give the function itself, without brackets behind its name"
                 raise report.failure(f"got {type(function).__name__}", "your function", advice)
+            if _is_empty(function):
+                raise report.unfinished(function.__name__)
             try:
                 inspect(report, function)
             except CheckFailed as failure:
+                failure.shown = _climb(exercise, failure.hint)
                 if failure.picture and get_ipython():
                     display(failure.picture)
                 raise
+            _stuck.pop(exercise, None)
             return report.passed()
 
         run.exercise = exercise  # type: ignore[attr-defined]
         return run
 
     return decorate
+
+
+_stuck: dict[str, tuple[str, int]] = {}  # by exercise: the last failure's hint, how often
+
+
+def _climb(exercise: str, hint: str) -> int:
+    """Count how often in a row an exercise has failed for the same reason."""
+    last, times = _stuck.get(exercise, ("", 0))
+    times = times + 1 if hint == last else 1
+    _stuck[exercise] = (hint, times)
+    return times
+
+
+def _is_empty(function: Function) -> bool:
+    """Whether a function's body is `...` or `pass`, a docstring apart."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return False
+    return all(
+        step.opname in ("RESUME", "NOP", "RETURN_VALUE")
+        or (step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval is None)
+        for step in dis.get_instructions(code)
+    )
 
 
 def _copy(value: Any) -> Any:

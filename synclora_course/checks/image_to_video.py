@@ -1,4 +1,4 @@
-"""Checks of chapter 4: flow, Euler's steps, latent time, rotary positions, noise per token."""
+"""Checks of chapter 4: flow, steps, positions, rotation, noise levels, block, loss, sampler."""
 
 import math
 from collections.abc import Callable
@@ -11,6 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
+from synclora_course.checks.outcome import Hint
+from synclora_lite.core import pack, sample, token_coordinates, transformer_block
+from synclora_lite.core.attention import cross_attention, rms_norm, self_attention
+from synclora_lite.models import tiny_model
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]
@@ -111,29 +115,44 @@ def show_expected_paths() -> Picture:
 
 
 @check("4.3")
-def check_latent_frame_starts(report: Report, latent_frame_starts: Function) -> None:
-    """Check the first pixel frame of every latent frame."""
-    ratios = (4, 8, int(report.rng.integers(2, 12)))
-    for frames, ratio in zip((5, 4, 7), ratios, strict=True):
-        got = report.call(latent_frame_starts, frames, ratio)
-        report.shape(got, (frames,), "the starts", "one number for each latent frame")
-        k = torch.arange(frames, dtype=torch.float32)
-        right = torch.where(k > 0, ratio * (k - 1) + 1, 0)
-        mistakes = {
-            "r k is where a *uniform* grid would start: latent frame 0 holds only one frame": (
-                ratio * k
-            ),
-            "latent frame 1 starts at pixel frame 1: do not forget the +1": (ratio * (k - 1)).clamp(
-                min=0
-            ),
-            "frame 0 starts at 0, not before": ratio * (k - 1) + 1,
+def check_token_positions(report: Report, token_positions: Function) -> None:
+    """Check time, row and column of every token."""
+    rate = float(report.rng.integers(5, 30))
+    for size, ratio, per in (((3, 2, 4), 16, 4), ((5, 3, 2), 32, 8), ((1, 2, 2), 8, 4)):
+        got = report.call(token_positions, *size, ratio, per, rate)
+        tokens = math.prod(size)
+        order = "three rows, t, y and x; one column for each token: `torch.meshgrid`, then flatten"
+        report.shape(got, (3, tokens), "the positions", order)
+        right = token_coordinates(*size, spatial_ratio=ratio, temporal_ratio=per, frame_rate=rate)
+        late, early, frames, index = right.clone(), right.clone(), right.clone(), right.clone()
+        k = torch.arange(size[0]).repeat_interleave(size[1] * size[2])
+        late[0], early[0] = per * k / rate, (per * (k - 1)).clamp(min=0) / rate
+        frames[0] *= rate
+        index[1:] /= ratio
+        by_column = right.unflatten(1, size).transpose(2, 3).flatten(1)
+        mistakes: dict[Hint, Tensor] = {
+            (
+                "the times are those of a *uniform* grid, r k",
+                "how many pixel frames does latent frame 0 hold, and how many the others?",
+                "latent frame k > 0 begins at pixel frame r (k - 1) + 1",
+            ): late,
+            "latent frame 1 begins at pixel frame 1: do not forget the +1": early,
+            "times are in seconds: divide the pixel frame by the frame rate": frames,
+            "rows and columns are in pixels: multiply by the spatial ratio": index,
+            "x and y are exchanged: the rows of the result are t, y, x": right[[0, 2, 1]],
+            "within a frame, tokens go row by row: the column changes fastest": by_column,
         }
-        report.close(got, right, f"starts at a ratio of {ratio}", mistakes=mistakes)
-    got = report.call(latent_frame_starts, 1, 4)
-    report.close(got, torch.zeros(1), "a picture is a clip of one frame", "try it with frames=1")
+        ladder = (
+            "a time, row or column is wrong",
+            "print the result for 2 frames of 1 x 2 tokens and compare with the example",
+            "make the starts, rows and columns apart, join them by meshgrid with indexing='ij'",
+        )
+        report.close(got, right, f"positions of {size} tokens", ladder, mistakes=mistakes)
 
 
-def _rotated(x: Float[Tensor, "tokens dim"], angles: Float[Tensor, "tokens pairs"]) -> Tensor:
+def _rotated(
+    x: Float[Tensor, "*batch tokens dim"], angles: Float[Tensor, "tokens pairs"]
+) -> Tensor:
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
 
@@ -141,22 +160,23 @@ def _rotated(x: Float[Tensor, "tokens dim"], angles: Float[Tensor, "tokens pairs
 @check("4.4")
 def check_rotate(report: Report, rotate: Function) -> None:
     """Check rotary embedding: lengths, distances, and which channels form a pair."""
-    x = torch.randn(5, 8, generator=report.generator)
+    x = torch.randn(2, 5, 8, generator=report.generator)
     angles = 6 * torch.rand(5, 4, generator=report.generator)
+    report.aids["must match"] = "channels are the last axis: use x[..., 0::2] and x[..., 1::2]"
     got = report.call(rotate, x, angles)
-    report.shape(got, (5, 8), "the vectors", "put the two halves of each pair back together")
-    even, odd = x[:, ::2], x[:, 1::2]
+    report.shape(got, (2, 5, 8), "the vectors", "put the two halves of each pair back together")
+    even, odd = x[..., ::2], x[..., 1::2]
     cos, sin = angles.cos(), angles.sin()
-    first, second = x[:, :4], x[:, 4:]
-    mistakes = {
+    first, second = x[..., :4], x[..., 4:]
+    mistakes: dict[Hint, Tensor] = {
         "the angle's sign is turned: the first row of the matrix is cos, -sin": _rotated(
             x, -angles
         ),
         "neighbouring channels form a pair, not the first half with the second": torch.cat(
-            [first * cos - second * sin, first * sin + second * cos], 1
+            [first * cos - second * sin, first * sin + second * cos], -1
         ),
         "turned rightly, but the pairs must be woven together again: stack, then flatten": (
-            torch.cat([even * cos - odd * sin, even * sin + odd * cos], 1)
+            torch.cat([even * cos - odd * sin, even * sin + odd * cos], -1)
         ),
         "the second row needs the old x, not the one already turned": torch.stack(
             [even * cos - odd * sin, (even * cos - odd * sin) * sin + odd * cos], -1
@@ -165,8 +185,9 @@ def check_rotate(report: Report, rotate: Function) -> None:
     right = _rotated(x, angles)
     report.close(got, right, "every pair is turned by its angle", mistakes=mistakes)
     hint = "a rotation does not change lengths: check the signs"
-    report.close(got.norm(dim=1), x.norm(dim=1), "lengths do not change", hint)
-    q, k, w = (torch.randn(1, n, generator=report.generator) for n in (8, 8, 4))
+    report.close(got.norm(dim=-1), x.norm(dim=-1), "lengths do not change", hint)
+    q, k = (torch.randn(1, 1, 8, generator=report.generator) for _ in range(2))
+    w = torch.randn(1, 4, generator=report.generator)
     near = (report.call(rotate, q, 3 * w) * report.call(rotate, k, 5 * w)).sum()
     far = (report.call(rotate, q, 0 * w) * report.call(rotate, k, 2 * w)).sum()
     report.close(near, far, "the product depends on the distance only", hint, atol=1e-4)
@@ -197,3 +218,195 @@ def check_token_sigmas(report: Report, token_sigmas: Function) -> None:
     }
     report.close(got, right, "clean first frame, noisy rest", mistakes=mistakes)
     report.expect(math.isclose(float(got.max()), float(sigma.max())), "", "use every clip's sigma")
+
+
+@check("4.6")
+def check_transformer_block(report: Report, transformer_block_: Function) -> None:
+    """Check the block against the package's, on random weights and inputs."""
+    g, dim, tokens = report.generator, 32, 6
+    block = tiny_model(seed=int(report.rng.integers(100))).transformer.transformer_blocks[0]
+    x, caption = torch.randn(2, tokens, dim, generator=g), torch.randn(1, 3, dim, generator=g)
+    six = torch.randn(2, tokens, 6, dim, generator=g)
+    angles = 3 * torch.rand(tokens, dim // 2, generator=g)
+    rotation = torch.polar(torch.ones_like(angles), angles)
+    report.aids["size of tensor a"] = (
+        "split six vectors on axis 2, `unbind(2)`: each is then (batch, tokens, dim), as x is"
+    )
+    with torch.no_grad():
+        got = report.call(transformer_block_, block, x, six, caption, angles)
+        report.shape(got, x.shape, "the hidden states", "return x after the third line")
+        right = transformer_block(block, x, six, caption, rotation)
+
+        def wrong(slip: str) -> Tensor:
+            return _block_with(slip, block, x, six, caption, rotation)
+
+        mistakes: dict[Hint, Tensor] = {
+            (
+                "the scale is missing or not added to 1",
+                "look at norm(x) (1 + s) + b, in both places",
+                "h = block.norm1(x) * (1 + scale_a) + shift_a",
+            ): wrong("scale"),
+            "the gates are missing: what attention and ff give is multiplied by g": wrong("gate"),
+            "the block's own table is missing: add scale_shift_table to the modulation": wrong(
+                "table"
+            ),
+            "the modulation is missing: add it to the block's table": wrong("modulation"),
+            "shift and scale are exchanged: the shift comes first": wrong("order"),
+            "every line adds to x: `x = x + ...`": wrong("residual"),
+            "the caption has no gate": wrong("caption gate"),
+            "the caption was left out": wrong("caption"),
+            "the second norm is of x as the first two lines left it": wrong("stale"),
+            "the tokens are not turned: pass `angles` to self_attention": wrong("angles"),
+        }
+        ladder = (
+            "one of the three lines differs from the equations",
+            "leave lines out, one at a time, here and on paper: which one changes too much?",
+            "write each line as an h and an x, as in x = x + gate_a * self_attention(...)",
+        )
+        report.close(
+            got, right, "equal to the package's block", ladder, mistakes=mistakes, rtol=1e-3
+        )
+
+
+def _block_with(
+    slip: str, block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor
+) -> Tensor:
+    """Compute a block with one known mistake."""
+    table = 0 if slip == "table" else block.scale_shift_table
+    six = table + (0 if slip == "modulation" else modulation)
+    if slip == "modulation":
+        six = six.expand(modulation.shape)
+    shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = six.unbind(2)
+    if slip == "order":
+        shift_a, scale_a, shift_f, scale_f = scale_a, shift_a, scale_f, shift_f
+    if slip == "gate":
+        gate_a, gate_f = torch.ones_like(gate_a), torch.ones_like(gate_f)
+    one, kept = (0 if slip == "scale" else 1), (0 if slip == "residual" else 1)
+    turn = torch.ones_like(rotation) if slip == "angles" else rotation
+    before = x
+    h = rms_norm(block.norm1, x) * (one + scale_a) + shift_a
+    x = kept * x + gate_a * self_attention(block.attn1, h, turn)
+    asked = cross_attention(block.attn2, x, caption)
+    x = kept * x + {"caption": 0, "caption gate": gate_a}.get(slip, 1) * asked
+    h = rms_norm(block.norm2, before if slip == "stale" else x) * (one + scale_f) + shift_f
+    return kept * x + gate_f * block.ff(h)
+
+
+@check("4.7")
+def check_flow_loss(report: Report, flow_loss: Function) -> None:
+    """Check the velocity error over the noisy tokens."""
+    g = report.generator
+    batch, tokens, given, channels = 3, 12, 4, 5
+    velocity, x0, noise = (torch.randn(batch, tokens, channels, generator=g) for _ in range(3))
+    sigmas = 0.1 + 0.8 * torch.rand(batch, 1, generator=g).repeat(1, tokens)
+    sigmas[:, :given] = 0
+    got = report.call(flow_loss, velocity, x0, noise, sigmas)
+    report.shape(got, (batch,), "the loss", "one number per sample: average over tokens, channels")
+    error = (velocity - (noise - x0)).square()
+    noisy = error[:, given:]
+
+    def of(answer: Tensor) -> Tensor:
+        return answer.square()[:, given:].mean((1, 2))
+
+    mistakes: dict[Hint, Tensor] = {
+        (
+            "clean tokens are in your mean",
+            "which tokens have something to learn? `sigmas` tells",
+            "noisy = sigmas > 0; sum the errors of these and divide by their number",
+        ): error.mean((1, 2)),
+        "divide by the number of noisy tokens only": noisy.sum((1, 2)) / (tokens * channels),
+        "the velocity is noise minus data, not the other way round": of(velocity - (x0 - noise)),
+        "the target is the velocity, not the clean data": of(velocity - x0),
+        "the target is the velocity, not the noise": of(velocity - noise),
+        "take the mean over the channels, not the sum": noisy.sum(2).mean(1),
+        "square the error, do not take its absolute value": noisy.sqrt().mean((1, 2)),
+        "every noisy token counts the same: sigma only says which": (error.mean(-1) * sigmas).sum(1)
+        / sigmas.sum(1),
+    }
+    hint = "take the mean over channels, then over the tokens whose sigma is above 0"
+    report.close(got, noisy.mean((1, 2)), "the mean over noisy tokens", hint, mistakes=mistakes)
+    perfect = report.call(flow_loss, noise - x0, x0, noise, sigmas)
+    report.close(perfect, torch.zeros(batch), "a perfect answer has loss 0")
+
+
+@check("4.8")
+def check_sample(report: Report, sample_: Function) -> None:
+    """Check the sampler: what it asks, what it holds still, and where it ends."""
+    g = report.generator
+    batch, channels, frames, height, width = 2, 3, 3, 2, 2
+    noise = torch.randn(batch, channels, frames, height, width, generator=g)
+    first = torch.randn(batch, channels, 1, height, width, generator=g)
+    mix = torch.randn(channels, channels, generator=g) / 2
+    levels = torch.tensor([1.0, 0.8, 0.3, 0.0])
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def predict(tokens: Tensor, sigmas: Tensor) -> Tensor:
+        asked.append((tokens.clone(), sigmas.clone()))
+        return tokens @ mix + sigmas[..., None] + tokens.mean(1, keepdim=True)
+
+    got = report.call(sample_, predict, first, noise, levels)
+    report.shape(got, noise.shape, "the latents", "turn the tokens into latents again: unpack")
+    given = height * width
+    report.expect(len(asked) == 3, "one look at the model for each step", "follow it with `euler`")
+    told = asked[0][1]
+    report.shape(told, (batch, frames * given), "what predict is told", "use token_sigmas")
+    ladder = (
+        "the given tokens are told to be noisy",
+        "print what your velocity passes on as `sigmas`",
+        "pass token_sigmas(...) of the level, which is 0 for the first frame",
+    )
+    report.expect(bool((told[:, :given] == 0).all()), "the first frame is told clean", ladder)
+    starts = bool(torch.equal(asked[0][0][:, :given], pack(first)))
+    hint = "the first frame's tokens come from `first_frame`, the others from `noise`"
+    report.expect(starts, "it starts with the given frame", hint)
+    ladder = (
+        "the given frame has moved",
+        "`euler` moves every token along the velocity that it is given",
+        "set the velocity of the first height * width tokens to 0",
+    )
+    still = bool(torch.allclose(got[:, :, :1], first, atol=1e-5))
+    report.expect(still, "the first frame stays as it is", ladder)
+    x = torch.cat([pack(first), pack(noise)[:, given:]], 1)
+    for now, then in pairwise(levels.tolist()):
+        sigmas = torch.full(x.shape[:2], now)
+        sigmas[:, :given] = 0
+        v = predict(x, sigmas)
+        v[:, :given] = 0
+        x = x + (then - now) * v
+    right = x.transpose(1, 2).unflatten(2, (frames, height, width))
+    mistakes: dict[Hint, Tensor] = {
+        "the steps go the wrong way: let `euler` take them": 2 * noise - right,
+    }
+    hint = "all other tokens follow the velocity: let `euler` do the steps"
+    report.close(got, right, "the clip that these velocities lead to", hint, mistakes=mistakes)
+    _compare_samplers(report, sample_)
+
+
+def _compare_samplers(report: Report, sample_: Function) -> None:
+    """Hold the sampler to the package's, on a network with random weights."""
+    model, size = tiny_model(), (3, 2, 2)
+    conditioning = model.conditioning(size)
+    first, noise = (torch.randn(1, 8, n, 2, 2, generator=report.generator) for n in (1, 3))
+    levels = torch.tensor([1.0, 0.6, 0.0])
+    predict = _predict(model, conditioning.coordinates)
+    with torch.no_grad():
+        ours = sample(model.transformer, first, noise, levels, conditioning)
+        yours = report.call(sample_, predict, first, noise, levels)
+    report.close(yours, ours, "the package's sampler, on random weights", rtol=1e-3, atol=1e-4)
+
+
+def _predict(model: Any, coordinates: Tensor) -> Function:
+    """Return diffusers' network as a function of tokens and their levels."""
+
+    def predict(tokens: Tensor, sigmas: Tensor) -> Tensor:
+        out: Tensor = model.transformer(
+            hidden_states=tokens,
+            encoder_hidden_states=model.caption.expand(len(tokens), -1, -1),
+            timestep=1000 * sigmas[..., None],
+            encoder_attention_mask=torch.ones(len(tokens), model.caption.shape[1]),
+            video_coords=coordinates[None].expand(len(tokens), -1, -1),
+            return_dict=False,
+        )[0]
+        return out
+
+    return predict

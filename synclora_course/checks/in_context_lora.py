@@ -1,239 +1,264 @@
-"""Checks of chapter 5: an adapter folded in, timesteps, masks, the loss, a smaller file."""
+"""Checks of chapter 5: adapters put in, one sequence, who attends to whom, the source's model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool
+from torch import Tensor, nn
 
 from synclora_course.checks.framework import Report, check
+from synclora_course.checks.outcome import Hint
+from synclora_lite import core
+from synclora_lite.models import tiny_model
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]
 
 
+class _Small(nn.Module):
+    """A network with layers whose names end alike."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = {name: nn.Linear(6, 6) for name in ("to_q", "into_q", "to_k")}
+        self.attn1, self.attn2 = nn.ModuleDict(layers), nn.ModuleDict({"to_q": nn.Linear(6, 6)})
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (*self.attn1.values(), *self.attn2.values()):
+            x = x + torch.tanh(layer(self.norm(x)))
+        return x
+
+
 @check("5.1")
-def check_merge(report: Report, merge: Function) -> None:
-    """Exercise 5.1: the weight with an adapter folded in."""
-    g = report.generator
-    m, n, r = 6, 5, 3
-    weight, A, B = (torch.randn(s, generator=g) for s in ((m, n), (r, n), (m, r)))  # noqa: N806
-    alpha, strength = 7.0, 0.5
-    report.aids["cannot be multiplied"] = "the update is B A, (m, r) times (r, n), not A B"
-    merged = report.call(merge, weight, A, B, alpha, strength)
-    report.shape(merged, (m, n), "the merged weight", "B A is (m, n), as the weight is")
-    want = weight + strength * alpha / r * B @ A
-    report.close(
-        merged,
-        want,
-        "W + strength * alpha / r * B A",
-        "compare with the equation, term by term",
-        mistakes={
-            "did you forget to divide alpha by the rank?": weight + strength * alpha * B @ A,
-            "did you leave out alpha / r?": weight + strength * B @ A,
-            "did you forget the strength?": weight + alpha / r * B @ A,
-            "that is the update alone: add it to the weight": want - weight,
-            "the strength scales the update, not the weight as well": strength
-            * (weight + alpha / r * B @ A),
-            "the rank is the number of rows of A, not of columns": weight
-            + strength * alpha / n * B @ A,
-            "add the update, do not subtract it": 2 * weight - want,
-        },
+def check_inject(report: Report, inject: Function) -> None:
+    """Exercise 5.1: adapters on the layers that are named, and nothing else trained."""
+    for endings, wanted in (
+        (["attn1.to_q"], {"attn1.to_q"}),
+        (["to_q", "to_k"], {"attn1.to_q", "attn1.to_k", "attn2.to_q"}),
+    ):
+        model, x = _Small(), torch.randn(3, 6, generator=report.generator)
+        before, layers = model(x), dict(model.named_modules())
+        got = report.call(inject, model, endings, 2, report.generator)
+        listed = isinstance(got, list) and all(isinstance(p, nn.Parameter) for p in got)
+        report.expect(listed, "", "return the list of the factors: `adapted.lora_A.weight` ...")
+        changed = {n for n in layers if n and model.get_submodule(n) is not layers[n]}
+        _compare_layers(report, changed, wanted, endings)
+        trained = {id(p) for p in got}
+        frozen = (
+            "something besides the factors is trained",
+            "which parameters of the model require a gradient after your function?",
+            "model.requires_grad_(False) first, before the new layers are made",
+        )
+        factors = 2 * len(wanted)
+        report.expect(len(trained) == factors, "A and B of every layer are returned", frozen)
+        free = {id(p) for p in model.parameters() if p.requires_grad}
+        report.expect(free <= trained, "nothing else requires a gradient", frozen)
+        still = (
+            "the factors are frozen as well",
+            "does freezing come before or after the new layers are made?",
+            "model.requires_grad_(False) at the start, not at the end",
+        )
+        report.expect(free == trained, "the factors require a gradient", still)
+        report.close(model(x), before, "the model answers as before", "B starts at zero")
+
+
+def _compare_layers(
+    report: Report, changed: set[str], wanted: set[str], endings: list[str]
+) -> None:
+    """Name the layers that were adapted by mistake, or missed."""
+    extra, missing = sorted(changed - wanted), sorted(wanted - changed)
+    words = (
+        f"{', '.join(extra)} was exchanged too",
+        "is the ending a whole word of the name?",
+        'compare f".{name}" with f".{ending}"',
     )
-    report.close(report.call(merge, weight, A, B, alpha, 0.0), weight, "strength 0 gives W back")
-    x = torch.randn(4, n, generator=g)
-    apart = x @ weight.T + alpha / r * (x @ A.T) @ B.T
-    full = report.call(merge, weight, A, B, alpha)
-    report.close(x @ full.T, apart, "at strength 1 it does what W and the adapter do together")
+    report.expect(not extra, f"only layers that end in {', '.join(endings)} are exchanged", words)
+    nested = (
+        f"{', '.join(missing)} is as it was",
+        "is the new layer put in its parent's place?",
+        'parent, _, last = name.rpartition("."); setattr(model.get_submodule(parent), last, ...)',
+    )
+    report.expect(not missing, f"all layers that end in {', '.join(endings)} are exchanged", nested)
 
 
 @check("5.2")
-def check_sequence_sigmas(report: Report, sequence_sigmas: Function) -> None:
-    """Exercise 5.2: one noise level for each latent frame of reference and target."""
-    for batch, reference, target in ((2, 2, 3), (3, 5, 5), (1, 4, 1)):
-        sigma = 0.05 + 0.9 * torch.rand(batch, generator=report.generator)
-        got = report.call(sequence_sigmas, sigma, reference, target)
-        what = f"levels for {reference} reference and {target} target frames"
-        report.shape(got, (batch, reference + target), what, "one row a sample, one column a frame")
-        level = sigma[:, None]
-        zeros, ones = torch.zeros(batch, 1), torch.ones(batch, 1)
-        clean, noisy = zeros.repeat(1, reference), level.repeat(1, target - 1)
+def check_with_reference(report: Report, with_reference: Function) -> None:
+    """Exercise 5.2: tokens, levels and places of reference and target."""
+    g, frames, height, width = report.generator, 2, 2, 3
+    tokens = torch.randn(2, 12, 4, generator=g)
+    reference = torch.randn(2, 4, frames, height, width, generator=g)
+    sigmas = 0.1 + 0.8 * torch.rand(2, 1, generator=g).repeat(1, 12)
+    sigmas[:, :6] = 0
+    places = 50 * torch.rand(3, 12, generator=g)
+    clean = core.pack(reference)
+    report.aids["Sizes of tensors must match"] = (
+        "make tokens of the reference with `pack`, and join along the axis of the tokens"
+    )
+    for right in (0, -96):
+        got = report.call(with_reference, tokens, sigmas, places, reference, right)
+        three = isinstance(got, tuple | list) and len(got) == 3
+        report.expect(three, "", "return three tensors: tokens, levels, coordinates")
+        moved = places + torch.tensor([[0.0], [0.0], [right]])
+        first = "the reference comes first, the target after it"
         report.close(
-            got,
-            torch.cat([clean, zeros, noisy], 1),
-            what,
-            "0 for the reference and the first target frame, sigma for the rest",
+            got[0],
+            torch.cat([clean, tokens], 1),
+            "the reference's tokens, then the target's",
+            "join pack(reference) and tokens along axis 1",
             mistakes={
-                "did you give the reference tokens the target's timestep?": torch.cat(
-                    [level.repeat(1, reference), zeros, noisy], 1
-                ),
-                "the target's first frame is given: its level is 0": torch.cat(
-                    [clean, level, noisy], 1
-                ),
-                "every frame has the target's level: reference and first frame are clean": (
-                    level.repeat(1, reference + target)
-                ),
-                "the reference comes first, the target after it": torch.cat(
-                    [zeros, noisy, clean], 1
-                ),
-                "only the first frame of the sequence is 0: the whole reference is clean": (
-                    torch.cat([zeros, level.repeat(1, reference + target - 1)], 1)
-                ),
-                "levels are sigma from 0 to 1; the factor 1000 is applied later": 1000
-                * torch.cat([clean, zeros, noisy], 1),
-                "did you fill in 1 instead of sigma?": torch.cat(
-                    [clean, zeros, ones.repeat(1, target - 1)], 1
+                first: torch.cat([tokens, clean], 1),
+                "pack makes tokens frame by frame: do not flatten by yourself": torch.cat(
+                    [reference.reshape(2, 12, 4), tokens], 1
                 ),
             },
         )
+        zeros = torch.zeros(2, 12)
+        levels: dict[Hint, Tensor] = {
+            (
+                "did you give the reference the target's noise levels?",
+                "is the reference noisy?",
+                "its levels are zeros, one for each of its tokens",
+            ): torch.cat([sigmas, sigmas], 1),
+            first: torch.cat([sigmas, zeros], 1),
+            "all are clean now: the target keeps its own levels": torch.cat([zeros, zeros], 1),
+        }
+        hint = "zeros for the reference, then the target's levels"
+        report.close(got[1], torch.cat([zeros, sigmas], 1), "levels", hint, mistakes=levels)
+        both = torch.cat([moved, places], 1)
+        where: dict[Hint, Tensor] = {
+            "the reference is to stand `right` pixels to the right of the target": torch.cat(
+                [places, places], 1
+            ),
+            "move the reference, not the target": torch.cat([places, moved], 1),
+            "x is the third row: time, y, x": torch.cat(
+                [places + torch.tensor([[0.0], [right], [0.0]]), places], 1
+            ),
+            "only x moves: the times and rows are the target's": torch.cat(
+                [places + right, places], 1
+            ),
+            "to the right is larger x: add": torch.cat([2 * places - moved, places], 1),
+        }
+        if not right:
+            where = {}
+        hint = "the target's own coordinates twice, the first with `right` added to x"
+        report.close(got[2], both, f"places, {right} pixels apart", hint, mistakes=where)
 
 
 @check("5.3")
-def check_attention_mask(report: Report, attention_mask: Function) -> None:
-    """Exercise 5.3: who may look at whom under the layout reference-self."""
-    for reference, target in ((2, 3), (4, 4), (3, 1)):
-        got = report.call(attention_mask, reference, target)
-        total = reference + target
-        what = f"the mask for {reference} reference and {target} target tokens"
-        report.shape(got, (total, total), what, "one row for each query, one column for each key")
-        mask = torch.as_tensor(got)
-        boolean = "make it boolean: True where looking is allowed"
-        report.expect(mask.dtype == torch.bool, "", boolean)
-        want = _reference_self(reference, target)
-        report.picture(lambda mask=mask, want=want, r=reference: _draw_masks(mask, want, r))  # type: ignore[misc]
-        report.close(
-            mask,
-            want,
-            what,
-            "rows are queries: the reference's rows are False in the target's columns",
-            mistakes={
-                "transposed: it is the reference that must not look at the target": want.T,
-                "full attention: here the reference looks only at itself": torch.ones_like(want),
-                "the target looks at everything, not only at itself": torch.block_diag(
-                    torch.ones(reference, reference), torch.ones(target, target)
-                ),
-                "inverted: True stands for allowed": ~want,
-                "the reference looks at itself: did you close that part too?": _blind_reference(
-                    reference, target
-                ),
-            },
-        )
+def check_attend_with_reference(report: Report, attend_with_reference: Function) -> None:
+    """Exercise 5.3: attention in the layout reference-self."""
+    g, r, tokens = report.generator, 3, 8
+    q, k, v = (torch.randn(2, 2, tokens, 4, generator=g) for _ in range(3))
+    allowed = core.attention_mask(r, tokens - r, "reference-self")
+
+    def masked(mask: Bool[Tensor, "queries keys"], keys: Tensor = k) -> Tensor:
+        scores = (q @ keys.transpose(-1, -2) / 2).masked_fill(~mask, -torch.inf)
+        return scores.softmax(-1) @ v
+
+    got = report.call(attend_with_reference, q, k, v, r)
+    hint = "one row for each query: join the reference's answers and the target's on axis 2"
+    report.shape(got, v.shape, "the answers", hint)
+    apart = torch.block_diag(torch.ones(r, r), torch.ones(tokens - r, tokens - r)).bool()
+    mistakes: dict[Hint, Tensor] = {
+        (
+            "that is full attention: the reference attends to the target",
+            "which keys do the first queries get?",
+            "attend(q[:, :, :r], k[:, :, :r], v[:, :, :r]) for the reference",
+        ): masked(torch.ones_like(allowed)),
+        "the target attends to everything, not to itself only": masked(apart),
+        "the other way round: it is the reference that must not see the target": masked(allowed.T),
+        "the target's answers come last: join them in the order of the queries": torch.cat(
+            [masked(allowed)[:, :, r:], masked(allowed)[:, :, :r]], 2
+        ),
+    }
     report.picture(
-        lambda: _draw_masks(torch.as_tensor(attention_mask(4, 5)), _reference_self(4, 5), 4),
-        on_success=True,
+        lambda: _draw_masks(_attended(attend_with_reference), allowed, r), on_success=True
     )
+    hint = "two calls of attend: the reference's queries with its own keys, the others with all"
+    report.close(got, masked(allowed), "the reference attends to itself", hint, mistakes=mistakes)
+
+
+def _attended(attend_with_reference: Function) -> Bool[Tensor, "queries keys"]:
+    """Find which queries of a student's function depend on which values."""
+    q = k = torch.zeros(1, 1, 8, 8)
+    return attend_with_reference(q, k, torch.eye(8)[None, None], 3)[0, 0] > 0
 
 
 @check("5.4")
-def check_sequence_loss(report: Report, sequence_loss: Function) -> None:
-    """Exercise 5.4: the velocity error over the noisy target tokens."""
-    g = report.generator
-    batch, frames, per_frame, channels, reference = 3, 4, 6, 5, 12
-    shape = (batch, frames * per_frame, channels)
-    latents, noise = torch.randn(shape, generator=g), torch.randn(shape, generator=g)
-    velocity = torch.randn(batch, reference + shape[1], channels, generator=g)
-    got = report.call(sequence_loss, velocity, latents, noise, reference, per_frame)
-    report.shape(got, (batch,), "the loss", "one number per sample: average over tokens, channels")
-    answer = velocity[:, reference:]
-    error = (answer - (noise - latents)).square()
-    flipped = (answer - (latents - noise)).square()
-    of_all = torch.cat([velocity[:, :reference].square(), error], 1)
-    noisy = error[:, per_frame:]
-    report.close(
-        got,
-        noisy.mean((1, 2)),
-        "the mean squared error over noisy target tokens",
-        "cut off the reference's answers, then the first frame's, then average",
-        mistakes={
-            "the first frame's tokens are given: leave them out": error.mean((1, 2)),
-            "the velocity is noise minus latents, not the other way round": flipped[
-                :, per_frame:
-            ].mean((1, 2)),
-            "take the mean over the channels, not the sum": noisy.sum(2).mean(1),
-            "divide by the number of noisy tokens only": error[:, per_frame:].sum((1, 2))
-            / (shape[1] * channels),
-            "the reference's tokens are in your mean": of_all.mean((1, 2)),
-            "the target is the velocity, not the clean latents": (answer - latents)
-            .square()[:, per_frame:]
-            .mean((1, 2)),
-            "the target is the velocity, not the noise": (answer - noise)
-            .square()[:, per_frame:]
-            .mean((1, 2)),
-            "square the error, do not take its absolute value": noisy.sqrt().mean((1, 2)),
-            "that is one frame too few: drop the first frame only once": error[
-                :, 2 * per_frame :
-            ].mean((1, 2)),
-            "the reference comes first in the sequence: cut it off at the start": (
-                velocity[:, : shape[1]] - (noise - latents)
+def check_predictor(report: Report, predictor: Function) -> None:
+    """Exercise 5.4: velocities of the target, with and without a reference."""
+    g, size = report.generator, (2, 2, 3)
+    model = tiny_model(seed=int(report.rng.integers(100)))
+    reference = torch.randn(2, 8, *size, generator=g)
+    x = torch.randn(2, 12, 8, generator=g)
+    level = 0.2 + 0.6 * torch.rand(2, generator=g)
+    sigmas = level[:, None].repeat(1, 12)
+    sigmas[:, :6] = 0
+    place, right = model.coordinates(*size), -2
+    with torch.no_grad():
+        for source in (None, reference):
+            known = model.conditioning(size, source, right)
+            pixels = right * model.spatial_ratio
+            predict = report.call(
+                predictor, model.transformer, model.caption, place, source, pixels
             )
-            .square()[:, per_frame:]
-            .mean((1, 2)),
-        },
+            hint = "return the inner function itself, without calling it"
+            report.expect(callable(predict), "it returns a function", hint)
+            got = report.call(predict, x, sigmas)
+            hint = (
+                "the answers for the reference are still there",
+                "how many tokens did you ask about, how many are the target's?",
+                "cut them off: [:, n:], where n counts the reference's tokens",
+            )
+            report.shape(got, x.shape, "the velocities", hint)
+            want = _velocity(model, x, level, known)
+            mistakes: dict[Hint, Tensor] = {}
+            if source is not None:
+                mistakes = {
+                    "these are the reference's answers: the target's come after them": _velocity(
+                        model, x, level, known, of_reference=True
+                    ),
+                    (
+                        "the reference attends to the target",
+                        "does predict_velocity know how many tokens are the reference?",
+                        "pass n as its last argument",
+                    ): _velocity(model, x, level, replace(known, layout="full")),
+                    "the reference was left out": _velocity(
+                        model, x, level, model.conditioning(size)
+                    ),
+                    "pass `right` on to with_reference": _velocity(
+                        model, x, level, model.conditioning(size, source)
+                    ),
+                }
+            what = "with a reference" if source is not None else "without a reference"
+            report.close(got, want, what, mistakes=mistakes, rtol=1e-3, atol=1e-4)
+
+
+def _velocity(
+    model: Any, x: Tensor, level: Tensor, known: core.Conditioning, *, of_reference: bool = False
+) -> Tensor:
+    """Return the package's velocities: of the target, or of the reference before it."""
+    sigmas = core.frame_sigmas(level, 2)
+    tokens, places, n = x, known.coordinates, 0
+    if known.reference is not None and known.reference_coordinates is not None:
+        clean = core.pack(known.reference)
+        tokens, n = torch.cat([clean, x], 1), clean.shape[1]
+        sigmas = torch.cat([torch.zeros_like(sigmas), sigmas], 1)
+        places = torch.cat([known.reference_coordinates, places], 1)
+    velocity: Tensor = core.predict_velocity(
+        model.transformer,
+        tokens,
+        sigmas,
+        known.caption,
+        places,
+        reference_tokens=n,
+        layout=known.layout,
     )
-    velocity[:, : reference + per_frame] += 100
-    again = report.call(sequence_loss, velocity, latents, noise, reference, per_frame)
-    report.close(again, got, "answers for reference and first frame do not count")
-    velocity[:, reference:] = noise - latents
-    perfect = report.call(sequence_loss, velocity, latents, noise, reference, per_frame)
-    report.close(perfect, torch.zeros(batch), "a perfect answer has loss 0")
-
-
-@check("5.5")
-def check_compress(report: Report, compress: Function) -> None:
-    """Exercise 5.5: the nearest adapter of a lower rank."""
-    g = report.generator
-    m, n, r = 12, 9, 6
-    A, B = torch.randn(r, n, generator=g), torch.randn(m, r, generator=g)  # noqa: N806
-    product = B @ A
-    U, S, Vh = torch.linalg.svd(product, full_matrices=False)  # noqa: N806
-    for rank in (1, 3, r):
-        result = report.call(compress, A, B, rank)
-        pair = isinstance(result, tuple | list) and len(result) == 2
-        report.expect(pair, "", "return two factors, A' and B'")
-        small_a, small_b = result
-        swapped = "A' comes first and is (rank, n), B' is (m, rank)"
-        report.shape(small_a, (rank, n), f"A' of rank {rank}", swapped)
-        report.shape(small_b, (m, rank), f"B' of rank {rank}", swapped)
-        best = (U[:, :rank] * S[:rank]) @ Vh[:rank]
-        report.close(
-            small_b @ small_a,
-            best,
-            f"B' A' of rank {rank} is the nearest",
-            "multiply your factors and compare with the truncated decomposition of B A",
-            mistakes={
-                "did you leave out the singular values?": U[:, :rank] @ Vh[:rank],
-                "put the singular values in once: half of each in either factor": (
-                    U[:, :rank] * S[:rank].square()
-                )
-                @ Vh[:rank],
-                "did you keep the smallest singular values? They come in falling order": (
-                    U[:, -rank:] * S[-rank:]
-                )
-                @ Vh[-rank:],
-                "cutting rows of A and columns of B is not the nearest: decompose B A": B[:, :rank]
-                @ A[:rank],
-                "`Vh` is transposed already: keep its first rows": (U[:, :rank] * S[:rank])
-                @ Vh[:, :rank].T,
-                "alpha equals the rank before and after: leave the factor out": best * r / rank,
-            },
-            atol=1e-4,
-        )
-        error = (small_b @ small_a - product).square().sum()
-        left_out = S[rank:].square().sum()
-        report.close(error, left_out, f"rank {rank}: the error is what was left out", atol=1e-3)
-
-
-def _reference_self(reference: int, target: int) -> Bool[torch.Tensor, "queries keys"]:
-    mask = torch.ones(reference + target, reference + target, dtype=torch.bool)
-    mask[:reference, reference:] = False
-    return mask
-
-
-def _blind_reference(reference: int, target: int) -> Bool[torch.Tensor, "queries keys"]:
-    mask = _reference_self(reference, target)
-    mask[:reference] = False
-    return mask
+    return velocity[:, :n] if of_reference else velocity[:, n:]
 
 
 def _draw_masks(

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from synclora_course.errors import CourseError
 from synclora_lite.viz import Picture
 
+Hint = str | tuple[str, ...]
+"""A likely mistake; or a ladder: what is wrong, where to look, the step."""
+RUNGS = ("Hint", "Where to look", "The step")
+
 
 class CheckFailed(CourseError):  # noqa: N818 -- a failed check is no error of the program
     """A student's function does not do what the exercise asks.
 
     Attributes:
         exercise: Number of the exercise.
-        hint: The likely mistake, or what to look at.
+        hint: The likely mistake, or what to look at: the first rung of the ladder.
+        rungs: All of the ladder.
+        shown: How many of them are told; one more each time that the same is wrong.
         picture: What the function did beside what was expected, if that says more.
 
     """
@@ -22,14 +28,18 @@ class CheckFailed(CourseError):  # noqa: N818 -- a failed check is no error of t
         exercise: str,
         what: str,
         expected: str = "",
-        hint: str = "",
+        hint: Hint = "",
         picture: Picture | None = None,
     ) -> None:
         super().__init__(f"exercise {exercise}: {what}", expected, "")
-        self.exercise, self.hint, self.picture = exercise, hint, picture
+        self.exercise, self.picture = exercise, picture
+        self.rungs = (hint,) if isinstance(hint, str) else hint
+        self.hint, self.shown = self.rungs[0], 1
 
     def __str__(self) -> str:
-        return super().__str__() + (f"\nHint: {self.hint}" if self.hint else "")
+        told = [f"{name}: {rung}" for name, rung in zip(RUNGS, self.rungs, strict=False) if rung]
+        more = "(Run the check again for a further hint.)" if self.shown < len(self.rungs) else ""
+        return "\n".join([super().__str__(), *told[: self.shown], *([more] if more else [])])
 
     def _render_traceback_(self) -> list[str]:
         """Show the message in a notebook, and not the way through the check's code."""

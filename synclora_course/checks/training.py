@@ -1,14 +1,17 @@
-"""Checks of chapter 6: noise levels, one step, memory, resumable reading, and when to stop."""
+"""Checks of chapter 6: noise levels, one step, resumable reading, memory, going on."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
+from synclora_course.checks.outcome import Hint
+from synclora_lite import core
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]
@@ -51,107 +54,97 @@ def check_training_sigmas(report: Report, training_sigmas: Function) -> None:
 
 @check("6.2")
 def check_train_step(report: Report, train_step: Function) -> None:
-    """Exercise 6.2: one step of an optimiser on a clipped gradient."""
-    start = torch.randn(5, generator=report.generator)
-    goal = start + 1 + torch.rand(5, generator=report.generator)
-    clip, rate = 0.5, 0.1
-    weight = torch.nn.Parameter(start.clone())
+    """Exercise 6.2: noise, the model's answer, its loss, and one step on a clipped gradient."""
+    g, size, clip, rate = report.generator, (3, 2, 2), 0.05, 0.5
+    given = size[1] * size[2]
+    clips, noise = (torch.randn(2, 4, *size, generator=g) for _ in range(2))
+    sigma = 0.2 + 0.6 * torch.rand(2, generator=g)
+    weight = torch.nn.Parameter(torch.randn(4, generator=g))
+    start = weight.detach().clone()
     optimizer = torch.optim.SGD([weight], lr=rate)
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def predict(tokens: Tensor, sigmas: Tensor) -> Tensor:
+        asked.append((tokens.detach().clone(), sigmas.clone()))
+        return tokens * weight + sigmas[..., None]
+
     weight.grad = torch.full_like(start, 7.0)  # what an earlier pass left behind
+    loss = report.call(train_step, predict, clips, sigma, noise, optimizer, clip)
+    report.expect(len(asked) == 1, "the model is asked once", "call predict(tokens, sigmas) once")
+    x0, eps = core.pack(clips), core.pack(noise)
+    levels = sigma[:, None].repeat(1, x0.shape[1])
+    noised = torch.lerp(x0, eps, levels[..., None])
+    x = torch.cat([x0[:, :given], noised[:, given:]], 1)
+    first = (
+        "the first frame is noised: it is given, and must be clean",
+        "noise_and_velocity noises every frame",
+        "put pack(clips)'s first height * width tokens in their place",
+    )
+    exchanged = torch.lerp(eps, x0, levels[..., None])
+    known: dict[Hint, Tensor] = {
+        first: noised,
+        "noise and clips are exchanged: at sigma = 0 there is no noise": torch.cat(
+            [x0[:, :given], exchanged[:, given:]], 1
+        ),
+    }
+    report.close(asked[0][0], x, "the tokens", "pack the noisy latents", mistakes=known)
+    told = levels.clone()
+    told[:, :given] = 0
+    known = {"the first frame is clean: its level is 0, see token_sigmas": levels}
+    report.close(asked[0][1], told, "their noise levels", "use token_sigmas", mistakes=known)
+    _check_descent(report, _Descent(x, told, x0, eps, start, given), loss, weight, clip * rate)
 
-    def loss_of() -> torch.Tensor:
-        return (weight - goal).square().sum()
 
-    gradient = 2 * (start - goal)
-    norm = gradient.norm().item()
-    first = report.call(train_step, loss_of, [weight], optimizer, clip)
-    pair = isinstance(first, tuple | list) and len(first) == 2
-    report.expect(pair, "", "return two numbers: the loss, and the norm")
-    report.expect(
-        all(isinstance(value, float) for value in first), "", "plain numbers: call .item() on both"
+@dataclass(frozen=True)
+class _Descent:
+    """One step of gradient descent on a model with one weight for each channel."""
+
+    x: Tensor
+    told: Tensor
+    x0: Tensor
+    noise: Tensor
+    start: Tensor
+    given: int
+
+    def loss_and_gradient(self, of_all: bool = False) -> tuple[float, Tensor]:
+        """Return the loss at the start and its gradient; `of_all` tokens, or the noisy ones."""
+        weight = self.start.clone().requires_grad_()
+        error = self.x * weight + self.told[..., None] - (self.noise - self.x0)
+        loss = error[:, 0 if of_all else self.given :].square().mean()
+        return loss.item(), torch.autograd.grad(loss, weight)[0]
+
+
+def _check_descent(
+    report: Report, descent: _Descent, loss: Any, weight: Tensor, length: float
+) -> None:
+    """Compare the loss and the new weights with those of a right step of this length."""
+    number = isinstance(loss, float)
+    report.expect(number, "", "return the loss as a plain number: call .item()")
+    (right, gradient), (all_loss, _) = descent.loss_and_gradient(), descent.loss_and_gradient(True)
+    mistakes: dict[Hint, Any] = {"the given tokens are in your loss: use flow_loss": all_loss}
+    hint = "the mean of flow_loss over the batch, before the step"
+    report.close(loss, right, "the loss", hint, mistakes=mistakes)
+    start, old = descent.start, gradient + 7
+    plain = start - 0.5 * gradient
+    order = (
+        "an old gradient was there",
+        "what does backward do with gradients that are there already?",
+        "call optimizer.zero_grad() before loss.backward()",
     )
-    report.close(
-        weight,
-        start - rate * clip * gradient / norm,
-        "the weight after one step",
-        "the order is: forget old gradients, backward, clip, step",
-        mistakes={
-            "no step was taken: call optimizer.step()": start,
-            "did you clip after the step?": start - rate * gradient,
-            "the gradient is not clipped": start - rate * gradient,
-            "an old gradient was there: call zero_grad before backward": start
-            - rate * clip * (gradient + 7) / (gradient + 7).norm(),
-            "zero_grad came after backward: nothing was left to step on": start,
-        },
-    )
-    report.close(
-        first[0],
-        (start - goal).square().sum().item(),
-        "the loss",
-        "return the loss of this step, not that after it",
-    )
-    report.close(
-        first[1],
-        norm,
-        "the norm before clipping",
-        "clip_grad_norm_ returns the norm before it clips",
-        mistakes={"that is the norm after clipping": clip},
-    )
-    before = weight.detach().clone()
-    report.call(train_step, loss_of, [weight], optimizer, clip)
-    again = 2 * (before - goal)
-    report.close(
-        weight,
-        before - rate * clip * again / again.norm(),
-        "a second step sees its own gradient only",
-        "call zero_grad before backward",
-    )
+    mistakes = {
+        order: start - length * old / old.norm(),
+        "no step was taken: after backward, clip and step": start,
+        "the gradient is not clipped, or only after the step": plain,
+        "a step up: leave the sign to the optimizer": start + length * gradient / gradient.norm(),
+    }
+    want = start - length * gradient / gradient.norm()
+    hint = "the order is: forget old gradients, backward, clip, step"
+    report.close(weight, want, "the weights after one step", hint, mistakes=mistakes)
 
 
 @check("6.3")
-def check_memory_bytes(report: Report, memory_bytes: Function) -> None:
-    """Exercise 6.3: what training an adapter needs."""
-    cases = [(2 * GIGA, GIGA // 10, 4 * GIGA, 2), (6_700_000, 800_000, 30_000_000, 4)]
-    weights = int(report.rng.integers(1, 50)) * GIGA // 10
-    cases.append((weights, weights // 40, int(report.rng.integers(1, 20)) * GIGA // 4, 1))
-    for total, trained, activations, width in cases:
-        got = report.call(memory_bytes, total, trained, activations, width)
-        what = f"{total / 1e9:g}e9 weights of {width} bytes, {trained / 1e9:g}e9 trained"
-        report.close(
-            got,
-            total * width + 16 * trained + activations,
-            what,
-            "weights, then for each trained number: itself, its gradient, two averages",
-            mistakes={
-                "AdamW keeps two averages for each trained number, not one": total * width
-                + 12 * trained
-                + activations,
-                "did you forget the adapter's own numbers?": total * width
-                + 12 * trained
-                + activations,
-                "frozen weights have no gradient and no averages": total * width
-                + 12 * total
-                + activations,
-                "frozen weights need no averages: count the trained numbers only": (
-                    16 * (total + trained) + activations
-                ),
-                "did you forget the activations?": total * width + 16 * trained,
-                "the adapter's numbers are float32, whatever the model's are": total * width
-                + trained * (width + 12)
-                + activations,
-                "gradients are float32 too: four bytes each": total * width
-                + trained * (4 + width + 8)
-                + activations,
-                "the optimiser's averages are missing": total * width + 8 * trained + activations,
-                "the gradients are missing": total * width + 12 * trained + activations,
-            },
-            rtol=1e-9,
-        )
-
-
-@check("6.4")
 def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
-    """Exercise 6.4: shuffled reading that can go on at any batch."""
+    """Exercise 6.3: shuffled reading that can go on at any batch."""
     count, batch, passes, seed = 10, 4, 4, int(report.rng.integers(1000))
     batches = passes * count // batch
     rows = [report.call(rows_of_batch, count, batch, k, seed) for k in range(batches)]
@@ -190,58 +183,110 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
     )
 
 
-@check("6.5")
-def check_early_stop(report: Report, early_stop: Function) -> None:
-    """Exercise 6.5: which weights to keep, and when to stop."""
-    curves: list[tuple[list[float | int], int]] = [
-        ([5, 4, 3, 3.5, 3.2, 2], 2),
-        ([3, 2, 1], 1),
-        ([1, 2, 3, 4], 2),
-        ([2, 2, 2, 2], 3),
-        ([4, 5, 3, 5, 5, 2, 6], 2),
-    ]
-    noise = report.rng.random(12)
-    curves.append(((2 - np.linspace(0, 1, 12) + noise).round(2).tolist(), 3))
-    for losses, patience in curves:
-        got = report.call(early_stop, list(losses), patience)
-        pair = isinstance(got, tuple | list) and len(got) == 2
-        report.expect(pair, "", "return two indices: of the best, and of the last evaluation")
+@check("6.4")
+def check_memory_bytes(report: Report, memory_bytes: Function) -> None:
+    """Exercise 6.4: what training an adapter needs."""
+    cases = [(2 * GIGA, GIGA // 10, 4 * GIGA, 2), (6_700_000, 800_000, 30_000_000, 4)]
+    weights = int(report.rng.integers(1, 50)) * GIGA // 10
+    cases.append((weights, weights // 40, int(report.rng.integers(1, 20)) * GIGA // 4, 1))
+    for total, trained, activations, width in cases:
+        got = report.call(memory_bytes, total, trained, activations, width)
+        what = f"{total / 1e9:g}e9 weights of {width} bytes, {trained / 1e9:g}e9 trained"
         report.close(
-            np.array(got, dtype=float),
-            np.array(_stop(losses, patience), dtype=float),
-            f"early_stop({list(losses)}, {patience})",
-            "walk through the list with the index of the best so far in hand",
+            got,
+            total * width + 16 * trained + activations,
+            what,
+            "weights, then for each trained number: itself, its gradient, two averages",
             mistakes={
-                "a later best, after the stop, cannot be known": np.array(
-                    [int(np.argmin(losses)), _stop(losses, patience)[1]], dtype=float
+                "AdamW keeps two averages for each trained number, not one": total * width
+                + 12 * trained
+                + activations,
+                "did you forget the adapter's own numbers?": total * width
+                + 12 * trained
+                + activations,
+                "frozen weights have no gradient and no averages": total * width
+                + 12 * total
+                + activations,
+                "frozen weights need no averages: count the trained numbers only": (
+                    16 * (total + trained) + activations
                 ),
-                "stop at the patience-th evaluation without a new best, not one later": np.array(
-                    _stop(losses, patience + 1), dtype=float
-                ),
-                "an equal loss is no new best": np.array(_stop(losses, patience, ties=True)),
-                "the best comes first, the last second": np.array(
-                    _stop(losses, patience)[::-1], dtype=float
-                ),
-                "you return losses: return indices": np.array(
-                    [losses[k] for k in _stop(losses, patience)]
-                ),
-                "it never stops: count the evaluations since the best": np.array(
-                    _stop(losses, math.inf), dtype=float
-                ),
+                "did you forget the activations?": total * width + 16 * trained,
+                "the adapter's numbers are float32, whatever the model's are": total * width
+                + trained * (width + 12)
+                + activations,
+                "gradients are float32 too: four bytes each": total * width
+                + trained * (4 + width + 8)
+                + activations,
+                "the optimiser's averages are missing": total * width + 8 * trained + activations,
+                "the gradients are missing": total * width + 12 * trained + activations,
             },
+            rtol=1e-9,
         )
 
 
-def _stop(
-    losses: Sequence[float | int], patience: float | int, ties: bool = False
-) -> tuple[int, int]:
-    best = 0
-    for index, loss in enumerate(losses):
-        if loss < losses[best] or (ties and loss == losses[best]):
-            best = index
-        elif index - best >= patience:
-            return best, index
-    return best, len(losses) - 1
+@check("6.5")
+def check_resume(report: Report, resume: Function) -> None:
+    """Exercise 6.5: a run that goes on ends where one without a pause does."""
+    g = report.generator
+    start, goal = torch.randn(2, 3, generator=g), torch.randn(2, 3, generator=g)
+
+    def fresh() -> tuple[list[torch.nn.Parameter], torch.optim.AdamW]:
+        parameters = [torch.nn.Parameter(row.clone()) for row in start]
+        return parameters, torch.optim.AdamW(parameters, lr=0.1, weight_decay=0)
+
+    def walk(parameters: list[Any], optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            ((torch.stack(parameters) - goal) ** 4).sum().backward()
+            optimizer.step()
+        return torch.stack(parameters).detach()
+
+    parameters, optimizer = fresh()
+    walk(parameters, optimizer, 3)
+    saved = {"steps": torch.tensor(3)}
+    for k, parameter in enumerate(parameters):
+        saved[f"{k}.weight"] = parameter.detach().clone()
+        saved |= {f"{k}.{n}": v.clone() for n, v in optimizer.state[parameter].items()}
+    straight, kept = walk(parameters, optimizer, 3), {n: v.clone() for n, v in saved.items()}
+    mine, mine_optimizer = fresh()
+    steps = report.call(resume, saved, mine, mine_optimizer)
+    weights = (
+        "the network's weights are not the saved ones",
+        "did you change the parameters that you were given, or names in your function?",
+        'parameter.data.copy_(saved[f"{k}.weight"])',
+    )
+    back = torch.stack([kept[f"{k}.weight"] for k in range(2)])
+    report.expect(bool(torch.equal(torch.stack(mine), back)), "the weights are back", weights)
+    report.expect(steps == 3 and isinstance(steps, int), "", "return int(saved['steps'])")
+    end = walk(mine, mine_optimizer, 3)
+    forgetful, plain = fresh()
+    for parameter, value in zip(forgetful, back, strict=True):
+        parameter.data.copy_(value)
+    without, counted = walk(forgetful, plain, 3), _without_count(kept, fresh, walk)
+    mistakes: dict[Hint, Tensor] = {
+        (
+            "the optimizer's averages did not come back",
+            "what is in optimizer.state after your function?",
+            "optimizer.state[parameter] = {name: saved[...].clone() for each of the three names}",
+        ): without,
+        "the optimizer's own count, `step`, did not come back: it corrects young averages": counted,
+    }
+    hint = "after resuming, weights, averages and count must be those that were saved"
+    report.close(end, straight, "3 + 3 steps end where 6 do", hint, mistakes=mistakes, atol=1e-7)
+    alias = all(bool(torch.equal(saved[n], kept[n])) for n in kept)
+    hint = "the saved tensors have changed with the training: hand out copies, with .clone()"
+    report.expect(alias, "what was saved stays as it was", hint)
+
+
+def _without_count(saved: dict[str, Tensor], fresh: Function, walk: Function) -> Tensor:
+    """Go on with averages but a count that begins anew."""
+    parameters, optimizer = fresh()
+    for k, parameter in enumerate(parameters):
+        parameter.data.copy_(saved[f"{k}.weight"])
+        averages = {name: saved[f"{k}.{name}"].clone() for name in ("exp_avg", "exp_avg_sq")}
+        optimizer.state[parameter] = {"step": torch.tensor(0.0), **averages}
+    end: Tensor = walk(parameters, optimizer, 3)
+    return end
 
 
 def _draw_levels(levels: Float[np.ndarray, " draws"]) -> Picture:

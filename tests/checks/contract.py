@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from synclora_course.checks import CheckFailed, Passed
+from synclora_course.growing import solved_names
 from synclora_course.notebook import CHAPTERS, notebook_name
 from tools.notebooks import MASTERS
 
@@ -37,7 +38,9 @@ class Exercise:
 
     def _defined(self, source: str) -> Any:
         names: dict[str, Any] = {}
-        exec(self.imports + "\n" + source, names)
+        exec(self.imports, names)
+        names |= solved_names()
+        exec(source, names)
         return names[self.function]
 
 

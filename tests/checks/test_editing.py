@@ -67,21 +67,6 @@ def framing_as_a_ratio(source, edited):
     )
 
 
-def windows_without_overlap(frames, window, overlap):
-    return [(k, min(k + window, frames)) for k in range(0, frames, window)]
-
-
-def windows_past_the_end(frames, window, overlap):
-    starts = [0]
-    while starts[-1] + window < frames:
-        starts.append(starts[-1] + window - overlap)
-    return [(start, start + window) for start in starts]
-
-
-def one_window_too_many(frames, window, overlap):
-    return [(k, min(k + window, frames)) for k in range(0, frames, window - overlap)]
-
-
 WRONG = {
     "check_residual_frame": [
         (residual_backwards, "do not subtract"),
@@ -100,11 +85,6 @@ WRONG = {
         (framing, "wrap round"),
         (framing_in_pixels, "not in pixels"),
         (framing_as_a_ratio, "logarithm of the ratio"),
-    ],
-    "check_windows": [
-        (windows_without_overlap, "window - overlap"),
-        (windows_past_the_end, "stops at the clip's end"),
-        (one_window_too_many, "too many windows"),
     ],
 }
 

@@ -46,7 +46,7 @@ def test_an_unknown_mistake_shows_both_values():
 
 def test_a_forgotten_return_is_named():
     with pytest.raises(CheckFailed, match="return"):
-        check_double(lambda x: None)
+        check_double(print)
 
 
 def test_a_wrong_shape_is_told_before_wrong_values():
@@ -101,3 +101,30 @@ def test_a_failure_brings_its_picture():
         check_drawn(lambda x: x)
     assert caught.value.picture.alt == "four by four"
     assert check_drawn(lambda x: x + 1).picture is None
+
+
+@pytest.mark.parametrize(
+    "body", ["...", "pass", '"""Twice x."""\n    ...', "y = ...\n    return y"]
+)
+def test_what_is_not_begun_is_no_failure(body):
+    names = {}
+    exec(f"def double(x):\n    {body}", names)
+    with pytest.raises(NotImplementedError):
+        check_double(names["double"])
+
+
+@check("9.8")
+def check_with_ladder(report, function):
+    report.close(report.call(function), 1, "it", mistakes={("wrong", "the place", "the step"): 2})
+
+
+def test_hints_are_a_ladder_climbed_by_failing_again():
+    told = []
+    for _ in range(4):
+        with pytest.raises(CheckFailed) as caught:
+            check_with_ladder(lambda: 2)
+        told.append(str(caught.value).splitlines()[1:])
+    assert [len(lines) for lines in told] == [2, 3, 3, 3]
+    assert told[0][0] == "Hint: wrong"
+    assert told[2] == ["Hint: wrong", "Where to look: the place", "The step: the step"]
+    assert caught.value.hint == "wrong"

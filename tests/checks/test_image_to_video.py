@@ -1,6 +1,10 @@
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from synclora_course.growing import solved_names
 from tests.checks.contract import exercises, hold
 
 
@@ -34,17 +38,25 @@ def even_steps(velocity, x, sigmas):
     return x
 
 
+def positions(frames, height, width, spatial, temporal, rate, start=None, order=(0, 1, 2)):
+    k = torch.arange(frames).float()
+    starts = start(k, temporal) if start else (temporal * (k - 1) + 1).clamp(min=0)
+    y, x = torch.arange(height) * float(spatial), torch.arange(width) * float(spatial)
+    grid = torch.stack(torch.meshgrid(starts / rate, y, x, indexing="ij")).flatten(1)
+    return grid[list(order)]
+
+
 def rotated(x, angles, sign=1, interleave=True):
-    even, odd = x[:, ::2], x[:, 1::2]
+    even, odd = x[..., ::2], x[..., 1::2]
     cos, sin = angles.cos(), sign * angles.sin()
     parts = [even * cos - odd * sin, even * sin + odd * cos]
-    return torch.stack(parts, -1).flatten(-2) if interleave else torch.cat(parts, 1)
+    return torch.stack(parts, -1).flatten(-2) if interleave else torch.cat(parts, -1)
 
 
 def halves(x, angles):
-    first, second = x.chunk(2, 1)
+    first, second = x.chunk(2, -1)
     cos, sin = angles.cos(), angles.sin()
-    return torch.cat([first * cos - second * sin, first * sin + second * cos], 1)
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
 
 
 def sigmas_with(clean):
@@ -54,6 +66,42 @@ def sigmas_with(clean):
         return out
 
     return token_sigmas
+
+
+book = SimpleNamespace(**solved_names())
+
+
+def block(layers, x, modulation, caption, angles, reference_tokens=0, *, one=1, gated=True, keep=1):
+    shift, scale, gate, shift_f, scale_f, gate_f = (layers.scale_shift_table + modulation).unbind(2)
+    if not gated:
+        gate = gate_f = 1
+    h = layers.norm1(x) * (one + scale) + shift
+    x = keep * x + gate * book.self_attention(layers.attn1, h, angles)
+    x = keep * x + book.caption_attention(layers.attn2, x, caption)
+    h = layers.norm2(x) * (one + scale_f) + shift_f
+    return keep * x + gate_f * layers.ff(h)
+
+
+def loss(velocity, x0, noise, sigmas, *, flip=1, clean=False, per=None):
+    error = (velocity - flip * (noise - x0)).square().mean(-1)
+    counts = torch.ones_like(sigmas) if clean else (sigmas > 0).float()
+    return (error * counts).sum(1) / (per or counts.sum(1))
+
+
+def sampler(predict, first_frame, noise, levels, *, hold=True, tell=True, place=True):
+    frames, height, width = noise.shape[2:]
+    given = height * width
+
+    def velocity(x, sigma):
+        sigmas = book.token_sigmas(sigma.repeat(len(x)), frames, height, width)
+        v = predict(x, sigmas if tell else torch.full_like(sigmas, float(sigma))).clone()
+        v[:, : given * hold] = 0
+        return v
+
+    start = book.pack(noise)
+    if place:
+        start = torch.cat([book.pack(first_frame), start[:, given:]], 1)
+    return book.unpack(book.euler(velocity, start, levels), frames, height, width)
 
 
 WRONG = {
@@ -68,9 +116,25 @@ WRONG = {
         (lambda v, x, s: walk(v, x, s, last=-1), "last step"),
         (even_steps, "distances differ"),
     ],
-    "check_latent_frame_starts": [
-        (lambda frames, ratio: torch.arange(frames) * float(ratio), "uniform"),
-        (lambda f, r: ((torch.arange(f) - 1) * float(r)).clamp(min=0), r"\+1"),
+    "check_token_positions": [
+        (partial(positions, start=lambda k, r: r * k), "uniform"),
+        (partial(positions, start=lambda k, r: (r * (k - 1)).clamp(min=0)), r"\+1"),
+        (partial(positions, order=(0, 2, 1)), "exchanged"),
+    ],
+    "check_transformer_block": [
+        (partial(block, one=0), "added to 1"),
+        (partial(block, gated=False), "gates are missing"),
+        (partial(block, keep=0), "adds to x"),
+    ],
+    "check_flow_loss": [
+        (partial(loss, clean=True), "clean tokens"),
+        (partial(loss, flip=-1), "noise minus data"),
+        (partial(loss, per=12), "number of noisy tokens"),
+    ],
+    "check_sample": [
+        (partial(sampler, hold=False), "has moved"),
+        (partial(sampler, tell=False), "told to be noisy"),
+        (partial(sampler, place=False), "come from `first_frame`"),
     ],
     "check_rotate": [
         (lambda x, a: rotated(x, a, sign=-1), "sign"),

@@ -1,112 +1,88 @@
-# ruff: noqa: N803, N806 -- A, B, U, S and Vh are the letters of the equations
 """Exercises of chapter 5: their checks accept solutions and name the mistakes planted here."""
+
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 
+from synclora_course.growing import solved_names
 from tests.checks.contract import exercises, hold
 
-
-def merge_without_rank(weight, A, B, alpha, strength=1.0):
-    return weight + strength * alpha * B @ A
+book = SimpleNamespace(**solved_names())
 
 
-def merge_without_strength(weight, A, B, alpha, strength=1.0):
-    return weight + alpha / len(A) * B @ A
+def injector(model, endings, rank, generator=None, *, freeze="first", whole=True, nested=True):
+    model.requires_grad_(freeze != "first")
+    dots = "." if whole else ""
+    words = tuple(f"{dots}{ending}" for ending in endings)
+    trained = []
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, nn.Linear) and f"{dots}{name}".endswith(words):
+            adapted = book.LoRALinear(layer, rank, generator)
+            parent, _, last = name.rpartition(".")
+            if nested:
+                setattr(model.get_submodule(parent), last, adapted)
+            trained += [adapted.lora_A.weight, adapted.lora_B.weight]
+    if freeze == "last":
+        model.requires_grad_(requires_grad=False)
+    return trained
 
 
-def merge_in_place(weight, A, B, alpha, strength=1.0):
-    weight += strength * alpha / len(A) * B @ A
-    return weight
+def sequence(tokens, sigmas, places, reference, right=0, *, noisy=False, swap=False, moved=2):
+    clean = book.pack(reference)
+    levels = sigmas if noisy else torch.zeros_like(sigmas)
+    place = places.clone()
+    if moved is not None:
+        place[moved] += right
+    pairs = ((clean, tokens), (levels, sigmas), (place, places))
+    return tuple(torch.cat(pair[::-1] if swap else pair, 1) for pair in pairs)
 
 
-def sigmas(sigma, reference, target, of_reference=0.0, of_first=0.0):
-    levels = sigma[:, None].repeat(1, reference + target)
-    levels[:, :reference] *= of_reference
-    levels[:, reference] *= of_first
-    return levels
+def attention(q, k, v, r, *, full=False, apart=False):
+    own = book.attend(q[:, :, :r], *((k, v) if full else (k[:, :, :r], v[:, :, :r])))
+    keys = (k[:, :, r:], v[:, :, r:]) if apart else (k, v)
+    return torch.cat([own, book.attend(q[:, :, r:], *keys)], 2)
 
 
-def reference_noisy(sigma, reference, target):
-    return sigmas(sigma, reference, target, of_reference=1.0)
+def asker(transformer, caption, coordinates, reference=None, right=0, *, slip=""):
+    def predict(tokens, sigmas):
+        if reference is None:
+            return book.predict_velocity(transformer, tokens, sigmas, caption, coordinates)
+        x, levels, places = book.with_reference(
+            tokens, sigmas, coordinates, reference, 0 if slip == "place" else right
+        )
+        n = x.shape[1] - tokens.shape[1]
+        told = 0 if slip == "full" else n
+        out = book.predict_velocity(transformer, x, levels, caption, places, told)
+        return {"whole": out, "first": out[:, :n]}.get(slip, out[:, n:])
 
-
-def first_frame_noisy(sigma, reference, target):
-    return sigmas(sigma, reference, target, of_first=1.0)
-
-
-def target_first(sigma, reference, target):
-    return sigmas(sigma, reference, target).roll(-reference, 1)
-
-
-def mask_transposed(reference, target):
-    mask = torch.ones(reference + target, reference + target, dtype=torch.bool)
-    mask[reference:, :reference] = False
-    return mask
-
-
-def mask_full(reference, target):
-    return torch.ones(reference + target, reference + target, dtype=torch.bool)
-
-
-def mask_of_numbers(reference, target):
-    return mask_transposed(reference, target).T.float()
-
-
-def loss_with_first_frame(velocity, latents, noise, reference_tokens, tokens_per_frame):
-    return (velocity[:, reference_tokens:] - (noise - latents)).square().mean((1, 2))
-
-
-def loss_with_sign(velocity, latents, noise, reference_tokens, tokens_per_frame):
-    error = velocity[:, reference_tokens:] - (latents - noise)
-    return error[:, tokens_per_frame:].square().mean((1, 2))
-
-
-def loss_of_batch(velocity, latents, noise, reference_tokens, tokens_per_frame):
-    error = velocity[:, reference_tokens:] - (noise - latents)
-    return error[:, tokens_per_frame:].square().mean()
-
-
-def compress_without_values(A, B, rank):
-    U, _, Vh = torch.linalg.svd(B @ A, full_matrices=False)
-    return Vh[:rank], U[:, :rank]
-
-
-def compress_by_cutting(A, B, rank):
-    return A[:rank], B[:, :rank]
-
-
-def compress_swapped(A, B, rank):
-    U, S, Vh = torch.linalg.svd(B @ A, full_matrices=False)
-    return U[:, :rank] * S[:rank], Vh[:rank]
+    return predict
 
 
 WRONG = {
-    "check_merge": [
-        (merge_without_rank, "divide alpha by the rank"),
-        (merge_without_strength, "forget the strength"),
-        (merge_in_place, "in place"),
-        (lambda W, A, B, alpha, strength=1.0: W + strength * alpha / len(A) * A @ B, "not A B"),
+    "check_inject": [
+        (partial(injector, freeze="never"), "besides the factors"),
+        (partial(injector, freeze="last"), "frozen as well"),
+        (partial(injector, whole=False), "exchanged too"),
+        (partial(injector, nested=False), "is as it was"),
     ],
-    "check_sequence_sigmas": [
-        (reference_noisy, "give the reference tokens the target's timestep"),
-        (first_frame_noisy, "first frame is given"),
-        (target_first, "reference comes first"),
+    "check_with_reference": [
+        (partial(sequence, noisy=True), "give the reference the target's noise"),
+        (partial(sequence, swap=True), "reference comes first"),
+        (partial(sequence, moved=None), "to the right of the target"),
+        (partial(sequence, moved=1), "third row"),
     ],
-    "check_attention_mask": [
-        (mask_transposed, "transposed"),
-        (mask_full, "full attention"),
-        (mask_of_numbers, "boolean"),
+    "check_attend_with_reference": [
+        (partial(attention, full=True), "full attention"),
+        (partial(attention, apart=True), "not to itself only"),
     ],
-    "check_sequence_loss": [
-        (loss_with_first_frame, "first frame's tokens are given"),
-        (loss_with_sign, "noise minus latents"),
-        (loss_of_batch, "one number per sample"),
-    ],
-    "check_compress": [
-        (compress_without_values, "leave out the singular values"),
-        (compress_by_cutting, "decompose B A"),
-        (compress_swapped, "A' comes first"),
+    "check_predictor": [
+        (partial(asker, slip="whole"), "still there"),
+        (partial(asker, slip="first"), "reference's answers"),
+        (partial(asker, slip="full"), "attends to the target"),
+        (partial(asker, slip="place"), "pass `right` on"),
     ],
 }
 

@@ -1,9 +1,12 @@
 """Exercises of chapter 6: their checks accept solutions and name the mistakes planted here."""
 
-import numpy as np
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from synclora_course.growing import solved_names
 from tests.checks.contract import exercises, hold
 
 
@@ -15,29 +18,41 @@ def sigmas_exchanged(normal, uniform, use_uniform, mu):
     return torch.where(use_uniform, torch.sigmoid(mu + normal), uniform)
 
 
-def step_without_zero(loss_of, parameters, optimizer, clip):
-    loss = loss_of()
+book = SimpleNamespace(**solved_names())
+
+
+def step(predict, clips, sigma, noise, optimizer, clip=1.0, *, slip=""):
+    frames, height, width = clips.shape[2:]
+    x = book.pack(book.noise_and_velocity(clips, noise, sigma)[0])
+    if slip != "noised":
+        x[:, : height * width] = book.pack(clips)[:, : height * width]
+    sigmas = book.token_sigmas(sigma, frames, height, width)
+    loss = book.flow_loss(predict(x, sigmas), book.pack(clips), book.pack(noise), sigmas).mean()
+    if slip != "zero":
+        optimizer.zero_grad()
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    if slip != "late":
+        torch.nn.utils.clip_grad_norm_(parameters, clip)
     optimizer.step()
-    return loss.item(), norm.item()
+    return loss if slip == "tensor" else loss.item()
 
 
-def step_clipped_late(loss_of, parameters, optimizer, clip):
-    loss = loss_of()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.item(), torch.nn.utils.clip_grad_norm_(parameters, clip).item()
+def going_on(saved, parameters, optimizer, *, names=("step", "exp_avg", "exp_avg_sq"), copy=True):
+    for k, parameter in enumerate(parameters):
+        parameter.data.copy_(saved[f"{k}.weight"])
+        state = {name: saved[f"{k}.{name}"] for name in names}
+        optimizer.state[parameter] = {n: v.clone() for n, v in state.items()} if copy else state
+    if not names:
+        optimizer.state.clear()
+    elif "step" not in names:
+        for parameter in parameters:
+            optimizer.state[parameter]["step"] = torch.tensor(0.0)
+    return int(saved["steps"])
 
 
-def step_with_tensors(loss_of, parameters, optimizer, clip):
-    loss = loss_of()
-    optimizer.zero_grad()
-    loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
-    optimizer.step()
-    return loss, norm
+def only_counting(saved, parameters, optimizer):
+    return int(saved["steps"])
 
 
 def memory_of_all(weights, trained, activations, weight_bytes=2):
@@ -71,35 +86,16 @@ def rows_with_close_seeds(count, batch, index, seed):
     return torch.stack([order[place % count] for order, place in zip(passes, places, strict=True)])
 
 
-def stop_knowing_the_future(held_out, patience):
-    best = 0
-    for index, loss in enumerate(held_out):
-        if loss < held_out[best]:
-            best = index
-        elif index - best >= patience:
-            return int(np.argmin(held_out)), index
-    return best, len(held_out) - 1
-
-
-def stop_one_late(held_out, patience):
-    best = 0
-    for index, loss in enumerate(held_out):
-        if loss < held_out[best]:
-            best = index
-        elif index - best > patience:
-            return best, index
-    return best, len(held_out) - 1
-
-
 WRONG = {
     "check_training_sigmas": [
         (sigmas_shifted_after, "before the sigmoid"),
         (sigmas_exchanged, "where the even draw is used"),
     ],
     "check_train_step": [
-        (step_without_zero, "zero_grad before backward"),
-        (step_clipped_late, "clip after the step"),
-        (step_with_tensors, "plain numbers"),
+        (partial(step, slip="noised"), "first frame is noised"),
+        (partial(step, slip="zero"), "old gradient"),
+        (partial(step, slip="late"), "not clipped"),
+        (partial(step, slip="tensor"), "plain number"),
     ],
     "check_memory_bytes": [
         (memory_of_all, "frozen weights need no averages"),
@@ -111,9 +107,11 @@ WRONG = {
         (rows_in_one_order, "number of the pass"),
         (rows_with_close_seeds, "spread them apart"),
     ],
-    "check_early_stop": [
-        (stop_knowing_the_future, "cannot be known"),
-        (stop_one_late, "not one later"),
+    "check_resume": [
+        (partial(going_on, names=()), "averages did not come back"),
+        (partial(going_on, names=("exp_avg", "exp_avg_sq")), "own count"),
+        (partial(going_on, copy=False), "hand out copies"),
+        (only_counting, "not the saved ones"),
     ],
 }
 

@@ -108,7 +108,7 @@ def test_a_bundle_overwrites_nothing(tmp_path):
 
 def test_the_guide_knows_the_mistakes_that_a_check_names():
     exercise = next(e for e in exercises(read_notebook(MASTERS["05"])) if e.identifier == "5.2")
-    assert any("target's timestep" in hint for hint in known_mistakes(exercise.check, "05"))
+    assert any("target's noise levels" in hint for hint in known_mistakes(exercise.check, "05"))
 
 
 @pytest.mark.timeout(240)
