@@ -30,7 +30,7 @@ def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
 def encode_frames(vae: PrincipalAutoencoder, frames: UInt8[Tensor, "b f h w 3"]) -> Tensor:
     """Return latents, in parts that fit the cache."""
     device = vae.mean.device
-    parts = (vae.encode(to_video(p.to(device))).latent_dist.mode() for p in frames.split(16))
+    parts = (vae.encode(to_video(p.to(device)))[0].mode() for p in frames.split(16))
     return torch.cat([part.bfloat16().cpu().contiguous() for part in parts]).contiguous()
 
 

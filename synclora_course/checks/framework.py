@@ -113,7 +113,7 @@ class Report:
         what: str,
         hint: Hint = "",
         *,
-        mistakes: Mapping[Hint, Any] | None = None,
+        mistakes: Mapping[Any, Any] | None = None,
         rtol: float = 1e-4,
         atol: float = 1e-5,
     ) -> None:

@@ -272,10 +272,11 @@ def _block_with(
     slip: str, block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor
 ) -> Tensor:
     """Compute a block with one known mistake."""
-    table = 0 if slip == "table" else block.scale_shift_table
-    six = table + (0 if slip == "modulation" else modulation)
+    six: Tensor = modulation + block.scale_shift_table
+    if slip == "table":
+        six = modulation
     if slip == "modulation":
-        six = six.expand(modulation.shape)
+        six = block.scale_shift_table.expand(modulation.shape)
     shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = six.unbind(2)
     if slip == "order":
         shift_a, scale_a, shift_f, scale_f = scale_a, shift_a, scale_f, shift_f

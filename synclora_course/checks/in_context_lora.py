@@ -206,8 +206,8 @@ def check_predictor(report: Report, predictor: Function) -> None:
             predict = report.call(
                 predictor, model.transformer, model.caption, place, source, pixels
             )
-            hint = "return the inner function itself, without calling it"
-            report.expect(callable(predict), "it returns a function", hint)
+            inner = "return the inner function itself, without calling it"
+            report.expect(callable(predict), "it returns a function", inner)
             got = report.call(predict, x, sigmas)
             hint = (
                 "the answers for the reference are still there",

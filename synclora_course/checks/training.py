@@ -256,7 +256,7 @@ def check_resume(report: Report, resume: Function) -> None:
         'parameter.data.copy_(saved[f"{k}.weight"])',
     )
     back = torch.stack([kept[f"{k}.weight"] for k in range(2)])
-    report.expect(bool(torch.equal(torch.stack(mine), back)), "the weights are back", weights)
+    report.expect(bool(torch.equal(torch.stack([*mine]), back)), "the weights are back", weights)
     report.expect(steps == 3 and isinstance(steps, int), "", "return int(saved['steps'])")
     end = walk(mine, mine_optimizer, 3)
     forgetful, plain = fresh()

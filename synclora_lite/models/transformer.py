@@ -25,7 +25,7 @@ class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
 
     latent_deviation: Tensor
 
-    @functools.wraps(LTXVideoTransformer3DModel.__init__)  # diffusers reads the signature
+    @functools.wraps(LTXVideoTransformer3DModel.__init__)  # type: ignore[misc]  # for diffusers
     def __init__(self, *args: Any, **config: Any) -> None:
         super().__init__(*args, **config)
         self.register_buffer("latent_deviation", torch.ones(self.config.in_channels))

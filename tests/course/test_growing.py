@@ -13,7 +13,7 @@ from synclora_lite import core
 from synclora_lite.files import data_dir
 from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models import load_adapter
-from synclora_lite.training import to_frames, to_model_range
+from synclora_lite.models import to_frames, to_model_range
 from synclora_lite.video import read_clip
 
 CELL = """
