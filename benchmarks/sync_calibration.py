@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sync_tracks import FPS, FRAMES, SIZE, SPARE, read
 
+from benchmarks.sync_tracks import FPS, FRAMES, SIZE, SPARE, read
 from synclora_lite.files import write_result
 from synclora_lite.landmarks import Track
 from synclora_lite.pairs import corruption

@@ -15,7 +15,7 @@ from safetensors.numpy import save as to_safetensors
 from synclora_lite.files import write_atomic
 from synclora_lite.landmarks.types import Track
 
-FORMAT = "5"  # part of the name: raise it when tracking itself changes
+FORMAT = "6"  # part of the name: raise it when tracking itself changes
 
 
 def cache_dir() -> Path:

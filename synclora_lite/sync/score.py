@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from synclora_lite.video import Clip
 
 NAN = float("nan")
+TURNS = ("yaw", "pitch")
 Trace = Float[np.ndarray, " frames"]
 Curve = Float[np.ndarray, " lags"]
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -63,7 +64,10 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     max_lag = min(thresholds.MAX_LAG, frames // 3)
     smooth_pairs = {name: _smoothed(name, mine[name], theirs[name]) for name in CUES}
     evidence = {name: evidence_of(*pair, max_lag) for name, pair in smooth_pairs.items()}
-    cues = {name: score_cue(name, *smooth_pairs[name], evidence[name]) for name in CUES}
+    limits = floors(mine["yaw"], theirs["yaw"])
+    cues = {
+        name: score_cue(*smooth_pairs[name], evidence[name], floor=limits[name]) for name in CUES
+    }
     judged = [name for name, score in cues.items() if score.judged]
     return judge(
         cues=cues,
@@ -79,14 +83,24 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     )
 
 
-def score_cue(name: str, source: Trace, edited: Trace, evidence: Curve) -> CueScore:
+def floors(source_yaw: Trace, edited_yaw: Trace) -> dict[str, float]:
+    """Return the movement from which each cue is judged: of heads in profile more of yaw, pitch."""
+    known = [np.abs(yaw[~np.isnan(yaw)]) for yaw in (source_yaw, edited_yaw)]
+    profile = any(len(yaw) and np.median(yaw) > thresholds.PROFILE for yaw in known)
+    return {
+        name: limits.floor * (thresholds.PROFILE_FLOOR if profile and name in TURNS else 1.0)
+        for name, limits in thresholds.LIMITS.items()
+    }
+
+
+def score_cue(source: Trace, edited: Trace, evidence: Curve, *, floor: float) -> CueScore:
     """Compare one smoothed trace of the two clips.
 
     Args:
-        name: Of the cue.
-        source: Its trace in the source.
+        source: The trace of a cue in the source.
         edited: Its trace in the edit.
         evidence: Log likelihood of each lag, see `evidence_of`.
+        floor: Movement of the source from which it is judged.
 
     """
     both = common(source, edited)
@@ -103,7 +117,7 @@ def score_cue(name: str, source: Trace, edited: Trace, evidence: Curve) -> CueSc
         amplitude=other / motion if motion > 0 else NAN,
         distance=float(np.percentile(np.abs(source - edited)[both], 80)),
         coverage=coverage,
-        judged=motion >= thresholds.LIMITS[name].floor,
+        judged=motion >= floor,
     )
 
 

@@ -61,6 +61,9 @@ FACE_MISSING = 0.10  # share of frames in which one half shows a face and the ot
 FACE_SEEN = 0.5  # share of frames in which both must show one, or there is nothing to judge
 
 PROFILE = 0.8  # radians of yaw from which the landmarks of mouth and eyes are guesses
+# Half of the mesh is one there: yaw and pitch of one head moved alike differ by 0.04 radians, and
+# their floors are this much higher in profile.
+PROFILE_FLOOR = 2.0
 GAZE_PROFILE = 0.55  # and those of the irises: the far eye is hidden
 # Height of the eye over its width. Open eyes of seven people have 0.2 or more; below these limits
 # an iris cannot be seen, or a blink cannot be told from a squint.
@@ -69,13 +72,15 @@ BLINK_OPEN = 0.12
 CLOSED = 0.35  # a lid that has fallen this far hides the iris: gaze is bridged there
 
 BLINK_DEPTH = 0.35  # rise of closedness that makes a blink
-BLINK_SHARE = 0.4  # of it, enough in the other half to confirm it
+BLINK_SHARE = 0.3  # of it, enough in the other half to confirm it
 BLINK_NOISE = 0.1  # rises below this are nothing
 BLINK_WINDOW = 15  # frames around a blink from which it must stand out
 BLINK_TOLERANCE = 1  # frames
 BLINK_F1 = 0.5  # of the blinks of both halves; below, too many are missing or new
 
-BODY_VISIBLE = 0.6  # MediaPipe's visibility from which a joint is judged: below, it is a guess
+# MediaPipe's visibility from which a joint is judged: below, it is a guess. Hands behind a glass,
+# and a microphone that is taken for a hand, reach 0.66.
+BODY_VISIBLE = 0.7
 BODY_SEEN = 0.25  # share of frames in which it must be visible in both halves
 # Shoulder widths, (median, worst fifth of the frames). Wrists of good generated pairs reach 0.10
 # and 0.17, a gesture that differs starts at a median of 0.17. Elbows are guessed under loose

@@ -78,7 +78,7 @@ class AdapterTraining:
                 f"{channels}, as {self.model.name} has",
                 "name the model whose autoencoder made them",
             )
-        self.model.transformer.to(dtype)
+        torch.nn.Module.to(self.model.transformer, dtype)
         self.settings = _adapt(self.model, config)
         self.train_rows, self.held_rows = split_rows(
             torch.arange(len(self.dataset)), config.validation_clips

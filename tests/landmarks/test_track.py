@@ -153,3 +153,27 @@ def test_the_body_between_two_looks_lies_between_them():
 def test_nothing_is_written_to_the_screen(clip, capfd):
     track(clip, cache=False)
     assert capfd.readouterr() == ("", "")
+
+
+def pose_at(*centres, size=0.1):
+    """Body points in parts of the frame, one frame for each place of the head."""
+    spread = np.linspace(-size / 2, size / 2, 11)[:, None]
+    spread = np.concatenate([spread, np.zeros((22, 1))])
+    points = [spread + np.array(centre) for centre in centres]
+    return np.concatenate([np.stack(points), np.ones((len(centres), 33, 2))], axis=2)
+
+
+def test_the_box_around_a_head_holds_it_throughout_and_hardly_depends_on_the_pose():
+    box = tasks.around_head(pose_at((0.4, 0.3), (0.6, 0.3)), (160, 320))
+    assert box == tasks.around_head(pose_at((0.402, 0.301), (0.599, 0.3)), (160, 320))
+    left, top, right, bottom = box
+    assert 0 < left < 0.35 * 320
+    assert 0.65 * 320 < right < 320
+    assert 0 <= top < 0.25 * 160
+    assert 0.35 * 160 < bottom < 160
+
+
+def test_without_a_head_or_with_a_large_one_the_box_is_the_whole_picture():
+    assert tasks.around_head(pose_at((0.5, 0.5), size=0.4), (160, 320)) == (0, 0, 320, 160)
+    assert tasks.around_head(np.full((4, 33, 4), np.nan), (160, 320)) == (0, 0, 320, 160)
+    assert tasks.around_head(pose_at((3.0, 0.5)), (160, 320)) == (0, 0, 320, 160)

@@ -52,7 +52,7 @@ def test_a_missing_blink_costs_recall_and_an_invented_one_precision():
 
 
 def test_a_shallow_blink_confirms_a_deep_one():
-    assert match_blinks(lids(10, depth=0.6), lids(10, depth=0.3)).f1 == 1
+    assert match_blinks(lids(10, depth=0.6), lids(10, depth=0.2)).f1 == 1
     assert match_blinks(lids(10, depth=0.9), lids(10, depth=0.15)).f1 == 0
 
 

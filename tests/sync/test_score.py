@@ -9,6 +9,7 @@ from synclora_lite.landmarks import track
 from synclora_lite.pairs import corruption
 from synclora_lite.portraits import Motion
 from synclora_lite.sync import CUES, cue_traces, pearson, score_clips, score_tracks
+from synclora_lite.sync.score import floors
 from synclora_lite.video import Clip, crop, read_clip
 from tests.sync.clips import SPARE, beside_the_checkout, make_pair
 
@@ -62,6 +63,13 @@ def test_a_skip_that_no_shift_can_mend_is_named_a_drift(rendered):
 
 def test_another_motion_is_rejected(rendered):
     assert not score_clips(rendered[0], make_pair(seed=4)[1][INNER]).accepted
+
+
+def test_small_turns_of_a_head_in_profile_are_noise():
+    front, side = np.full(30, 0.2), np.full(30, -0.9)
+    plain, profile = floors(front, front), floors(front, side)
+    assert {name for name in CUES if profile[name] > plain[name]} == {"yaw", "pitch"}
+    assert floors(np.full(30, np.nan), front) == plain
 
 
 def test_a_lost_face_is_rejected_and_counted(rendered):
