@@ -71,6 +71,13 @@ class AdapterTraining:
         self.config = config
         self.model, dtype = _base(config)
         self.dataset = _dataset(config, self.model)
+        channels = self.model.transformer.config.in_channels
+        if self.dataset.shape[0] != channels:
+            raise ConfigError(
+                f"{config.bank} holds latents of {self.dataset.shape[0]} channels",
+                f"{channels}, as {self.model.name} has",
+                "name the model whose autoencoder made them",
+            )
         torch.nn.Module.to(self.model.transformer, dtype)
         self.settings = _adapt(self.model, config)
         self.train_rows, self.held_rows = split_rows(

@@ -320,6 +320,12 @@ def test_a_bank_that_is_all_held_back_is_a_clear_error(bank, folder):
         adapter_recipe(adapter_config(bank, folder, validation_clips=12))
 
 
+def test_latents_of_another_autoencoder_are_refused(tmp_path, folder):
+    write_shard(tmp_path / "pairs-0.safetensors", latents=torch.zeros(4, 2, 6, 2, 2, 2))
+    with pytest.raises(ConfigError, match="latents of 6 channels; expected 8, as tiny has"):
+        adapter_recipe(adapter_config(tmp_path, folder))
+
+
 def test_an_adapter_to_start_from_must_be_of_the_kind_that_is_saved(tmp_path, bank, folder):
     transformer, targets = load_model(folder).transformer, ("attn1.to_q", "attn1.to_k")
     add_adapter(transformer, AdapterSettings(4, targets, "full", 2))
