@@ -36,6 +36,7 @@ from synclora_lite.editing.ltx_video import Latents, load_ltx_video
 from synclora_lite.editing.methods import tuned_options
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.i2v import decode, save_model, tiny_model
+from synclora_lite.i2v.folders import model_folder
 from synclora_lite.incontext import AdapterSettings, add_adapter, save_adapter
 from synclora_lite.video import Clip, read_clip, read_image
 
@@ -173,9 +174,10 @@ def variants(
 
 def whole(editor: LTXVideo, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    assert editor.folder is not None
     settings = edit_settings({"steps": plan.steps, "seed": SEED, **SHIPPED})
-    return edit_video(clip, first, settings, SyncLoraPipeline(editor, tuned_options(editor.folder)))
+    return edit_video(
+        clip, first, settings, SyncLoraPipeline(editor, tuned_options(model_folder(plan.model)))
+    )
 
 
 @torch.no_grad()
@@ -199,7 +201,7 @@ def job_facts(editor: LTXVideo, source: Latents, plan: Plan) -> dict[str, Any]:
         "latent_channels": source.shape[1],
         "width": config.cross_attention_dim,
         "layers": config.num_layers,
-        "tuned": dict(editor.tuned.get("sync-lora", {})),
+        "tuned": tuned_options(model_folder(plan.model)).get("sync-lora", {}),
         "threads": plan.threads,
         "rounds": plan.rounds,
     }
