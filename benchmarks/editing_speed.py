@@ -43,6 +43,7 @@ from synclora_lite.models import (
     save_model,
     tiny_model,
 )
+from synclora_lite.models.folders import model_folder
 from synclora_lite.video import Clip, read_clip, read_image
 
 SEED = 0
@@ -179,9 +180,10 @@ def variants(
 
 def whole(editor: LTXVideo, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    assert editor.folder is not None
     settings = edit_settings({"steps": plan.steps, "seed": SEED, **SHIPPED})
-    return edit_video(clip, first, settings, SyncLoraPipeline(editor, tuned_options(editor.folder)))
+    return edit_video(
+        clip, first, settings, SyncLoraPipeline(editor, tuned_options(model_folder(plan.model)))
+    )
 
 
 @torch.no_grad()
@@ -205,7 +207,7 @@ def job_facts(editor: LTXVideo, source: Latents, plan: Plan) -> dict[str, Any]:
         "latent_channels": source.shape[1],
         "width": config.cross_attention_dim,
         "layers": config.num_layers,
-        "tuned": dict(editor.tuned.get("sync-lora", {})),
+        "tuned": tuned_options(model_folder(plan.model)).get("sync-lora", {}),
         "threads": plan.threads,
         "rounds": plan.rounds,
     }

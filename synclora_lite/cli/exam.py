@@ -85,7 +85,10 @@ def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> di
         return registered
     own = [*chosen.options, *(["adapter"] if chosen.needs_adapter else [])]
     own += ["restoration"] if chosen.restorable else []
-    idle = {"restoration": "none", "strength": None}  # what changes nothing is not recorded
+    idle: dict[str, Any] = {
+        "restoration": "none",
+        "strength": None,
+    }  # what changes nothing is not recorded
     if method == "sync-lora":
         idle["strength"] = METHODS[method].options["strength"]
     asked = {

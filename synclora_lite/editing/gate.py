@@ -147,8 +147,8 @@ def edit_gated(
     if isinstance(pipeline, ModelSource) and method.needs_model:
         pipeline = pipeline.load(in_context=method.needs_adapter)
     if gate is None:
-        loaded = isinstance(pipeline, SyncLoraPipeline) and isinstance(pipeline.backend, LTXVideo)
-        gate = load_gate(pipeline.backend.folder if loaded else None)
+        backend = pipeline.backend if isinstance(pipeline, SyncLoraPipeline) else None
+        gate = load_gate(backend.folder if isinstance(backend, LTXVideo) else None)
     reasons: list[str] = []
     for attempt in range(tries):
         trial = replace(settings, seed=settings.seed + attempt)

@@ -227,8 +227,9 @@ class SyncLoraPipeline:
             num_inference_steps,
             int(torch.randint(2**62, (), generator=generator)),
         )
-        clip = video if isinstance(video, Clip) else Clip(as_frames(video), FRAME_RATE)
-        picture, _ = to_size(as_picture(np.asarray(image)), as_frames(video).shape[1:3])
+        frames = as_frames(video)
+        clip = video if isinstance(video, Clip) else Clip(frames, FRAME_RATE)
+        picture, _ = to_size(as_picture(np.asarray(image)), clip.size)
         made = self.edit(clip, picture, settings).frames
         if output_type == "pil":
             return SyncLoraOutput([[Image.fromarray(frame) for frame in made]])
@@ -333,7 +334,11 @@ def edit_ltx_video(
     covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []
     if covered:
         report["adapter"] = {"covers": str(covered[0])}
-    ran = {"steps": steps, "seed": settings.seed, "restoration": settings.restoration}
+    ran: dict[str, Any] = {
+        "steps": steps,
+        "seed": settings.seed,
+        "restoration": settings.restoration,
+    }
     ran |= {**method.options, "model": backend.model.name}
     return Made(output, report, ran, dict(backend.hashes), uncovered(covered))
 

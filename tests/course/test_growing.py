@@ -11,9 +11,7 @@ from synclora_course.errors import CourseError
 from synclora_course.growing import FILE, SOLVED, bring, collect, part
 from synclora_lite import core
 from synclora_lite.files import data_dir
-from synclora_lite.models import decode, encode, load_model
-from synclora_lite.models import load_adapter
-from synclora_lite.models import to_frames, to_model_range
+from synclora_lite.models import decode, encode, load_adapter, load_model, to_frames, to_model_range
 from synclora_lite.video import read_clip
 
 CELL = """

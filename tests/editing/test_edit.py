@@ -272,7 +272,7 @@ def test_a_method_refuses_the_settings_of_others(
         if name not in METHODS[method].options:
             option = "--" + name.replace("_", "-")
             with pytest.raises(EditError, match=f"{option} with method {method}; expected "):
-                edit(*pair, method=method, **{name: 0.5})
+                edit_settings({"method": method, name: 0.5})
 
 
 def test_without_noise_every_seed_gives_the_same(
