@@ -92,7 +92,7 @@ class Report:
 
         """
         if not holds:
-            raise self.failure(f"not so: {what}" if what else hint, expected, hint if what else "")
+            raise self.failure(f"not so: {what}" if what else str(hint), expected, hint if what else "")
         if what:
             self._note(what)
 

@@ -288,7 +288,8 @@ def _block_with(
     h = rms_norm(block.norm1, x) * (one + scale_a) + shift_a
     x = kept * x + gate_a * self_attention(block.attn1, h, turn)
     asked = cross_attention(block.attn2, x, caption)
-    x = kept * x + {"caption": 0, "caption gate": gate_a}.get(slip, 1) * asked
+    weights: dict[str, Any] = {"caption": 0, "caption gate": gate_a}
+    x = kept * x + weights.get(slip, 1) * asked
     h = rms_norm(block.norm2, before if slip == "stale" else x) * (one + scale_f) + shift_f
     return kept * x + gate_f * block.ff(h)
 
