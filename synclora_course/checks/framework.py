@@ -92,7 +92,8 @@ class Report:
 
         """
         if not holds:
-            raise self.failure(f"not so: {what}" if what else str(hint), expected, hint if what else "")
+            said = f"not so: {what}" if what else str(hint)
+            raise self.failure(said, expected, hint if what else "")
         if what:
             self._note(what)
 
