@@ -1,5 +1,6 @@
 # make book   set everything up, execute every notebook once, build the pages in _build/html
 # make test   set everything up, then lint, type-check and test
+# make lite         the next lite model: render, base, adapter; on a GPU if there is one
 # make robustness   the long checks of faults and attacks: half an hour, results in data/results
 # make trial        the notebooks that students get, to the end, results in data/results
 # make calibrate    the score on planted faults: half an hour, results in data/results
@@ -7,7 +8,7 @@
 # make audit        known weaknesses in the pinned packages (asks a database on the network)
 SHELL := /bin/bash
 .DEFAULT_GOAL := book
-.PHONY: setup book test lint clean robustness audit trial calibrate colab
+.PHONY: lite setup book test lint clean robustness audit trial calibrate colab
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -30,6 +31,9 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest -n 2
+
+lite: setup
+	$(BIN)/python -m recipes.lite --out runs/lite
 
 robustness: setup
 	$(BIN)/python -m tools.robustness

@@ -1,9 +1,9 @@
-"""Make the whole lite model, from rendering to exam, on one GPU or on a CPU.
+"""Make the whole lite model, from rendering to adapter, on one GPU or on a CPU.
 
-    python -m recipes.lite --size gpu --out runs/lite      # `make lite`
+    python -m recipes.lite --out runs/lite      # `make lite`
 
 Render pairs, take the principal components of their blocks as autoencoder, train the base and the
-adapter, and examine what came out, beside the base alone. Every part goes on where it was stopped.
+adapter. Every part goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class Size:
         base_steps: Steps of the base on `base_batch` clips.
         adapter_steps: Steps of the adapter on `adapter_batch` pairs, the first tenth identical.
         rank: Of the adapter.
-        clips: In the exam.
     """
 
     pairs: int
@@ -44,13 +43,12 @@ class Size:
     adapter_steps: int
     adapter_batch: int
     rank: int
-    clips: int
 
 
 SIZES = {
-    "tiny": Size(8, 4, 48, 64, 1, 4, 2, 4, 2, 4, 1),
-    "cpu": Size(1536, 64, 512, 512, 6, 12000, 8, 4000, 8, 64, 18),
-    "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, 4000, 64, 64, 64),
+    "tiny": Size(8, 4, 48, 64, 1, 4, 2, 4, 2, 4),
+    "cpu": Size(1536, 64, 512, 512, 6, 12000, 8, 4000, 8, 64),
+    "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, 4000, 64, 64),
 }
 
 ADAPTER = """\
@@ -103,9 +101,11 @@ PLACES = {"out": "adapter", "bank": "latents", "model": "base/model"}
 def main(arguments: list[str] | None = None) -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="gpu")
+    found = "cuda" if torch.cuda.is_available() else "cpu"
+    usual = "gpu" if found == "cuda" else "cpu"
+    parser.add_argument("--size", choices=SIZES, default=usual, help="cpu takes a day of two cores")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default=found)
     given = parser.parse_args(arguments)
     size, out, device = SIZES[given.size], given.out, ["--device", given.device]
     bank, vae, latents, base = (str(out / n) for n in ("bank", "vae", "latents", "base"))
