@@ -82,7 +82,8 @@ def collect(
     if place.whose == GIVEN:
         raise CourseError(f"{name} is given", "the function of an exercise")
     imports, found = _read(path)
-    helpers, new_imports = [], list(imports)
+    helpers: list[str] = []
+    new_imports = list(imports)
     source = _source(function, helpers, new_imports)
     found[name] = Part(place.label, name, MINE, "\n\n\n".join([*helpers, source]))
     _write(path, new_imports, found, name)
