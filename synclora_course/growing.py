@@ -1,10 +1,10 @@
 """`my_synclora.py`: the file that grows while a student works through chapters 4 to 6.
 
-After a passed check, `collect(rotate)` writes the function into the file beside the notebook.
-`part("rotate")` gives the student's function back to the exercises that use it, in this chapter or
-a later one; in its place stands the book's if it was skipped. A chapter that builds on another
-begins with `bring("sample")` and imports from the file. The file is always whole: every part
-up to the last one asked for, in the book's order, each under a line that says whose it is.
+`collect(rotate, check_rotate(rotate))` runs the check and, if it passes, writes the function into
+the file beside the notebook. `part("rotate")` gives it back to the exercises that use it; the
+book's stands in if it was skipped. A chapter that builds on another begins with `bring("sample")`
+and imports from the file. The file is always whole: every part up to the last one asked for, in
+the book's order, each under a line that says whose it is.
 """
 
 import builtins
@@ -21,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from synclora_course.checks.outcome import Passed
 from synclora_course.errors import CourseError
 from synclora_lite.files import write_atomic
 
@@ -66,8 +67,10 @@ class Part:
         return re.findall(r"^(?:def|class) (\w+)", self.source, re.MULTILINE)
 
 
-def collect(function: Callable[..., Any], folder: str | Path = ".") -> None:
-    """Write a function that has passed its check into `my_synclora.py`.
+def collect(
+    function: Callable[..., Any], passed: Passed | None = None, folder: str | Path = "."
+) -> Passed | None:
+    """Write a function that has passed its check into `my_synclora.py`; return what passed.
 
     Raises:
         CourseError: The book has no part of this name, its source is not to be had, or it uses
@@ -87,6 +90,7 @@ def collect(function: Callable[..., Any], folder: str | Path = ".") -> None:
     _load(path)
     mine = sum(each.whose == MINE for each in found.values())
     print(f"{FILE} now holds your {name} ({place.label}): {mine} of {len(_exercises())} are yours")
+    return passed
 
 
 def part(name: str, folder: str | Path = ".") -> Any:
