@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from synclora_lite.pairs.builders import Corrupted, Exact
+from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.training.latents import encoder_digest
 from torch import Tensor
 

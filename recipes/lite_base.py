@@ -73,7 +73,7 @@ class BaseTraining:
 
     def __init__(self, latents: Path, vae: Path, width: int, layers: int, device: torch.device):
         self.learned, self.held = read_latents(latents)
-        self.vae = PrincipalAutoencoder.from_pretrained(vae)
+        self.vae = PrincipalAutoencoder.from_pretrained(vae, use_safetensors=True)
         self.device, dtype = device, training_dtype(device)
         deviation = self.learned[:64].float().flatten(3).movedim(2, 0).flatten(1).std(1)
         torch.manual_seed(0)

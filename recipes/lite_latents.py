@@ -34,7 +34,7 @@ def encode_frames(vae: PrincipalAutoencoder, frames: UInt8[Tensor, "b f h w 3"])
     return torch.cat([part.bfloat16().cpu().contiguous() for part in parts]).contiguous()
 
 
-Pairs = BFloat16[Tensor, "pairs 2 channels frames height width"]
+Pairs = BFloat16[Tensor, "_ 2 channels frames height width"]
 
 
 def read_latents(folder: Path, held: int = 16) -> tuple[Pairs, Pairs]:
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     files = sorted(given.bank.glob("pairs-*.safetensors"))
     if (given.vae / "config.json").exists():
-        vae = PrincipalAutoencoder.from_pretrained(given.vae)
+        vae = PrincipalAutoencoder.from_pretrained(given.vae, use_safetensors=True)
     else:
         vae = PrincipalAutoencoder(given.channels)
         few = tqdm(files[: given.fit], desc="components", unit="shard")

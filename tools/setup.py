@@ -42,7 +42,7 @@ def packages() -> None:
                 "on Debian: apt-get install python3-venv"
             )
     pip = [str(BIN / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for wanted in (["torch"], ["-e", ".[book,test]"]):
+    for wanted in (["torch"], ["-e", ".[book,full,test]"]):
         if subprocess.run(
             [*pip, "-c", "constraints.txt", *wanted], cwd=ROOT, check=False
         ).returncode:

@@ -344,7 +344,9 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
     return tuned
 
 
-def enlarge_edit(source: Latents, first: Latents, most: float) -> Callable[[Latents], Latents]:
+def enlarge_edit(
+    source: Latents, first: Float[Tensor, "1 channels 1 height width"], most: float
+) -> Callable[[Float[Tensor, "1 channels later height width"]], Tensor]:
     """Return a correction of predicted clean latents: an edit as large as in the first frame.
 
     A model that is not sure draws too little of an edit, thin glasses or a light beard above all.

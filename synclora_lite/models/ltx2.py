@@ -357,7 +357,9 @@ def _upsampler(
     if (folder / "latent_upsampler").is_dir():
         folder = folder / "latent_upsampler"
     try:
-        model = LTX2LatentUpsamplerModel.from_pretrained(folder, dtype=dtype, **LOCAL)
+        model = LTX2LatentUpsamplerModel.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, **LOCAL
+        )
     except (OSError, ValueError) as error:
         raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
     return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))

@@ -82,7 +82,7 @@ def advice_ltx2(found: Estimate, gigabytes: float) -> list[str]:
     return lines
 
 
-def advice_training(job: Job, gigabytes: float) -> list[str]:
+def advice_training(job: Job, gigabytes: float | int) -> list[str]:
     """Return what would make a training of LTX-2.3 fit a card, with the peak it leads to.
 
     The names are settings of a run's configuration; the last line is the first change that is

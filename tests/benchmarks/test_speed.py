@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import editing_speed, training_speed
+from benchmarks import editing_speed, full_size, training_speed
 
 
 def positive(values):
@@ -31,8 +31,7 @@ def test_an_edit_is_the_same_with_and_without_the_cache(tmp_path):
     editing_speed.show(editing_speed.tidy(values))
 
 
-def test_the_full_size_benchmark_runs_to_its_end_at_tiny_size(benchmark):
-    full_size = benchmark("full_size")
+def test_the_full_size_benchmark_runs_to_its_end_at_tiny_size():
     values = full_size.main(
         ["--model", "tiny-ltx-2.3", "--frames", "9", "--size", "64", "--rank", "4"]
     )

@@ -41,13 +41,13 @@ def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, ta
     [
         ([1], r"holds \[1\]; expected a table of methods"),
         ({"magic": {}}, "holds {'magic': {}}; expected a table of methods"),
-        ({"sdedit": 0.4}, "sdedit. holds 0.4; expected a table of settings"),
+        ({"sdedit": 0.4}, "sdedit. holds 0.4; expected a table"),
         ({"sdedit": {"seed": 1}}, "unknown setting .*sdedit.seed; expected strength"),
         ({"i2v": {"steps": 1}}, "unknown setting .*i2v.steps"),
         ({"sdedit": {"restoration": 1}}, "unknown setting .*sdedit.restoration"),
-        ({"sdedit": {"strength": True}}, "sdedit.strength = True; expected float"),
-        ({"sdedit": {"strength": math.nan}}, "sdedit.strength = nan; expected 0.05 to 1"),
-        ({"sdedit": {"strength": 7}}, "sdedit.strength = 7; expected 0.05 to 1"),
+        ({"sdedit": {"strength": True}}, "sdedit.strength = True; expected a valid number"),
+        ({"sdedit": {"strength": math.nan}}, "sdedit.strength = nan; expected a finite number"),
+        ({"sdedit": {"strength": 7}}, "strength 7.0; expected 0.05 to 1"),
     ],
 )
 def test_what_is_wrong_with_tuned_settings_is_told(

@@ -51,7 +51,7 @@ def test_pairs_are_built_filtered_and_exported(tmp_path, capsys):
         ["pairs", "filter", "nowhere", "--out", "../kept.jsonl"],
         ["pairs", "add", "x", "nothing.mp4"],
         ["pairs", "import", "x", "nowhere"],
-        ["pairs", "export", "nowhere", "y", "--layout", "magic"],
+        ["pairs", "export", "nowhere", "y", "--for", "magic"],
         ["exam", "--method", "magic", "--clips", "1"],
     ],
 )

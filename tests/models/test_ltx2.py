@@ -147,12 +147,12 @@ def test_settings_of_ltx2_are_checked(folder, tmp_path, settings, message):
         load_ltx2(tmp_path / "copy")
 
 
-def test_what_ltx2_has_no_place_for_is_refused(folder, case):
+def test_what_ltx2_has_no_place_for_is_refused(folder, weights, case):
     for options, message in (
         ({"method": "sdedit"}, "method sdedit with an LTX-2 model; expected sync-lora or i2v"),
-        ({"guidance": 2.0, "adapter": "x"}, "guidance 2 with an LTX-2"),
+        ({"guidance": 2.0, "adapter": weights}, "guidance 2 with an LTX-2"),
         (
-            {"strength": 0.5, "adapter": "x"},
+            {"strength": 0.5, "adapter": weights},
             "--strength with an LTX-2 model; expected the lite",
         ),
         ({}, "name it: --adapter SagiPolaczek/LTX-2.3-Sync-LoRA"),

@@ -19,7 +19,8 @@ FORBIDDEN_CALLS = {
     *("yaml.load", "np.save", "subprocess.getoutput", "shutil.unpack_archive", "tempfile.mktemp"),
 }
 # Student code is run by design, in a process of its own; questions are our own text.
-MAY_EXECUTE = {"synclora_course/review.py", "synclora_course/questions.py"}
+MAY_EXECUTE = {f"synclora_course/{name}.py" for name in ("growing", "questions", "review")}
+MAY_ZIP = {"tools/landmarkers.py"}  # it writes a file and reads none
 
 
 def name_of(node: ast.expr) -> str:
@@ -37,7 +38,9 @@ def sins(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names]
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else names
-            yield from (f"imports {m}" for m in modules if m.split(".")[0] in FORBIDDEN_MODULES)
+            allowed = {"zipfile"} if str(path).endswith(tuple(MAY_ZIP)) else set()
+            bad = FORBIDDEN_MODULES - allowed
+            yield from (f"imports {m}" for m in modules if m.split(".")[0] in bad)
         if isinstance(node, ast.Call):
             name = name_of(node.func)
             if name in FORBIDDEN_CALLS:
