@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.training.latents import encoder_digest
 from torch import Tensor
 
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
+from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
