@@ -84,6 +84,8 @@ def _told(
             expected = f"one of {context['expected']}"
         case "dataclass_type":
             expected = "a table"
+        case "string_pattern_mismatch":
+            expected = f"text that matches {context['pattern']}"
         case _:
             expected = first["msg"].removeprefix("Input should be ")
     return error(f"{name} = {short(first['input'])}", expected)
