@@ -99,7 +99,7 @@ def _made(
     method = settings.chosen()
     if method.needs_model:
         if isinstance(pipeline, ModelSource):
-            pipeline = pipeline.load(in_context=method.needs_adapter)
+            pipeline = pipeline.load_for(settings)
         return pipeline.edit(source, frame, settings)
     if isinstance(pipeline, ModelSource) and pipeline.ltx2 is not None:
         raise EditError(

@@ -143,9 +143,8 @@ def edit_gated(
         EditError: No seed gave an edit that passes; tells what the last one lacked.
 
     """
-    method = settings.chosen()
-    if isinstance(pipeline, ModelSource) and method.needs_model:
-        pipeline = pipeline.load(in_context=method.needs_adapter)
+    if isinstance(pipeline, ModelSource) and settings.chosen().needs_model:
+        pipeline = pipeline.load_for(settings)
     if gate is None:
         backend = pipeline.backend if isinstance(pipeline, SyncLoraPipeline) else None
         gate = load_gate(backend.folder if isinstance(backend, LTXVideo) else None)

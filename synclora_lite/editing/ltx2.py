@@ -19,8 +19,8 @@ from synclora_lite.editing.ltx_video import (
     uncovered,
     weight_hashes,
 )
-from synclora_lite.editing.methods import Method, SyncLora
-from synclora_lite.editing.settings import EditSettings, Made
+from synclora_lite.editing.methods import Method
+from synclora_lite.editing.settings import EditSettings, Made, check_ltx2
 from synclora_lite.errors import EditError
 from synclora_lite.models import adapter_file
 from synclora_lite.models.folders import model_folder
@@ -34,7 +34,6 @@ Frames = UInt8[np.ndarray, "_ _ _ 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 OVERLAP = 9  # frames that neighbouring windows share
-METHODS = ("sync-lora", "i2v")
 RELEASED = "SagiPolaczek/LTX-2.3-Sync-LoRA"
 STRENGTH = "reference_strength"
 
@@ -65,6 +64,7 @@ class LTX2:
             EditError: The pipeline has no place for the method, or for one of its options.
 
         """
+        check_ltx2(method, settings)
         how = self._sampling(method, settings)
         model = self.model
         clip = resample(source, model.frame_rate)
@@ -95,22 +95,8 @@ class LTX2:
         return 1 if self.model.upsampler is None else 2
 
     def _sampling(self, method: Method, settings: EditSettings) -> LTX2Sampling:
-        """Return how the stock pipeline samples; EditError for what it has no place for."""
-        if method.name not in METHODS:
-            raise EditError(f"method {method.name} with an LTX-2 model", " or ".join(METHODS))
-        if settings.restoration != "none":
-            raise EditError("--restoration with an LTX-2 model", "the lite model", "leave it out")
-        options, usual = method.options, SyncLora().options
-        if options.get("guidance", 1) != 1:
-            raise EditError(
-                f"guidance {options['guidance']:g} with an LTX-2 model",
-                "1: the released adapter was trained without dropping the reference",
-            )
-        for name in options.keys() - {STRENGTH}:
-            if options[name] != usual[name]:
-                flag = f"--{name.replace('_', '-')}"
-                raise EditError(f"{flag} with an LTX-2 model", "the lite model", "leave it out")
-        weight = options[STRENGTH] if method.needs_adapter else 0.0
+        """Return how the stock pipeline samples."""
+        weight = method.options[STRENGTH] if method.needs_adapter else 0.0
         how = replace(self.sampling, steps=settings.steps, seed=settings.seed)
         return replace(how, reference_strength=weight)
 

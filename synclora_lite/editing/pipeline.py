@@ -26,7 +26,7 @@ from synclora_lite.editing.ltx_video import LTXVideo, adapter_place, load_ltx_vi
 from synclora_lite.editing.methods import METHODS, Method, tuned_options
 from synclora_lite.editing.precheck import as_picture, to_size
 from synclora_lite.editing.restoration import Restored
-from synclora_lite.editing.settings import STEPS, EditSettings, Made
+from synclora_lite.editing.settings import STEPS, EditSettings, Made, check_ltx2
 from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.models import AdapterSettings, read_adapter
@@ -268,6 +268,13 @@ class ModelSource:
     adapters: tuple[str, ...] = ("lite-adapter",)
     device: str = "cpu"
     ltx2: LTX2Request | None = None
+
+    def load_for(self, settings: EditSettings) -> SyncLoraPipeline:
+        """Load what a method needs, after a look at whether the model has a place for it."""
+        method = settings.chosen()
+        if is_ltx2(self.model):
+            check_ltx2(method, settings)
+        return self.load(in_context=method.needs_adapter)
 
     def load(self, *, in_context: bool) -> SyncLoraPipeline:
         """Load the model, with the in-context adapter or without.

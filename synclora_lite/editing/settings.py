@@ -7,7 +7,14 @@ from typing import Any, get_args
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.methods import METHODS, Method, checked, find_method
+from synclora_lite.editing.methods import (
+    METHODS,
+    ImageToVideo,
+    Method,
+    SyncLora,
+    checked,
+    find_method,
+)
 from synclora_lite.editing.restoration import Restoration
 from synclora_lite.errors import EditError
 
@@ -96,3 +103,21 @@ class Made:
     provenance: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+
+
+def check_ltx2(method: Method, settings: EditSettings) -> None:
+    """Raise EditError for what the pipeline of LTX-2 has no place for."""
+    if not isinstance(method, SyncLora | ImageToVideo):
+        raise EditError(f"method {method.name} with an LTX-2 model", "sync-lora or i2v")
+    if settings.restoration != "none":
+        raise EditError("--restoration with an LTX-2 model", "the lite model", "leave it out")
+    options, usual = method.options, SyncLora().options
+    if options.get("guidance", 1) != 1:
+        raise EditError(
+            f"guidance {options['guidance']:g} with an LTX-2 model",
+            "1: the released adapter was trained without dropping the reference",
+        )
+    for name in [name for name in options if name != "reference_strength"]:
+        if options[name] != usual[name]:
+            flag = f"--{name.replace('_', '-')}"
+            raise EditError(f"{flag} with an LTX-2 model", "the lite model", "leave it out")

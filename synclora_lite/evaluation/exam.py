@@ -203,7 +203,7 @@ def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
     settings, pipeline = edit_settings(options), None
     if METHODS[exam.method].needs_model:
         source = ModelSource(names.get("model", "lite"), (names.get("adapter", "lite-adapter"),))
-        pipeline = source.load(in_context=METHODS[exam.method].needs_adapter)
+        pipeline = source.load_for(settings)
 
     def edited(k: int, task: Challenge) -> Frames:
         trial = replace(settings, seed=settings.seed + k)
