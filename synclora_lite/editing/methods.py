@@ -33,6 +33,7 @@ from synclora_lite.settings import build
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Latents = Float[Tensor, "1 channels frames height width"]
+FirstFrame = Float[Tensor, "1 channels 1 height width"]
 Tokens = Float[Tensor, "1 tokens channels"]
 
 TUNED = "tuned.json"  # of a model folder: what did best on validation clips, see benchmarks.tuning
@@ -344,7 +345,7 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
     return tuned
 
 
-def enlarge_edit(source: Latents, first: Latents, most: float) -> Callable[[Latents], Latents]:
+def enlarge_edit(source: Latents, first: FirstFrame, most: float) -> Callable[[Latents], Latents]:
     """Return a correction of predicted clean latents: an edit as large as in the first frame.
 
     A model that is not sure draws too little of an edit, thin glasses or a light beard above all.
