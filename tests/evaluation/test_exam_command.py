@@ -5,6 +5,7 @@ import json
 import pytest
 
 from synclora_lite.cli import run
+from synclora_lite.files import data_dir
 
 
 def test_an_exam_prints_its_figures_as_json(tmp_path, capsys, pixels_only):
@@ -15,6 +16,7 @@ def test_an_exam_prints_its_figures_as_json(tmp_path, capsys, pixels_only):
 
 
 def test_an_exam_registers_first_frames_on_request(tmp_path, capsys, monkeypatch, pixels_only):
+    (tmp_path / "models").symlink_to(data_dir() / "models")  # of landmarks
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
     line = ["exam", "--method", "deformation-propagation", "--method", "truth", "--clips", "1"]
     line += ["--condition", "moved", "--register", "--record", "--json"]
