@@ -28,12 +28,11 @@ from synclora_lite.editing.propagation import Propagation, propagate
 from synclora_lite.editing.window import Window
 from synclora_lite.errors import ConfigError, EditError
 from synclora_lite.files import read_json
-from synclora_lite.i2v import I2VModel, denoise
-from synclora_lite.settings import build
+from synclora_lite.models import I2VModel, denoise
+from synclora_lite.settings import Settings, build
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Latents = Float[Tensor, "1 channels frames height width"]
-FirstFrame = Float[Tensor, "1 channels 1 height width"]
 Tokens = Float[Tensor, "1 tokens channels"]
 
 TUNED = "tuned.json"  # of a model folder: what did best on validation clips, see benchmarks.tuning
@@ -48,7 +47,7 @@ RANGES = {
 
 
 @dataclass(frozen=True)
-class Method(ABC):
+class Method(Settings, ABC):
     """One way to edit; its fields are its options."""
 
     needs_model: ClassVar[bool] = True  # which knows only the kind of clips it was trained on
@@ -340,12 +339,14 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
         raise ConfigError(f"{file} holds {str(stored)[:60]}", "a table of methods", "tune again")
     tuned = {}
     for name, options in stored.items():
-        method = build(type(METHODS[name]), options, f"{file}: {name}.", RANGES)
+        method = checked(build(type(METHODS[name]), options, f"{file}: {name}."))
         tuned[name] = {option: method.options[option] for option in options}
     return tuned
 
 
-def enlarge_edit(source: Latents, first: FirstFrame, most: float) -> Callable[[Latents], Latents]:
+def enlarge_edit(
+    source: Latents, first: Float[Tensor, "1 channels 1 height width"], most: float
+) -> Callable[[Float[Tensor, "1 channels later height width"]], Tensor]:
     """Return a correction of predicted clean latents: an edit as large as in the first frame.
 
     A model that is not sure draws too little of an edit, thin glasses or a light beard above all.
