@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from synclora_lite.training.latents import encoder_digest
 from torch import Tensor
 
+from recipes.rendering import encoder_digest
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
