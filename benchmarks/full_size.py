@@ -155,7 +155,7 @@ def shown(name: str, measure_one: Callable[[], dict[str, float]]) -> dict[str, f
 def training(bench: Bench, way: str) -> dict[str, float]:
     """Return time, memory and utilisation of one way to train."""
     job = replace(bench.job, **WAYS[way])
-    kind = "adamw8bit" if job.eight_bit else "adamw"
+    kind = "adamw8bit" if job.eight_bit and find_spec("bitsandbytes") else "adamw"
     config = LoopConfig(1, optimizer=kind, precision=job.precision, device=bench.device)  # type: ignore[arg-type]
     model = bench.model()
     named = add_adapter(model.transformer, AdapterSettings(job.rank))
@@ -213,7 +213,7 @@ def training_ltx2(bench: Bench, way: str) -> dict[str, float]:
         model.to("cpu")
         place(model, device, stream=True)
         named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    kind = "adamw8bit" if job.eight_bit else "adamw"
+    kind = "adamw8bit" if job.eight_bit and find_spec("bitsandbytes") else "adamw"
     config = LoopConfig(1, optimizer=kind, precision=job.precision, device=bench.device)  # type: ignore[arg-type]
     (optimizer,) = make_optimizers(named, config)
     context, clip = inputs_ltx2(bench, model)

@@ -339,7 +339,10 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
         raise ConfigError(f"{file} holds {str(stored)[:60]}", "a table of methods", "tune again")
     tuned = {}
     for name, options in stored.items():
-        method = checked(build(type(METHODS[name]), options, f"{file}: {name}."))
+        try:
+            method = checked(build(type(METHODS[name]), options, f"{file}: {name}."))
+        except EditError as error:
+            raise ConfigError(f"{file}: {name} has {error.what}", error.expected) from error
         tuned[name] = {option: method.options[option] for option in options}
     return tuned
 
