@@ -1,5 +1,6 @@
 """The pairs that ablations are trained on: small banks of latents, with the scores of a filter."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from recipes.rendering import encoder_digest
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
@@ -53,7 +53,7 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     side, frames = editor.domain.side, editor.domain.frames
     clips = f"{frames}x{side}x{side}"
-    check_made(folder, {"autoencoder": encoder_digest(editor.model.vae), "clips": clips})
+    check_made(folder, {"autoencoder": digest(editor.model.vae), "clips": clips})
     for first in range(0, pairs, ROWS):
         path = folder / f"pairs-{first:06d}.safetensors"
         if path.exists():
@@ -63,6 +63,14 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
             _score(folder / CHECKS, drawn, first)
         rows = [_encode(editor, pair) for pair in drawn]
         write_shard(path, latents=torch.stack(rows).half())
+
+
+def digest(vae: torch.nn.Module) -> str:
+    """Return a hash of an autoencoder's weights."""
+    whole = hashlib.sha256()
+    for name, value in sorted(vae.state_dict().items()):
+        whole.update(name.encode() + value.float().cpu().contiguous().numpy().tobytes())
+    return whole.hexdigest()[:16]
 
 
 def _encode(editor: LTXVideo, pair: tuple[Frames, Frames]) -> Float[Tensor, "2 channels _ _ _"]:

@@ -38,10 +38,10 @@ from benchmarks.measuring import (
     tidy,
 )
 from benchmarks.plain_loop import plain, plain_loss, plain_velocity
-from recipes.rendering import encode_bank
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
-from synclora_lite.models import load_model, save_model, tiny_model
+from synclora_lite.models import encode, load_model, save_model, tiny_model
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.training import (
     AdapterConfig,
     Job,
@@ -185,8 +185,9 @@ def write_banks(plan: Plan, folder: Path) -> None:
     names = [(f"{clip}.mp4", f"{clip}-truth.mp4") for clip in CLIPS]
     pairs = [[read_clip(data_dir() / "clips" / name).frames for name in pair] for pair in names]
     write_shard(folder / "frames" / "pairs.safetensors", frames=torch.from_numpy(np.array(pairs)))
-    vae = load_model(plan.model).vae
-    encode_bank(vae, folder / "frames", folder / "latents", progress=False)
+    model = load_model(plan.model)
+    clips = [encode(model, to_model_range(torch.from_numpy(np.array(pair)))) for pair in pairs]
+    write_shard(folder / "latents" / "pairs.safetensors", latents=torch.stack(clips).half())
 
 
 def variant(name: str, config: AdapterConfig, folder: Path) -> Callable[[], object]:

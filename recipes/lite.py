@@ -9,15 +9,15 @@ adapter. Every part goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from recipes import lite_bank, lite_base, lite_latents
-from synclora_lite.cli.train import train as train_adapter
-from synclora_lite.files import write_atomic
+from synclora_lite.files import PROJECT
+from synclora_lite.training import AdapterConfig, adapter_recipe, train
+from synclora_lite.training.config import read_config
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Size:
         channels: Components in a latent.
         width: Of the transformer, with `layers` blocks.
         base_steps: Steps of the base on `base_batch` clips.
-        adapter_steps: Steps of the adapter on `adapter_batch` pairs, the first tenth identical.
+        adapter_steps: Steps of the adapter on `adapter_batch` pairs; in the first sixth of them
+            fewer and fewer are identical.
         rank: Of the adapter.
     """
 
@@ -47,55 +48,33 @@ class Size:
 
 SIZES = {
     "tiny": Size(8, 4, 48, 64, 1, 4, 2, 4, 2, 4),
-    "cpu": Size(1536, 64, 512, 512, 6, 12000, 8, 4000, 8, 64),
+    "cpu": Size(1536, 64, 512, 512, 6, 2200, 8, 1600, 8, 64),
     "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, 4000, 64, 64),
 }
 
-ADAPTER = """\
-recipe = "adapter"
-out = {out}
-bank = {bank}
-model = {model}
-rank = {rank}
-identical = [1.0, 0.0]
-identical_steps = {identical}
-validation_clips = {held}
 
-[flow]
-mu = 1.0
-uniform = 0.0
-
-[loop]
-device = "{device}"
-steps = {steps}
-batch = {batch}
-optimizer = "muon"
-lr = 2e-3
-betas = [0.95, 0.98]
-ema = 0.99
-warmup = 20
-final_lr = 0.02
-validate_every = {validate}
-checkpoint_every = {validate}
-"""
-
-
-def adapter_config(size: Size, out: Path, device: str) -> Path:
-    """Write the configuration that `synclora train` reads; return its path."""
-    text = ADAPTER.format(
-        **{name: json.dumps(str(out / place)) for name, place in PLACES.items()},
-        rank=size.rank,
-        identical=max(1, size.adapter_steps // 10),
-        held=min(16, size.shard),
+def adapter_config(size: Size, out: Path, device: str) -> tuple[AdapterConfig, Path]:
+    """Return configs/adapter.toml for a size and a place."""
+    config, _ = read_config(PROJECT / "configs/adapter.toml", {"adapter": AdapterConfig})
+    often = max(1, size.adapter_steps // 12)
+    loop = replace(
+        config.loop,
         device=device,
         steps=size.adapter_steps,
         batch=size.adapter_batch,
-        validate=max(1, size.adapter_steps // 20),
+        validate_every=often,
+        checkpoint_every=often,
     )
-    return write_atomic(out / "adapter.toml", text)
-
-
-PLACES = {"out": "adapter", "bank": "latents", "model": "base/model"}
+    config = replace(
+        config,
+        bank=out / "latents",
+        model=str(out / "base/model"),
+        rank=size.rank,
+        identical_steps=max(1, size.adapter_steps * 3 // 16),
+        validation_clips=min(config.validation_clips, size.shard),
+        loop=loop,
+    )
+    return config, out / "adapter"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -103,7 +82,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     found = "cuda" if torch.cuda.is_available() else "cpu"
     usual = "gpu" if found == "cuda" else "cpu"
-    parser.add_argument("--size", choices=SIZES, default=usual, help="cpu takes a day of two cores")
+    parser.add_argument(
+        "--size", choices=SIZES, default=usual, help="cpu takes three hours of one core"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--device", default=found)
     given = parser.parse_args(arguments)
@@ -114,9 +95,10 @@ def main(arguments: list[str] | None = None) -> None:
     lite_latents.main([bank, vae, latents, "--channels", str(size.channels), *device])
     shape = ["--width", str(size.width), "--layers", str(size.layers)]
     length = ["--steps", str(size.base_steps), "--batch", str(size.base_batch)]
-    length += ["--cooldown", str(size.base_steps // 5)]
+    length += ["--cooldown", str(size.base_steps * 3 // 11)]
     lite_base.main([latents, vae, base, *shape, *length, *device])
-    train_adapter(adapter_config(size, out, given.device), quiet=False)
+    config, folder = adapter_config(size, out, given.device)
+    train(adapter_recipe(config), config.loop, folder)
 
 
 if __name__ == "__main__":

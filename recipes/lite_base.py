@@ -120,6 +120,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--cooldown", type=int, default=0, help="last steps, at a falling rate")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, to go on later")
+    parser.add_argument("--save-every", type=int, default=200)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--width", type=int, default=512)
@@ -137,7 +138,13 @@ def main(arguments: list[str] | None = None) -> None:
     train(
         training.transformer,
         loss,
-        Schedule(steps=given.steps, lr=given.lr, cooldown=given.cooldown, minutes=given.minutes),
+        Schedule(
+            steps=given.steps,
+            lr=given.lr,
+            cooldown=given.cooldown,
+            save_every=given.save_every,
+            minutes=given.minutes,
+        ),
         given.out,
         export=lambda averaged: training.export(averaged, given.out / "model"),
         validate=training.validate,

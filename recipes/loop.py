@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from recipes.muon import Muon
-from synclora_lite.files import atomic_path, write_json
+from synclora_lite.files import atomic_path, read_jsonl, write_atomic, write_json
 
+LOG = "log.jsonl"
 Loss = Callable[[int, torch.Generator], Tensor]
 
 
@@ -133,17 +134,18 @@ def train(
         saved = load_file(state)
         start = int(saved.pop("step"))
         weights.restore(saved)
+        _rewind(folder, start)
     began = time.monotonic()
     bar = tqdm(range(start, schedule.steps), initial=start, total=schedule.steps, desc=folder.name)
 
-    def keep(step: int) -> None:
-        with atomic_path(state) as partial:
-            save_file(weights.state() | {"step": torch.tensor(step)}, partial)
+    def keep(step: int) -> None:  # the state last: what was killed before it is done again
         export(weights.averaged)
         weights.give(weights.averaged)
         if validate is not None and (step % validate_every == 0 or step == schedule.steps):
             _log(folder, {"step": step, **validate()})
         weights.give(weights.masters)
+        with atomic_path(state) as partial:
+            save_file(weights.state() | {"step": torch.tensor(step)}, partial)
 
     recent: list[float] = []
     for step in bar:
@@ -187,6 +189,12 @@ def training_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if multiplies_bfloat16() else torch.float32
 
 
+def _rewind(folder: Path, step: int) -> None:
+    """Forget what was logged after the state that a run goes on from."""
+    rows = [row for row in read_jsonl(folder / LOG) if row["step"] <= step]
+    write_atomic(folder / LOG, "".join(json.dumps(row) + "\n" for row in rows))
+
+
 def _log(folder: Path, row: dict[str, Any]) -> None:
-    with (folder / "log.jsonl").open("a") as file:
+    with (folder / LOG).open("a") as file:
         file.write(json.dumps(row) + "\n")

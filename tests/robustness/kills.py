@@ -28,6 +28,7 @@ import torch
 
 from synclora_lite.cli import run
 from synclora_lite.models import save_model, tiny_model
+from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger
 
@@ -70,14 +71,22 @@ def command(*words: str) -> Synclora:
     return Synclora(words)
 
 
-def pretrain(folder: Path) -> None:
-    """Train a base model, as `python -m recipes` does."""
-    from recipes.__main__ import recipe_for
-    from recipes.config import load
-    from synclora_lite.training import train
+def base_bank(folder: Path) -> None:
+    """Prepare an autoencoder and two shards of latents, the last of which is held back."""
+    generator = torch.Generator().manual_seed(0)
+    for first in (0, 6):
+        latents = torch.randn(6, 2, 8, 3, 2, 2, generator=generator).bfloat16()
+        write_shard(folder / "latents" / f"pairs-{first:06d}.safetensors", latents=latents)
+    PrincipalAutoencoder(latent_channels=8).save_pretrained(folder / "vae")
 
-    config, out = load(folder / "config.toml")
-    train(recipe_for(config), config.loop, out, progress=False)
+
+def pretrain(folder: Path) -> None:
+    """Train a base, as `python -m recipes.lite` does."""
+    from recipes.lite_base import main
+
+    sizes = "--steps 200 --save-every 20 --batch 4 --width 64 --layers 1 --device cpu"
+    places = [str(folder / name) for name in ("latents", "vae", "base")]
+    main([*places, *sizes.split()])
 
 
 def nothing(folder: Path) -> None:
@@ -90,25 +99,18 @@ def unscored(folder: Path) -> None:
     run(["pairs", "build", str(folder), "--pairs", "6"])
 
 
-def training(recipe: str) -> Callable[[Path], None]:
-    """Return a preparation of a model, a bank, and a configuration of many small steps."""
-
-    def prepare(folder: Path) -> None:
-        generator = torch.Generator().manual_seed(0)
-        latents = torch.randn(12, 2, 8, 3, 2, 2, generator=generator).half()
-        write_shard(folder / "bank" / "pairs-0.safetensors", latents=latents)
-        save_model(tiny_model(), folder / "tiny")
-        extra = {
-            "adapter": f'model = "{folder}/tiny"\nrank = 4\nidentical_steps = 4\n',
-            "pretrain": f'vae = "{folder}/tiny/vae"\nwidth = 32\nlayers = 1\nheads = 2\n',
-        }
-        (folder / "config.toml").write_text(
-            f'recipe = "{recipe}"\nout = "{folder}/run"\nbank = "{folder}/bank"\n{extra[recipe]}'
-            "validation_clips = 2\nsamples = 1\n[loop]\nsteps = 120\nbatch = 4\n"
-            "warmup = 2\nema = 0.9\ncheckpoint_every = 5\nvalidate_every = 20\nlog_every = 5\n"
-        )
-
-    return prepare
+def training(folder: Path) -> None:
+    """Prepare a model, a bank, and a configuration of many small steps."""
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(12, 2, 8, 3, 2, 2, generator=generator).half()
+    write_shard(folder / "bank" / "pairs-0.safetensors", latents=latents)
+    save_model(tiny_model(), folder / "tiny")
+    (folder / "config.toml").write_text(
+        f'recipe = "adapter"\nout = "{folder}/run"\nbank = "{folder}/bank"\n'
+        f'model = "{folder}/tiny"\nrank = 4\nidentical_steps = 4\n'
+        "validation_clips = 2\nsamples = 1\n[loop]\nsteps = 120\nbatch = 4\n"
+        "warmup = 2\nema = 0.9\ncheckpoint_every = 5\nvalidate_every = 20\nlog_every = 5\n"
+    )
 
 
 NOTEBOOK = """
@@ -125,7 +127,7 @@ print(sorted(path.name for path in Path("PLACE/pairs/edited").iterdir()))
 
 def notebook(folder: Path) -> None:
     """Prepare a notebook that builds pairs and trains an adapter."""
-    training("adapter")(folder)
+    training(folder)
     cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
@@ -155,8 +157,8 @@ WORKS: dict[str, Work] = {
         command("pairs", "build", "FOLDER", "--pairs", "40", "--size", "32", "--frames", "5"),
     ),
     "pairs score": Work(unscored, command("pairs", "score", "FOLDER")),
-    "train": Work(training("adapter"), command("train", "FOLDER/config.toml", "--quiet")),
-    "pretrain": Work(training("pretrain"), pretrain),
+    "train": Work(training, command("train", "FOLDER/config.toml", "--quiet")),
+    "pretrain": Work(base_bank, pretrain),
     "exam": Work(
         nothing, command("exam", "--method", "truth", "--clips", "6", "--out", "FOLDER/exam")
     ),
@@ -175,6 +177,11 @@ def _timeless(path: Path, folder: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix == ".csv":
         rows = list(csv.DictReader(io.StringIO(content.decode())))
+        content = json.dumps(
+            [{k: v for k, v in r.items() if k not in TIMES} for r in rows]
+        ).encode()
+    if path.suffix == ".jsonl":
+        rows = [json.loads(line) for line in content.splitlines()]
         content = json.dumps(
             [{k: v for k, v in r.items() if k not in TIMES} for r in rows]
         ).encode()
