@@ -95,9 +95,7 @@ def regular_grid(
         declared: The rate the file claims, or None.
         limit: The most frames the grid may have; stamps that stand for more are a VideoError.
 
-    Returns:
-        Frames a second, and for every frame of the grid the index of the frame to show.
-
+    Returns the rate, and for every frame of the grid the index of the frame to show.
     """
     stamps = np.maximum.accumulate(np.asarray(times, dtype=np.float64))
     count, span = len(stamps), float(stamps[-1] - stamps[0])

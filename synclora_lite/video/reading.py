@@ -62,7 +62,8 @@ def read_clip(
 
     A variable frame rate becomes a constant one (`regular_grid`), HDR and other colours plain ones
     (see `stream`; `Clip.notes` says so); the sound track, if any, is remembered as `Clip.audio` and
-    written again by `write_clip`.
+    written again by `write_clip`. Raises VideoError if the file is missing, empty, no video,
+    damaged, too small or too large; or the crop lies outside the frame.
 
     Args:
         path: An mp4, mov, webm, mkv, avi or gif file.
@@ -71,10 +72,6 @@ def read_clip(
         max_side: Scale frames down so that the longer side has at most so many pixels.
         damaged: Accept what can be decoded of a damaged or cut-off file instead of refusing it.
         limits: Bounds on frames, pixels, memory and time.
-
-    Raises:
-        VideoError: The file is missing, empty, no video, damaged, too small or too large; or the
-            crop lies outside the frame.
 
     """
     path = regular_file(path, EXPECTED)

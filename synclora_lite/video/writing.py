@@ -31,7 +31,8 @@ def write_clip(
 
     H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice.
     The same frames and metadata give the same bytes on one machine. A clip that has `audio`
-    takes that file's first sound track along, cut to the length of the clip.
+    takes that file's first sound track along, cut to the length of the clip. Raises VideoError
+    if the frames, the rate, the name or the sound make no sense, or writing fails.
 
     Args:
         path: The file to write, ending in .mp4 or .mov; folders are made as needed.
@@ -40,22 +41,14 @@ def write_clip(
         metadata: Provenance to keep in the file, see `read_metadata`.
         quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
 
-    Raises:
-        VideoError: The frames, the rate or the name make no sense, the sound cannot be read, or
-            the file cannot be written.
-
     """
     path = Path(path)
-    if isinstance(clip, Clip):
-        clip = clip if fps is None else replace(clip, fps=fps)
-    elif fps is None:
+    if fps is not None:
+        clip = replace(clip, fps=fps) if isinstance(clip, Clip) else Clip(clip, fps)
+    elif not isinstance(clip, Clip):
         raise VideoError("frames without a frame rate", "fps=, or a Clip")
-    else:
-        clip = Clip(clip, fps)
     if path.suffix.lower() not in (".mp4", ".mov"):
         raise VideoError(f"the output {label(path)}", "a name ending in .mp4", "rename it")
-    if path.is_dir():
-        raise VideoError(f"{label(path)} is a folder", "a file to write", "give a file name")
     if max(clip.size) > LIMITS.max_side:
         raise VideoError(f"frames of {clip.size[1]}x{clip.size[0]}", f"up to {LIMITS.max_side}")
     comment = encode_metadata(metadata) if metadata else ""
