@@ -55,10 +55,14 @@ def estimate(
         asked = "--int8" if int8 else "--block-offload"
         raise ConfigError(f"{asked} for this", "--model ltx-2.3 without --edit", "leave it out")
     if model == "ltx-2.3":
-        from synclora_lite.training import estimate_ltx2 as ltx2
+        from synclora_lite.training.estimate_ltx2 import (
+            advice_ltx2,
+            advice_training,
+            estimate_ltx2,
+        )
 
-        found = ltx2.estimate_ltx2(job)
-        advice = partial(ltx2.advice_ltx2, found) if edit else partial(ltx2.advice_training, job)
+        found = estimate_ltx2(job)
+        advice = partial(advice_ltx2, found) if edit else partial(advice_training, job)
     else:
         found, advice = run(job), partial(advise, job)
     for part, count in found.parameters.items():
@@ -71,7 +75,9 @@ def estimate(
         f"{step:32s} {found.operations / 1e12:10.1f} TFLOP, {found.seconds(teraflops):.2f} s at "
         f"{UTILISATION:.0%} of {teraflops:g} TFLOP/s, {found.tokens} tokens"
     )
-    fits = found.peak <= gpu * 1e9
-    typer.echo("It fits." if fits else "It does not fit. What helps:")
-    for line in () if fits else advice(gpu):
-        typer.echo(f"  {line}")
+    if found.peak <= gpu * 1e9:
+        typer.echo("It fits.")
+    else:
+        typer.echo("It does not fit. What helps:")
+        for line in advice(gpu):
+            typer.echo(f"  {line}")

@@ -9,10 +9,10 @@ RENAMED = {
     "--start": "--strength",
     "--detail": "--restoration",
     "--sync-guidance": "--guidance",
-    "--fault": "--corruption",
     "flow-warp": "flow-propagation",
     "residual-warp": "residual-propagation",
     "bend-warp": "deformation-propagation",
+    "--fault": "--corruption",
 }
 
 
