@@ -15,6 +15,7 @@ LOCK = "artifacts.lock.json"
 MAX_BYTES = 16_000_000
 ADDRESS = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}/{TAG}/data/models"
 TIMEOUT = 30.0  # seconds
+Entry = dict[str, str | int]  # sha256, bytes and command of one file
 
 
 def models_dir() -> Path:
@@ -26,30 +27,21 @@ def shipped(name: str | Path) -> Path:
     """Return the folder of a model that comes with the project, whether or not there is one.
 
     An archive of the project leaves the weights out: they are fetched here, when first needed.
-
-    Raises:
-        ArtifactError: They cannot be fetched, or are not the ones in the lock.
-
+    Raises ArtifactError if they cannot be, or are not the ones in the lock.
     """
     folder = models_dir() / str(name)
-    left_out = {
-        path: entry
-        for path, entry in _entries().items()
-        if path.startswith(f"{name}/") and path.endswith(".safetensors")
-    }
-    if folder.is_dir() and left_out and not any(folder.rglob("*.safetensors")):
-        for path, entry in left_out.items():
-            content = download(f"{ADDRESS}/{path}", int(entry["bytes"]), str(entry["sha256"]))
-            write_atomic(models_dir() / path, content)
+    if folder.is_dir() and not any(folder.rglob("*.safetensors")):
+        for path, entry in _entries().items():
+            if path.startswith(f"{name}/") and path.endswith(".safetensors"):
+                content = download(f"{ADDRESS}/{path}", int(entry["bytes"]), str(entry["sha256"]))
+                write_atomic(models_dir() / path, content)
     return folder
 
 
 def download(url: str, size: int, digest: str) -> bytes:
     """Fetch a file: https only, no more than its published size, and only with its SHA-256.
 
-    Raises:
-        ArtifactError: It cannot be fetched, or is another file.
-
+    Raises ArtifactError if it cannot be fetched, or is another file.
     """
     _check_https(url)
     try:
@@ -63,9 +55,8 @@ def download(url: str, size: int, digest: str) -> bytes:
         ) from error
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
-        raise ArtifactError(
-            f"the file at {url} has SHA-256 {found[:12]}...", f"{digest[:12]}...", "do not use it"
-        )
+        what = f"the file at {url} has SHA-256 {found[:12]}..."
+        raise ArtifactError(what, f"{digest[:12]}...", "do not use it")
     return content
 
 
@@ -75,7 +66,6 @@ class _HttpsOnly(HTTPRedirectHandler):
     def redirect_request(
         self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Request | None:
-        """Check where an answer sends us."""
         _check_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -89,15 +79,9 @@ def _check_https(url: str) -> None:
 
 
 def record(paths: Iterable[Path], *, command: str) -> Path:
-    """Enter files under data/models into the lock, in place of what it said of them.
+    """Enter files below data/models, and the command that makes them, into the lock.
 
-    Args:
-        paths: Files inside data/models.
-        command: The command that makes them again.
-
-    Raises:
-        ArtifactError: A file is larger than 16 MB, which is the most that is shipped as one file.
-
+    Raises ArtifactError if a file is larger than what is shipped as one.
     """
     entries = _entries()
     for path in paths:
@@ -108,12 +92,7 @@ def record(paths: Iterable[Path], *, command: str) -> Path:
 
 
 def checked_size(path: Path) -> int:
-    """Return a file's bytes.
-
-    Raises:
-        ArtifactError: It is larger than 16 MB, which is the most that is shipped as one file.
-
-    """
+    """Return a file's bytes; ArtifactError if they are more than what is shipped as one file."""
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ArtifactError(f"{path.name} has {size} bytes", f"at most {MAX_BYTES}", "split it")
@@ -122,21 +101,17 @@ def checked_size(path: Path) -> int:
 
 def drop_missing(model: str) -> Path:
     """Take out of the lock what it says of files of one model that are no longer there."""
-    return _write_lock(
-        {
-            name: entry
-            for name, entry in _entries().items()
-            if not name.startswith(f"{model}/") or (models_dir() / name).exists()
-        }
-    )
+
+    def gone(name: str) -> bool:
+        return name.startswith(f"{model}/") and not (models_dir() / name).exists()
+
+    return _write_lock({name: entry for name, entry in _entries().items() if not gone(name)})
 
 
-def read_lock() -> dict[str, dict[str, str | int]]:
+def read_lock() -> dict[str, Entry]:
     """Return the lock: path below data/models -> sha256, bytes, command.
 
-    Raises:
-        ArtifactError: There is no lock, or it is not one.
-
+    Raises ArtifactError if there is none, or it is not one.
     """
     content = read_json(models_dir() / LOCK)
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
@@ -144,29 +119,21 @@ def read_lock() -> dict[str, dict[str, str | int]]:
     return dict(content["files"])
 
 
-def _entries() -> dict[str, dict[str, str | int]]:
+def _entries() -> dict[str, Entry]:
     return read_lock() if (models_dir() / LOCK).exists() else {}
 
 
-def _write_lock(entries: dict[str, dict[str, str | int]]) -> Path:
+def _write_lock(entries: dict[str, Entry]) -> Path:
     return write_json(models_dir() / LOCK, {"files": dict(sorted(entries.items()))})
 
 
 def verify() -> list[str]:
-    """Compare the shipped models with the lock.
-
-    Returns:
-        One sentence for each file that is missing, differs, or is not in the lock.
-
-    """
-    folder = models_dir()
-    problems = []
-    entries = read_lock()
+    """Return a sentence for each shipped file that is missing, differs, or is not in the lock."""
+    folder, entries, problems = models_dir(), read_lock(), []
     for name, entry in entries.items():
         if not (folder / name).is_file():
             problems.append(f"{name} is missing")
         elif sha256(folder / name) != entry["sha256"]:
             problems.append(f"{name} differs from the lock")
-    shipped = (path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors"))
-    problems += [f"{name} is not in the lock" for name in sorted(set(shipped) - set(entries))]
-    return problems
+    weights = {path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")}
+    return problems + [f"{name} is not in the lock" for name in sorted(weights - set(entries))]

@@ -15,15 +15,9 @@ class SyncLoraError(Exception):
     """
 
     def __init__(self, what: str, expected: str = "", advice: str = "") -> None:
-        self.what = what
-        self.expected = expected
-        self.advice = advice
-        parts = [what]
-        if expected:
-            parts.append(f"expected {expected}")
-        if advice:
-            parts.append(advice)
-        super().__init__(" ".join("; ".join(parts).splitlines()))
+        self.what, self.expected, self.advice = what, expected, advice
+        parts = (what, expected and f"expected {expected}", advice)
+        super().__init__(" ".join("; ".join(filter(None, parts)).splitlines()))
 
     def __reduce__(self) -> tuple[type["SyncLoraError"], tuple[str, str, str]]:
         """Rebuild from the three parts, so that the error survives a trip between processes."""

@@ -6,11 +6,9 @@ import os
 import platform
 import re
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +19,14 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def data_dir() -> Path:
-    """Return the folder of shipped clips, models and results.
+    """Return the folder of shipped clips, models and results; ArtifactError if there is none.
 
     The variable SYNCLORA_DATA wins; then `data/` beside the package (a checkout); then the copy
     that a wheel installs inside the package.
-
-    Raises:
-        ArtifactError: None of these folders exists.
-
     """
     override = os.environ.get("SYNCLORA_DATA")
-    candidates = (
-        [Path(override)] if override else [PROJECT / "data", Path(__file__).parent / "data"]
-    )
+    installed = [PROJECT / "data", Path(__file__).parent / "data"]
+    candidates = [Path(override)] if override else installed
     for folder in candidates:
         if folder.is_dir():
             return folder
@@ -80,23 +73,14 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@cache
 def code_sha256(*rooms: str) -> str:
     """Return one hash of the code of some of the package's folders."""
-    digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((Path(__file__).parent / room).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    paths = [p for room in rooms for p in sorted((Path(__file__).parent / room).rglob("*.py"))]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        ArtifactError: The file is missing or is not JSON in UTF-8.
-
-    """
+    """Read a JSON file; ArtifactError if it is missing or is not JSON in UTF-8."""
     try:
         return json.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError as error:
@@ -134,14 +118,9 @@ def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
 
 
 def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
-    """Read a JSON-lines file; a last line cut short by a crash is left out.
+    """Read a JSON-lines file, if it exists; a last line cut short by a crash is left out.
 
-    Returns:
-        One dictionary per line; an empty list if the file does not exist.
-
-    Raises:
-        ArtifactError: A line other than an unfinished last one is not JSON in UTF-8.
-
+    Raises ArtifactError if any other line is not JSON in UTF-8.
     """
     path = Path(path)
     if not path.exists():
@@ -159,23 +138,12 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
 
 
 def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: int) -> Path:
-    """Store numbers that the book quotes, with where they came from.
+    """Store numbers that the book quotes, with the command and the seed that make them again.
 
-    Args:
-        name: Name of the file under data/results, without suffix.
-        values: The numbers, by name.
-        command: The command that makes them again.
-        seed: The seed it ran with.
-
+    The file is data/results/NAME.json; commit and machine stand in it as well.
     """
-    result = {
-        "command": command,
-        "seed": seed,
-        "commit": _commit(),
-        "machine": _machine(),
-        "values": dict(values),
-    }
-    return write_json(data_dir() / "results" / f"{name}.json", result)
+    result = {"command": command, "seed": seed, "commit": _commit(), "machine": _machine()}
+    return write_json(data_dir() / "results" / f"{name}.json", {**result, "values": dict(values)})
 
 
 def read_result(name: str) -> dict[str, Any]:
@@ -188,9 +156,9 @@ def _commit() -> str:
     """Return the commit of the checkout, marked "+changes" if files differ from it."""
     git = ["git", "-C", str(PROJECT)]
     try:
-        commit = subprocess.run(
-            [*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        commit = subprocess.check_output(
+            [*git, "rev-parse", "--short=12", "HEAD"], text=True, stderr=subprocess.DEVNULL
+        ).strip()
         changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode
     except (FileNotFoundError, subprocess.CalledProcessError):
         return "unknown"
@@ -199,5 +167,5 @@ def _commit() -> str:
 
 def _machine() -> str:
     """Describe the machine in words that identify no one: system, processor count, Python."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {version}"
+    system, cores = f"{platform.system()} {platform.machine()}", os.cpu_count()
+    return f"{system}, {cores} cores, Python {platform.python_version()}"

@@ -28,18 +28,10 @@ def write_tensors(
 
 
 def read_tensors(path: str | Path, names: Collection[str] = ()) -> dict[str, Tensor]:
-    """Read a safetensors file.
+    """Read a safetensors file; ArtifactError if it is missing, damaged, or lacks one of `names`.
 
     The format holds numbers only, so that reading one runs no code; its header is checked against
     the length of the file before anything is reserved.
-
-    Args:
-        path: The file.
-        names: Tensors that have to be in it.
-
-    Raises:
-        ArtifactError: It is missing, damaged, of another format, or lacks a tensor.
-
     """
     expected, advice = "a safetensors file", "restore it, or make it again"
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from synclora_course.errors import CourseError
 from synclora_lite.errors import in_one_line
 from synclora_lite.files import write_atomic
+from tools.house import PICTURE, draw
 from tools.lighten import lighten
 from tools.notebooks import EXECUTED, ROOT, Execution, execute_all, hash_files, in_turn, masters
 
@@ -56,6 +57,7 @@ def stage(executions: list[Execution]) -> None:
     shutil.copytree(ROOT / "book" / "_static", SOURCE / "_static")
     if (ROOT / "data" / "clips").is_dir():
         shutil.copytree(ROOT / "data" / "clips", SOURCE / "_static" / "clips")
+    write_atomic(SOURCE / PICTURE.relative_to(ROOT), draw())
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy2(ROOT / name, SOURCE)
     (SOURCE / "notebooks").mkdir()

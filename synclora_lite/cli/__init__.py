@@ -6,12 +6,12 @@ verdict "reject" of `score` and `edit`.
 
 import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
 import typer.core
 
+from synclora_lite import __version__
 from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
 from synclora_lite.cli.renamed import current
 from synclora_lite.errors import ConfigError
@@ -43,15 +43,22 @@ class Commands(typer.core.TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import one command."""
+        """Import one command; the course is a package of its own, which may be missing."""
         if cmd_name not in COMMANDS:
             return None
-        module = _load(COMMANDS[cmd_name][0])
-        parent = typer.Typer(add_completion=False, rich_markup_mode=None)
+        name = COMMANDS[cmd_name][0]
+        try:
+            module = import_module(name if "." in name else f"synclora_lite.cli.{name}")
+        except ModuleNotFoundError as error:
+            package = name.partition(".")[0]
+            if (error.name or "").partition(".")[0] != package:
+                raise
+            advice = "run: pip install --force-reinstall synclora-lite"
+            what = f"{package} is not installed"
+            raise ConfigError(what, "it beside synclora_lite", advice) from error
         if isinstance(getattr(module, "app", None), typer.Typer):
-            parent.add_typer(module.app, name=cmd_name)
-            group = cast("Any", typer.main.get_command(parent))
-            return group.get_command(ctx, cmd_name)
+            return typer.main.get_group(module.app)
+        parent = typer.Typer(add_completion=False, rich_markup_mode=None)
         parent.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
         return typer.main.get_command(parent)
 
@@ -59,21 +66,6 @@ class Commands(typer.core.TyperGroup):
         """Write the list of commands for `synclora --help`."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-def _load(name: str) -> ModuleType:
-    """Import a command's module; the course is a package of its own, which may be missing."""
-    try:
-        return import_module(name if "." in name else f"synclora_lite.cli.{name}")
-    except ModuleNotFoundError as error:
-        package = name.partition(".")[0]
-        if (error.name or "").partition(".")[0] != package:
-            raise
-        raise ConfigError(
-            f"{package} is not installed",
-            "it beside synclora_lite",
-            "run: pip install --force-reinstall synclora-lite",
-        ) from error
 
 
 app = typer.Typer(
@@ -87,8 +79,6 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> bool:
     if asked:
-        from synclora_lite import __version__
-
         typer.echo(f"synclora-lite {__version__}")
         raise typer.Exit
     return asked
@@ -98,9 +88,7 @@ def _print_version(asked: bool) -> bool:
 def synclora(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_print_version
-        ),
+        typer.Option("--version", help="Print it.", is_eager=True, callback=_print_version),
     ] = False,
 ) -> None:
     """Edit portrait videos in sync with their source, and learn how that works."""
@@ -109,7 +97,7 @@ def synclora(
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit status."""
     command = typer.main.get_command(app)
-    if arguments[:1] in (["edit"], ["exam"]):
+    if arguments[:1] in (["edit"], ["exam"], ["pairs"]):
         arguments = list(current(arguments))
     return guarded(lambda: command.main(arguments, prog_name="synclora"))
 

@@ -24,22 +24,19 @@ class Stopped(BaseException):
 
 def guarded(command: Callable[[], object]) -> int:
     """Run a typer command and return its exit status: 0, 1 with one line on stderr, 2 misuse."""
+    status = DONE
     try:
         command()
     except SystemExit as ended:  # how typer ends, whether well or with a usage error
         status = ended.code if isinstance(ended.code, int) else DONE
-        return fail("interrupted") if status == _INTERRUPTED else _flush(status)
+        if status == _INTERRUPTED:
+            return fail("interrupted")
     except (KeyboardInterrupt, Stopped):
         return fail("interrupted")
     except Exception as error:  # the last place to tell it in one line
         if os.environ.get(TRACEBACK):
             raise
         return fail(describe(error))
-    return _flush(DONE)
-
-
-def _flush(status: int) -> int:
-    """Send out what was printed, and return `status` unless that fails."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -53,8 +50,7 @@ def _flush(status: int) -> int:
 def fail(message: str) -> int:
     """Print `Error: message` as one line on stderr and return the status of a failure."""
     words = " ".join(message.split())
-    line = "".join(letter if letter.isprintable() else "?" for letter in words)
-    typer.echo(f"Error: {line}", err=True)
+    typer.echo("Error: " + "".join(x if x.isprintable() else "?" for x in words), err=True)
     return FAILED
 
 

@@ -22,22 +22,16 @@ def first_frame(
     ] = None,
 ) -> None:
     """Edit a clip's first frame without an image model: paint on it where the landmarks say."""
-    from PIL import Image
-
     from synclora_lite import video
     from synclora_lite.editing import first_frame as paint
     from synclora_lite.errors import EditError
-    from synclora_lite.files import atomic_path
 
     if out.suffix.lower() != ".png":
         raise EditError(f"the output {out.name}", "a name ending in .png", "rename it")
     if not (background or recolour or smile or glasses or hat):
-        raise EditError(
-            "no edit was asked for", "--background, --recolour, --smile, --glasses or --hat"
-        )
-    clip = video.read_clip(source)
-    if crop is not None:
-        clip = video.crop(clip, video.parse_box(crop))
+        expected = "--background, --recolour, --smile, --glasses or --hat"
+        raise EditError("no edit was asked for", expected)
+    clip = video.read_clip(source, crop=video.parse_box(crop) if crop is not None else None)
     picture = clip.frames[0]
     if background:
         picture = paint.replace_background(picture, background)
@@ -49,6 +43,5 @@ def first_frame(
         picture = paint.draw_glasses(picture)
     if hat:
         picture = paint.draw_hat(picture)
-    with atomic_path(out) as partial:
-        Image.fromarray(picture).save(partial, format="png")
+    video.write_image(out, picture)
     typer.echo(f"{out}: pass it on with synclora edit {source} --first-frame {out}")

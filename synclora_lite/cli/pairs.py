@@ -2,10 +2,13 @@
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from synclora_lite.cli._options import AsJson, Jobs, Person
 
 if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
@@ -19,8 +22,6 @@ app = typer.Typer(
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the pairs.")]
 Manifest = Annotated[Path, typer.Argument(help="Folder of the pairs, or a manifest in it.")]
-Jobs = Annotated[int, typer.Option(help="Processes.", min=1)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.command()
@@ -36,28 +37,28 @@ def build(
     corruption: Annotated[
         list[str] | None, typer.Option(help="What goes wrong (corrupted); may be repeated.")
     ] = None,
-    fault: Annotated[list[str] | None, typer.Option(hidden=True)] = None,
     model: Annotated[str, typer.Option(help="lite or a folder (generated).")] = "lite",
     steps: Annotated[int, typer.Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,
 ) -> None:
     """Build pairs; a build that was stopped goes on where it was."""
-    from synclora_lite.pairs import build as build_pairs
+    from synclora_lite import pairs as room
+    from synclora_lite.errors import ConfigError
     from synclora_lite.portraits import EDIT_KINDS
 
-    if fault:
-        typer.echo("--fault is called --corruption now", err=True)
-    wrong = (*(corruption or ()), *(fault or ()))
-    maker = _builder(builder, size, frames, wrong, model, steps)
-    made = build_pairs(
-        folder,
-        maker,
-        pairs,
-        seed=seed,
-        kinds=kind or EDIT_KINDS,
-        jobs=jobs,
-        progress=sys.stderr.isatty(),
-    )
+    maker: Builder
+    if builder == "exact":
+        maker = room.Exact(frames, size)
+    elif builder == "corrupted":
+        maker = room.Corrupted(frames, size, tuple(corruption or ()))
+    elif builder == "generated":
+        from synclora_lite.pairs.generated import Generated
+
+        maker = Generated(model, frames, size, steps)
+    else:
+        raise ConfigError(f"the builder {builder!r}", "exact, corrupted or generated")
+    kinds, shown = kind or EDIT_KINDS, sys.stderr.isatty()
+    made = room.build(folder, maker, pairs, seed=seed, kinds=kinds, jobs=jobs, progress=shown)
     typer.echo(f"{len(made)} {maker.name} pairs of seed {seed} in {folder}")
 
 
@@ -82,12 +83,7 @@ def score(
     *,
     jobs: Jobs = 1,
     again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
-    person: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Of several people, by number from the left.", show_default="largest face"
-        ),
-    ] = None,
+    person: Person = None,
     as_json: AsJson = False,
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
@@ -120,26 +116,21 @@ def filter_(
     as_json: AsJson = False,
 ) -> None:
     """Keep the pairs that pass, in a second manifest, and show where the others were lost."""
-    from dataclasses import asdict
+    from synclora_lite import pairs as room
+    from synclora_lite.errors import PairError
+    from synclora_lite.pairs.manifest import manifest_path
 
-    from synclora_lite.pairs import (
-        filter_pairs,
-        funnel,
-        plot_funnel,
-        read_manifest,
-        record_funnel,
-        write_manifest,
-    )
-
-    path = _beside(folder, out)
-    pairs, cues = read_manifest(folder), leave_out or ()
-    kept = filter_pairs(pairs, limit=limit, min_weight=min_weight, leave_out=cues)
-    steps = funnel(pairs, limit=limit, leave_out=cues)
-    write_manifest(path, kept)
+    path = manifest_path(folder).parent / Path(out).name
+    if path.name != out or path.suffix != ".jsonl" or path == manifest_path(folder):
+        raise PairError(f"the name {out!r}", "another file name ending in .jsonl")
+    pairs, cues = room.read_manifest(folder), leave_out or ()
+    kept = room.filter_pairs(pairs, limit=limit, min_weight=min_weight, leave_out=cues)
+    steps = room.funnel(pairs, limit=limit, leave_out=cues)
+    room.write_manifest(path, kept)
     if plot is not None:
-        plot_funnel(steps).save(plot)
+        room.plot_funnel(steps).save(plot)
     if record:
-        record_funnel(pairs)
+        room.record_funnel(pairs)
     if as_json:
         typer.echo(json.dumps({"kept": len(kept), "funnel": [asdict(step) for step in steps]}))
         return
@@ -202,34 +193,4 @@ def import_(
     """Read an exported or public data set into a folder of pairs."""
     from synclora_lite.pairs import import_pairs
 
-    pairs = import_pairs(folder, data)
-    typer.echo(f"{len(pairs)} pairs in {folder}")
-
-
-def _builder(
-    name: str, size: int, frames: int, corruptions: tuple[str, ...], model: str, steps: int
-) -> "Builder":
-    from synclora_lite.errors import ConfigError
-    from synclora_lite.pairs import Corrupted, Exact
-
-    if name == "exact":
-        return Exact(frames, size)
-    if name == "corrupted":
-        return Corrupted(frames, size, corruptions)
-    if name == "generated":
-        from synclora_lite.pairs.generated import Generated
-
-        return Generated(model, frames, size, steps)
-    raise ConfigError(f"the builder {name!r}", "exact, corrupted or generated")
-
-
-def _beside(folder: Path, name: str) -> Path:
-    """Return the path of a second manifest, which must lie beside the first."""
-    from synclora_lite.errors import PairError
-    from synclora_lite.pairs.manifest import manifest_path
-
-    first = manifest_path(folder)
-    path = first.parent / name
-    if Path(name).name != name or path.suffix != ".jsonl" or path == first:
-        raise PairError(f"the name {name!r}", "another file name ending in .jsonl")
-    return path
+    typer.echo(f"{len(import_pairs(folder, data))} pairs in {folder}")

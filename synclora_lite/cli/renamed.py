@@ -12,20 +12,19 @@ RENAMED = {
     "flow-warp": "flow-propagation",
     "residual-warp": "residual-propagation",
     "bend-warp": "deformation-propagation",
+    "--fault": "--corruption",
 }
 
 
 def current(arguments: list[str]) -> Iterator[str]:
-    """Yield the arguments of `edit` or `exam` with the words they have now."""
-    for place, argument in enumerate(arguments):
+    """Yield the arguments of a command with the words they have now."""
+    before = ""
+    for argument in arguments:
         option, equals, value = argument.partition("=")
-        words = [option, value] if equals else [argument]
-        after_method = equals or arguments[place - 1] == "--method"
-        new = [
-            RENAMED.get(word, word) if word.startswith("--") or after_method else word
-            for word in words
-        ]
-        for old, now in zip(words, new, strict=True):
-            if old != now:
-                typer.echo(f"Note: {old} is now {now}", err=True)
-        yield equals.join(new)
+        is_method = before == "--method" or (bool(equals) and option == "--method")
+        word = (value if equals else argument) if is_method else option
+        new = RENAMED.get(word, word) if is_method or word.startswith("--") else word
+        if new != word:
+            typer.echo(f"Note: {word} is now {new}", err=True)
+        before = argument
+        yield argument.replace(word, new, 1) if new != word else argument

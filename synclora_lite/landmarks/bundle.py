@@ -1,6 +1,5 @@
 """MediaPipe's models, as they come with the project: found and verified."""
 
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -18,9 +17,7 @@ SHA256 = {
 def finder_name() -> str:
     """Return the name of what finds landmarks: whatever can change them is in it.
 
-    Raises:
-        LandmarkError: mediapipe is not installed.
-
+    Raises LandmarkError if mediapipe is not installed.
     """
     try:
         return f"tasks-{metadata.version('mediapipe')}"
@@ -30,22 +27,12 @@ def finder_name() -> str:
         ) from error
 
 
-@cache
 def find_bundle(name: str) -> Path:
-    """Return the path of a verified model file.
-
-    Raises:
-        LandmarkError: The file is missing or is not the one that this version was tested with.
-
-    """
-    path = models_dir() / "mediapipe" / name
+    """Return the path of a model file; LandmarkError unless it is the one this was tested with."""
+    path, advice = models_dir() / "mediapipe" / name, "install the project again"
     if not path.is_file():
-        raise LandmarkError(f"no file {path}", "MediaPipe's model", "install the project again")
-    found = sha256(path)
-    if found != SHA256[name]:
-        raise LandmarkError(
-            f"{path} has SHA-256 {found[:12]}...",
-            f"{SHA256[name][:12]}...",
-            "install the project again",
-        )
+        raise LandmarkError(f"no file {path}", "MediaPipe's model", advice)
+    found, known = sha256(path), SHA256[name]
+    if found != known:
+        raise LandmarkError(f"{path} has SHA-256 {found[:12]}...", f"{known[:12]}...", advice)
     return path

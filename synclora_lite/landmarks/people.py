@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from synclora_lite.errors import LandmarkError
+from synclora_lite.video.clip import Frames
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 Box = tuple[float, float, float, float]  # x, y, width and height in parts of the frame
 Place = tuple[float, float]  # x and y in parts of the frame
 
@@ -29,6 +29,11 @@ class Person:
     boxes: Float[np.ndarray, "frames 4"]
 
     @property
+    def seen(self) -> Int[np.ndarray, " seen"]:
+        """The frames in which it was detected."""
+        return np.flatnonzero(~np.isnan(self.boxes[:, 0]))
+
+    @property
     def width(self) -> float:
         """The usual width of the face."""
         return float(np.nanmedian(self.boxes[:, 2]))
@@ -36,23 +41,21 @@ class Person:
     @property
     def place(self) -> Place:
         """The middle of the face where it is first seen."""
-        x, y, width, height = self.boxes[~np.isnan(self.boxes[:, 0])][0]
+        x, y, width, height = self.boxes[self.seen[0]]
         return float(x + width / 2), float(y + height / 2)
 
     @property
     def filled(self) -> Float[np.ndarray, "frames 4"]:
         """The boxes, with straight lines in between where it was not detected."""
-        seen, times = np.flatnonzero(~np.isnan(self.boxes[:, 0])), np.arange(len(self.boxes))
-        return np.stack([np.interp(times, seen, self.boxes[seen, k]) for k in range(4)], axis=1)
+        times = np.arange(len(self.boxes))
+        known = self.boxes[self.seen].T
+        return np.stack([np.interp(times, self.seen, row) for row in known], axis=1)
 
 
 def find_people(frames: Frames, detect: Callable[[Frames], list[list[Box]]]) -> list[Person]:
-    """Return who is seen for a good part of the clip, from left to right.
+    """Return who is seen for a good part of the clip, from left to right; nobody if all are alone.
 
-    Args:
-        frames: The clip.
-        detect: Finds the faces of every frame.
-
+    `detect` finds the faces of every frame.
     """
     looks = np.unique(np.linspace(0, len(frames) - 1, LOOKS).astype(int))
     counts = [len(faces) for faces in detect(frames[looks])]
@@ -68,14 +71,10 @@ def find_people(frames: Frames, detect: Callable[[Frames], list[list[Box]]]) -> 
             else:
                 free.remove(near)
                 near[t] = face
-    people = []
-    for track in tracks:
-        boxes = np.full((len(frames), 4), np.nan)
-        boxes[list(track)] = list(track.values())
-        people.append(Person(boxes))
+    absent = (np.nan,) * 4
+    people = [Person(np.array([t.get(n, absent) for n in range(len(frames))])) for t in tracks]
     least = SMALL * max((person.width for person in people), default=0.0)
-    people = [p for p in people if p.width >= least]
-    people = [p for p in people if (~np.isnan(p.boxes[:, 0])).mean() >= SEEN]
+    people = [p for p in people if p.width >= least and len(p.seen) >= SEEN * len(frames)]
     return sorted(people, key=lambda person: np.nanmedian(person.boxes[:, 0]))
 
 
@@ -88,29 +87,29 @@ def _distance(track: dict[int, Box], face: Box) -> float:
 def choose(people: list[Person], who: int | Place | None) -> int:
     """Return the index of a person: by number from the left, by place, or the largest.
 
-    Raises:
-        LandmarkError: There are not so many.
-
+    Raises LandmarkError if there are not so many. Nobody in the list means one, who is alone.
     """
+    if isinstance(who, int):
+        most = max(1, len(people))
+        if not 1 <= who <= most:
+            raise LandmarkError(f"person {who} of {most}", "a number from the left")
+        return who - 1
+    if not people:
+        return 0
     if who is None:
         return int(np.argmax([person.width for person in people]))
-    if isinstance(who, tuple):
-        return int(np.argmin([np.hypot(*np.subtract(p.place, who)) for p in people]))
-    if not 1 <= who <= max(1, len(people)):
-        raise LandmarkError(f"person {who} of {max(1, len(people))}", "a number from the left")
-    return who - 1
+    return int(np.argmin([np.hypot(*np.subtract(p.place, who)) for p in people]))
 
 
-def alone(frames: Frames, people: list[Person], chosen: int) -> tuple[Frames, tuple[int, int]]:
+def alone(
+    frames: Frames, people: list[Person], chosen: int
+) -> tuple[UInt8[np.ndarray, "frames part_height part_width 3"], tuple[int, int]]:
     """Cut out the surroundings of one person and blur the faces of the others.
 
-    Returns:
-        The part of the frames, and where its left upper corner was.
-
+    Returns the part of the frames, and where its left upper corner was.
     """
     height, width = frames.shape[1:3]
-    scale = np.array([width, height, width, height])
-    paths = [person.filled * scale for person in people]
+    paths = [person.filled * (width, height, width, height) for person in people]
     x, y, w, h = paths[chosen].T
     x0, y0 = max(0, int((x - 1.5 * w).min())), max(0, int((y - h).min()))
     x1, y1 = min(width, int((x + 2.5 * w).max())), min(height, int((y + 5 * h).max()))

@@ -3,18 +3,19 @@
 Importing this module imports mediapipe, which takes seconds: others do it when they need it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.landmarks import quiet
 from synclora_lite.landmarks.bundle import find_bundle
 from synclora_lite.landmarks.people import Box
+from synclora_lite.landmarks.quiet import native_silence
 from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
+from synclora_lite.video.clip import Frames
 
-with quiet.native_silence():
+with native_silence():
     import mediapipe
     from mediapipe.tasks.python.core.base_options import BaseOptions
     from mediapipe.tasks.python.vision import (
@@ -26,8 +27,6 @@ with quiet.native_silence():
         PoseLandmarkerOptions,
         RunningMode,
     )
-
-Frames = UInt8[np.ndarray, "frames height width 3"]
 
 # Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
 # time too, which delays every cue; frames that lie this far apart pass its filter as they are.
@@ -55,7 +54,7 @@ def find(
     only one direction sees is none: the tracker goes on drawing a face on hair for a while after
     a head has turned away.
     """
-    with quiet.native_silence():
+    with native_silence():
         pose = _pose_pass(frames)
         left, top, right, bottom = around_head(pose, (frames.shape[1], frames.shape[2]))
         part = frames[:, top:bottom, left:right]
@@ -70,17 +69,12 @@ def around_head(
 ) -> tuple[int, int, int, int]:
     """Return the box (x0, y0, x1, y1) in which the head is throughout, with room around it.
 
-    Args:
-        pose: Of the clip; without any body, or with a large head, the box is the frame.
-        size: Height and width of the frames.
-
+    Without any body, or with a large head, it is the whole frame. `size`: height and width.
     """
     height, width = size
     points = pose[:, HEAD, :2] * (width, height)
     points = points[~np.isnan(points).any((1, 2))]
-    if not len(points):
-        return 0, 0, width, height
-    extent = float(np.median(np.ptp(points, axis=1).max(-1)))
+    extent = float(np.median(np.ptp(points, axis=1).max(-1))) if len(points) else np.inf
     if extent >= CLOSE * min(size):
         return 0, 0, width, height
     room = ROOM * extent
@@ -97,24 +91,19 @@ def around_head(
 def faces(frames: Frames) -> list[list[Box]]:
     """Find the faces of every frame by itself, as boxes around their landmarks."""
     options = FaceLandmarkerOptions(base_options=_model("face_landmarker.task"), num_faces=MOST)
-    with quiet.native_silence(), FaceLandmarker.create_from_options(options) as finder:
+    with native_silence(), FaceLandmarker.create_from_options(options) as finder:
         found = [finder.detect(_image(frame)).face_landmarks for frame in frames]
-    points = [[np.array([(p.x, p.y) for p in face]) for face in row] for row in found]
+    points = [[_array(face, "xy") for face in row] for row in found]
     return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
 
 
 def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
     """Return how likely each pixel shows a person, in 0..1."""
-    options = ImageSegmenterOptions(
-        base_options=_model("selfie_segmenter.tflite"), output_confidence_masks=True
-    )
-    with quiet.native_silence(), ImageSegmenter.create_from_options(options) as finder:
+    model = _model("selfie_segmenter.tflite")
+    options = ImageSegmenterOptions(base_options=model, output_confidence_masks=True)
+    with native_silence(), ImageSegmenter.create_from_options(options) as finder:
         (mask,) = finder.segment(_image(picture)).confidence_masks
         return np.squeeze(mask.numpy_view()).astype(np.float32)
-
-
-def _model(name: str) -> Any:
-    return BaseOptions(model_asset_path=str(find_bundle(name)))
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
@@ -124,28 +113,22 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
         min_face_presence_confidence=PRESENCE,
     )
     with FaceLandmarker.create_from_options(options) as finder:
-        faces = [found.face_landmarks for found in _each(finder.detect_for_video, frames)]
-    absent = np.full((FACE_POINTS, 3), np.nan, np.float32)
-    return np.stack(
-        [np.array([(p.x, p.y, p.z) for p in f[0]], np.float32) if f else absent for f in faces]
-    )
+        found = [result.face_landmarks for result in _each(finder.detect_for_video, frames)]
+    absent = np.full((FACE_POINTS, 3), np.nan)
+    known = np.stack([_array(f[0], "xyz") if f else absent for f in found])
+    return known.astype(np.float32)
 
 
 def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
-    options = PoseLandmarkerOptions(
-        base_options=_model("pose_landmarker.task"),
-        running_mode=RunningMode.VIDEO,
-    )
+    model = _model("pose_landmarker.task")
+    options = PoseLandmarkerOptions(base_options=model, running_mode=RunningMode.VIDEO)
     with PoseLandmarker.create_from_options(options) as finder:
         looks = _each(finder.detect_for_video, frames[::POSE_STEP])
-        bodies = [found.pose_landmarks for found in looks]
-    absent = np.full((POSE_POINTS, 4), np.nan, np.float32)
-    points = [
-        np.array([(p.x, p.y, p.z, p.visibility) for p in b[0]], np.float32) if b else absent
-        for b in bodies
-    ]
-    return fill_between(np.stack(points), len(frames), POSE_STEP)
+        found = [result.pose_landmarks for result in looks]
+    absent, parts = np.full((POSE_POINTS, 4), np.nan), ("x", "y", "z", "visibility")
+    known = np.stack([_array(b[0], parts) if b else absent for b in found])
+    return fill_between(known.astype(np.float32), len(frames), POSE_STEP)
 
 
 def fill_between(
@@ -160,12 +143,18 @@ def fill_between(
     return np.where(share > 0, between, known[before])
 
 
+def _model(name: str) -> Any:
+    return BaseOptions(model_asset_path=str(find_bundle(name)))
+
+
 def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
-    """Run a detector over frames in order."""
     return [detect(_image(frame), index * APART) for index, frame in enumerate(frames)]
 
 
+def _array(points: Any, parts: Iterable[str]) -> Float[np.ndarray, "points parts"]:
+    return np.array([[getattr(point, part) for part in parts] for point in points])
+
+
 def _image(frame: np.ndarray) -> Any:
-    return mediapipe.Image(
-        image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(frame)
-    )
+    data = np.ascontiguousarray(frame)
+    return mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=data)

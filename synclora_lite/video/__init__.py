@@ -1,4 +1,4 @@
-"""Clips in and out: read, probe, write, crop, resample, letterbox; every failure a `VideoError`.
+"""Clips in and out: read, probe, write, crop, resample; every failure a `VideoError`.
 
 Frames are RGB, `UInt8[np.ndarray, "frames height width 3"]`. Files are decoded and encoded by the
 ffmpeg binary that comes with imageio-ffmpeg, in a process of its own with limits on frames,
@@ -6,42 +6,16 @@ pixels, memory and time, so that a broken or hostile file cannot take the interp
 """
 
 from synclora_lite.errors import VideoError
-from synclora_lite.video.clip import Clip, resample, resample_indices, trim
-from synclora_lite.video.geometry import (
-    Box,
-    crop,
-    letterbox,
-    letterbox_box,
-    parse_box,
-    resize,
-)
+from synclora_lite.video.clip import Clip, resample, resample_indices
+from synclora_lite.video.geometry import Box, crop, letterbox_box, parse_box
 from synclora_lite.video.images import read_image, write_image
 from synclora_lite.video.limits import LIMITS, Limits
 from synclora_lite.video.metadata import read_metadata
-from synclora_lite.video.panels import side_by_side
-from synclora_lite.video.reading import VideoInfo, probe, read_clip
+from synclora_lite.video.reading import VideoInfo, probe, read_clip, side_by_side
 from synclora_lite.video.writing import write_clip
 
 __all__ = [
-    "LIMITS",
-    "Box",
-    "Clip",
-    "Limits",
-    "VideoError",
-    "VideoInfo",
-    "crop",
-    "letterbox",
-    "letterbox_box",
-    "parse_box",
-    "probe",
-    "read_clip",
-    "read_image",
-    "read_metadata",
-    "resample",
-    "resample_indices",
-    "resize",
-    "side_by_side",
-    "trim",
-    "write_clip",
-    "write_image",
-]
+    "LIMITS", "Box", "Clip", "Limits", "VideoError", "VideoInfo", "crop", "letterbox_box",
+    "parse_box", "probe", "read_clip", "read_image", "read_metadata", "resample",
+    "resample_indices", "side_by_side", "write_clip", "write_image",
+]  # fmt: skip

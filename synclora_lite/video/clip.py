@@ -1,4 +1,4 @@
-"""A clip in memory, and what is done to it along time: trim and resample to a frame rate."""
+"""A clip in memory, and how it is brought to another frame rate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,33 +15,18 @@ Number = float | int  # what a checker of types at run time also takes for 12
 
 @dataclass(frozen=True, eq=False)
 class Clip:
-    """RGB frames at a constant rate, and where their sound is.
+    """RGB frames at a constant rate, and where their sound is; VideoError if they are neither."""
 
-    Attributes:
-        frames: RGB, 8 bit.
-        fps: Frames a second.
-        audio: The file whose first audio track belongs to the clip, if any. It is read when the
-            clip is written.
-        start: Seconds into `audio` at which frame 0 is shown.
-        notes: What was done to the pictures on reading, for people.
-        person: Of several people the one that counts, by number from the left; None: the largest.
-
-    Raises:
-        VideoError: The frames are not 8-bit RGB, there are none, or the rate makes no sense.
-
-    """
-
-    frames: Frames
+    frames: Frames  # 8 bit
     fps: Number
-    audio: Path | None = None
-    start: Number = 0.0
-    notes: tuple[str, ...] = ()
-    person: int | None = None
+    audio: Path | None = None  # a file whose first sound track is read when the clip is written
+    start: Number = 0.0  # seconds into `audio` at which frame 0 is shown
+    notes: tuple[str, ...] = ()  # what was done to the pictures on reading, for people
+    person: int | None = None  # of several the one that counts, from the left; None: the largest
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        if not (np.isfinite(self.fps) and 0 < self.fps <= 1000):
-            raise VideoError(f"a clip at {self.fps} frames a second", "a rate in (0, 1000]")
+        _check_rate(self.fps)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,22 +47,14 @@ def check_frames(frames: object) -> None:
     expected = "a uint8 numpy array of shape (frames, height, width, 3)"
     if not isinstance(frames, np.ndarray):
         raise VideoError(f"frames of type {type(frames).__name__}", expected)
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise VideoError(f"frames of shape {frames.shape} and type {frames.dtype}", expected)
-    if 0 in frames.shape:
-        raise VideoError(f"frames of shape {frames.shape}, which holds no picture", expected)
+    shape = frames.shape
+    if frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
+        raise VideoError(f"frames of shape {shape} and type {frames.dtype}", expected)
 
 
-def trim(clip: Clip, first: int, last: int) -> Clip:
-    """Keep frames `first` up to and without `last`; the sound keeps its place.
-
-    Raises:
-        VideoError: The range is empty or reaches outside the clip.
-
-    """
-    if not 0 <= first < last <= len(clip):
-        raise VideoError(f"frames {first} to {last} of a clip of {len(clip)}", "a range inside it")
-    return replace(clip, frames=clip.frames[first:last], start=clip.start + first / clip.fps)
+def _check_rate(fps: Number) -> None:
+    if not 0 < fps <= 1000:  # nor if it is no number
+        raise VideoError(f"a clip at {fps} frames a second", "a rate in (0, 1000]")
 
 
 def resample_indices(
@@ -97,15 +74,10 @@ def resample(clip: Clip, fps: Number) -> Clip:
     """Show the clip at another frame rate by repeating or leaving out whole frames.
 
     Frames are never blended: a blink stays as sharp as it was filmed.
-
-    Raises:
-        VideoError: The rate makes no sense, or the result would be absurdly long.
-
     """
     if fps == clip.fps:
         return clip
-    if not (np.isfinite(fps) and 0 < fps <= 1000):
-        raise VideoError(f"a rate of {fps} frames a second", "a rate in (0, 1000]")
+    _check_rate(fps)
     return replace(clip, frames=clip.frames[resample_indices(len(clip), clip.fps, fps)], fps=fps)
 
 
@@ -121,14 +93,9 @@ def regular_grid(
     Args:
         times: Seconds at which each frame begins, in the order of decoding.
         declared: The rate the file claims, or None.
-        limit: The most frames the grid may have.
+        limit: The most frames the grid may have; stamps that stand for more are a VideoError.
 
-    Returns:
-        Frames a second, and for every frame of the grid the index of the frame to show.
-
-    Raises:
-        VideoError: The stamps stand for more than `limit` frames.
-
+    Returns the rate, and for every frame of the grid the index of the frame to show.
     """
     stamps = np.maximum.accumulate(np.asarray(times, dtype=np.float64))
     count, span = len(stamps), float(stamps[-1] - stamps[0])

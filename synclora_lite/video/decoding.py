@@ -5,9 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from io import BufferedReader
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from jaxtyping import UInt8
@@ -25,47 +23,37 @@ Picture = UInt8[np.ndarray, "height width 3"]
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a finished ffmpeg has told about its input.
-
-    Attributes:
-        path: The file.
-        run: The finished process.
-        times: Seconds at which each frame begins.
-        rate: The frame rate that the file declares, if any.
-        stream: What the file says about its pictures.
-
-    """
+    """What a finished ffmpeg has told about its input."""
 
     path: Path
-    run: Run
-    times: list[float]
-    rate: float | None
-    stream: Stream
+    run: Run  # the finished process
+    times: list[float]  # seconds at which each frame begins
+    rate: float | None  # frames a second as the file declares them, if it does
+    stream: Stream  # what the file says about its pictures
 
     def check_whole(self) -> None:
         """Raise VideoError if ffmpeg reported any damage, or found nothing to show."""
-        name, problem = label(self.path), self.run.verdict()
+        problem, advice = self.run.verdict(), AGAIN
         why = f" ({problem})" if problem else ""
         if "matches no streams" in problem:
-            raise VideoError(f"{name} holds no video stream", EXPECTED, "check that it is the clip")
-        if "not on whitelist" in problem:
-            raise VideoError(f"{name} is no video file", EXPECTED, "check that it is the clip")
-        if self.times and problem:
-            raise VideoError(f"{name} is damaged or cut short{why}", EXPECTED, AGAIN)
-        if problem or self.run.process.returncode:
-            raise VideoError(f"{name} cannot be read as video{why}", EXPECTED, AGAIN)
-        if not self.times:
-            raise VideoError(f"{name} holds no frame", EXPECTED, AGAIN)
+            what, advice = "holds no video stream", "check that it is the clip"
+        elif "not on whitelist" in problem:
+            what, advice = "is no video file", "check that it is the clip"
+        elif self.times and problem:
+            what = f"is damaged or cut short{why}"
+        elif problem or self.run.process.returncode:
+            what = f"cannot be read as video{why}"
+        elif not self.times:
+            what = "holds no frame"
+        else:
+            return
+        raise VideoError(f"{label(self.path)} {what}", EXPECTED, advice)
 
 
 def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: int) -> Decoded:
-    """Decode up to `frames` frames and hand each to `add`.
+    """Decode up to `frames` frames and hand each to `add`; damage is left to `check_whole`.
 
-    Damage is not raised here but by `Decoded.check_whole`.
-
-    Raises:
-        VideoError: It took too long, or held too many pixels.
-
+    Raises VideoError if it takes too long, or holds too many pixels.
     """
     stream = describe(path, limits)
     with tempfile.TemporaryDirectory(prefix="synclora-") as folder:
@@ -77,28 +65,25 @@ def decode(path: Path, add: Callable[[Picture], None], limits: Limits, frames: i
             *("-stats_enc_pre", address(stamps), "-stats_enc_pre_fmt", "{tb} {ptsi} {tbi}"),
             *("-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"),
         ]
+        pixels = 0
         with run_ffmpeg(arguments, limits) as run:
-            pixels = 0
             while (picture := _read_ppm(run, limits)) is not None:
-                run.beat()
+                run.beats += 1
                 add(picture)
                 pixels += picture.size // 3
                 if pixels > limits.decoded_pixels:
-                    raise _too_long(path, limits)
+                    raise VideoError(
+                        f"{label(path)} holds more than {limits.decoded_pixels / 1e9:g} billion "
+                        "pixels",
+                        "at most 24 seconds of full HD",
+                        "trim it, scale it down, or read fewer frames (max_frames)",
+                    )
         if run.timed_out:
             stall, most = f"{limits.stall_seconds:.0f} s", f"{limits.seconds:.0f} s"
             what = f"{label(path)} was given up: no frame in {stall} of decoding, or {most} in all"
             raise VideoError(what, EXPECTED, AGAIN)
         lines = stamps.read_text("utf-8").splitlines() if stamps.exists() else []
         return Decoded(path, run, *_stamps(lines[:frames]), stream)
-
-
-def _too_long(path: Path, limits: Limits) -> VideoError:
-    return VideoError(
-        f"{label(path)} holds more than {limits.decoded_pixels / 1e9:g} billion pixels",
-        "at most 24 seconds of full HD",
-        "trim it, scale it down, or read fewer frames (max_frames)",
-    )
 
 
 def _stamps(lines: Sequence[str]) -> tuple[list[float], float | None]:
@@ -116,19 +101,11 @@ def _stamps(lines: Sequence[str]) -> tuple[list[float], float | None]:
 
 def _read_ppm(run: Run, limits: Limits) -> Picture | None:
     """Read one picture in the portable pixmap format, which tells its own size; None at the end."""
-    header = [run.stdout.readline(32) for _ in range(3)]
-    match = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", b"".join(header))
-    if not match:
+    header = b"".join(run.stdout.readline(32) for _ in range(3))
+    match = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", header)
+    if not match or int(match[1]) * int(match[2]) > limits.frame_pixels:
         return None
     width, height = int(match[1]), int(match[2])
-    if width * height > limits.frame_pixels:
-        return None
-    stream = cast("BufferedReader", run.stdout)
-    picture = np.empty((height, width, 3), dtype=np.uint8)
-    view, filled = picture.reshape(-1).data, 0
-    while filled < len(view):
-        got = stream.readinto(view[filled:])
-        if not got:
-            return None
-        filled += got
-    return picture
+    pixels = run.stdout.read(3 * width * height)
+    whole = len(pixels) == 3 * width * height
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3) if whole else None

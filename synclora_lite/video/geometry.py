@@ -1,4 +1,4 @@
-"""What is done to a clip within the picture: crop, resize and letterbox."""
+"""Boxes within the picture: crop, scale, and where a picture fits into another."""
 
 from dataclasses import replace
 
@@ -14,12 +14,7 @@ Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels; x1 and y1 lie outsi
 
 
 def parse_box(text: str) -> Box:
-    """Read "x0,y0,x1,y1".
-
-    Raises:
-        VideoError: The text is not four whole numbers that enclose something.
-
-    """
+    """Read "x0,y0,x1,y1"; VideoError unless it is four whole numbers that enclose something."""
     advice = 'write it as "x0,y0,x1,y1", for example "0,0,512,512"'
     try:
         x0, y0, x1, y1 = (int(part) for part in text.split(","))
@@ -30,32 +25,25 @@ def parse_box(text: str) -> Box:
     return x0, y0, x1, y1
 
 
-def check_box(box: Box, height: int, width: int) -> None:
-    """Raise VideoError unless `box` lies in a picture of this size and is not tiny."""
+def check_box(box: Box, height: int, width: int) -> Box:
+    """Return `box` if it lies in a picture of this size and is not tiny; else VideoError."""
     x0, y0, x1, y1 = box
-    smallest = LIMITS.min_side
+    what, least = f"the crop {x0},{y0},{x1},{y1}", LIMITS.min_side
     if min(x0, y0) < 0 or x1 > width or y1 > height:
         raise VideoError(
-            f"the crop {x0},{y0},{x1},{y1} reaches outside the picture",
-            f"a box inside 0,0,{width},{height}",
+            f"{what} reaches outside the picture", f"a box inside 0,0,{width},{height}"
         )
-    if x1 - x0 < smallest or y1 - y0 < smallest:
-        raise VideoError(
-            f"the crop {x0},{y0},{x1},{y1} is {x1 - x0}x{y1 - y0} pixels",
-            f"at least {smallest}x{smallest}",
-        )
+    if x1 - x0 < least or y1 - y0 < least:
+        raise VideoError(f"{what} is {x1 - x0}x{y1 - y0} pixels", f"at least {least}x{least}")
+    return box
 
 
 def crop(clip: Clip, box: Box) -> Clip:
     """Cut `box` = (x0, y0, x1, y1) out of every frame.
 
-    Raises:
-        VideoError: The box reaches outside the picture or is smaller than 16 pixels.
-
+    Raises VideoError if it reaches outside the picture or is smaller than 16 pixels.
     """
-    height, width = clip.size
-    check_box(box, height, width)
-    x0, y0, x1, y1 = box
+    x0, y0, x1, y1 = check_box(box, *clip.size)
     return replace(clip, frames=np.ascontiguousarray(clip.frames[:, y0:y1, x0:x1]))
 
 
@@ -70,49 +58,14 @@ def resize_picture(
     return np.asarray(cv2.resize(picture, (width, height), interpolation=method), dtype=np.uint8)
 
 
-def resize(clip: Clip, size: tuple[int, int]) -> Clip:
-    """Scale every frame to `size` = (height, width), whatever that does to the aspect.
-
-    Raises:
-        VideoError: The size is not positive or is absurd.
-
-    """
-    _check_size(size)
-    return replace(clip, frames=np.stack([resize_picture(frame, *size) for frame in clip.frames]))
-
-
 def letterbox_box(size: tuple[int, int], target: tuple[int, int]) -> Box:
     """Return where a picture of `size` (height, width) comes to lie in a frame of `target`.
 
     It is as large as fits with its aspect kept, and centred.
     """
-    height, width = size
-    target_height, target_width = target
-    scale = min(target_height / height, target_width / width)
-    inner_height = min(target_height, max(1, round(height * scale)))
-    inner_width = min(target_width, max(1, round(width * scale)))
-    y0, x0 = (target_height - inner_height) // 2, (target_width - inner_width) // 2
-    return x0, y0, x0 + inner_width, y0 + inner_height
-
-
-def letterbox(clip: Clip, size: tuple[int, int], fill: int = 0) -> Clip:
-    """Fit the clip into `size` = (height, width), keeping its aspect, with bars of grey `fill`.
-
-    `crop(..., letterbox_box(clip.size, size))` takes the bars off again.
-
-    Raises:
-        VideoError: The size is not positive or is absurd.
-
-    """
-    _check_size(size)
-    x0, y0, x1, y1 = letterbox_box(clip.size, size)
-    frames = np.full((len(clip), *size, 3), fill, dtype=np.uint8)
-    for target, frame in zip(frames, clip.frames, strict=True):
-        target[y0:y1, x0:x1] = resize_picture(frame, y1 - y0, x1 - x0)
-    return replace(clip, frames=frames)
-
-
-def _check_size(size: tuple[int, int]) -> None:
-    height, width = size
-    if not (1 <= height <= LIMITS.max_side and 1 <= width <= LIMITS.max_side):
-        raise VideoError(f"a size of {width}x{height}", f"sides from 1 to {LIMITS.max_side}")
+    scale = min(target[0] / size[0], target[1] / size[1])
+    height, width = (
+        min(room, max(1, round(side * scale))) for side, room in zip(size, target, strict=True)
+    )
+    y0, x0 = (target[0] - height) // 2, (target[1] - width) // 2
+    return x0, y0, x0 + width, y0 + height

@@ -12,11 +12,11 @@ from PIL import Image, ImageOps
 
 from synclora_lite.errors import VideoError
 from synclora_lite.files import atomic_path
-from synclora_lite.video.limits import LIMITS, Limits, check_size, label, regular_file
+from synclora_lite.video.limits import LIMITS, check_size, label, regular_file
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 EXPECTED = "a PNG, JPEG, WebP or BMP picture"
 _LARGEST_FILE = 200_000_000  # bytes
+_WRITTEN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 # What Pillow raises on files that are broken in one way or another.
 _BROKEN = (
     *(OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError),
@@ -24,21 +24,13 @@ _BROKEN = (
 )
 
 
-def read_image(
-    path: str | Path,
-    *,
-    convert: bool = True,
-    background: tuple[int, int, int] = (255, 255, 255),
-    limits: Limits = LIMITS,
-) -> UInt8[np.ndarray, "height width 3"]:
+def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "height width 3"]:
     """Read a picture as 8-bit RGB, turned upright as its EXIF tag asks.
 
     Args:
         path: A PNG, JPEG, WebP or BMP file; of an animation, the first picture.
         convert: Turn what is not 8-bit RGB into it: grey is repeated, 16 bit keeps its upper 8,
-            transparency is laid over `background`. False refuses such pictures.
-        background: The colour behind transparent pixels.
-        limits: Bounds on sides and pixels.
+            transparency is laid over white. False refuses such pictures.
 
     Raises:
         VideoError: The file is missing, empty, no picture, damaged, too small or too large; or
@@ -52,42 +44,36 @@ def read_image(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about tags that we do not use
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                check_size(path, image.height, image.width, limits)
+            with Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "BMP")) as image:
+                check_size(path, image.height, image.width, LIMITS)
                 kind = _kind(image, data)
                 if kind and not convert:
                     advice = "convert it, or pass convert=True"
                     raise VideoError(f"{label(path)} is {kind}", "8-bit RGB", advice)
-                picture = _to_rgb(ImageOps.exif_transpose(image), background)
+                return _to_rgb(ImageOps.exif_transpose(image))
     except Image.DecompressionBombError as error:
-        most = f"at most {limits.frame_pixels // 10**6} million pixels"
+        most = f"at most {LIMITS.frame_pixels // 10**6} million pixels"
         raise VideoError(f"{label(path)} is far too large", most, "scale it down") from error
     except _BROKEN as error:
-        raise VideoError(
-            f"{label(path)} cannot be read as a picture", EXPECTED, "export it again"
-        ) from error
-    return picture
+        what = f"{label(path)} cannot be read as a picture"
+        raise VideoError(what, EXPECTED, "export it again") from error
 
 
 def write_image(path: str | Path, picture: UInt8[np.ndarray, "height width 3"]) -> Path:
     """Write an RGB picture as PNG or JPEG, by the suffix; whole or not at all.
 
-    Raises:
-        VideoError: The picture is not 8-bit RGB, the suffix is another, or it cannot be written.
-
+    Raises VideoError if the picture is not 8-bit RGB, the suffix is another, or writing fails.
     """
     path = Path(path)
-    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
-    if path.suffix.lower() not in formats:
+    kind = _WRITTEN.get(path.suffix.lower())
+    if kind is None:
         raise VideoError(f"the picture {label(path)}", "a name ending in .png or .jpg")
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
         what = f"a picture of shape {picture.shape} and type {picture.dtype}"
         raise VideoError(what, "a uint8 array of shape (height, width, 3)")
     try:
         with atomic_path(path) as temporary:
-            Image.fromarray(picture).save(
-                temporary, format=formats[path.suffix.lower()], quality=95
-            )
+            Image.fromarray(picture).save(temporary, format=kind, quality=95)
     except OSError as error:
         raise VideoError(f"{label(path)} cannot be written ({error.strerror})") from error
     return path
@@ -103,15 +89,11 @@ def _kind(image: Image.Image, data: bytes) -> str:
     return "" if image.mode == "RGB" else f"of colour mode {image.mode}"
 
 
-def _to_rgb(
-    image: Image.Image, background: tuple[int, int, int]
-) -> UInt8[np.ndarray, "height width 3"]:
-    """Convert any mode to RGB."""
+def _to_rgb(image: Image.Image) -> UInt8[np.ndarray, "height width 3"]:
     if image.mode.startswith("I"):
         deep = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
         return np.repeat((deep >> 8).astype(np.uint8)[..., None], 3, axis=2)
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        below = Image.new("RGBA", layer.size, (*background, 255))
-        image = Image.alpha_composite(below, layer)
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))

@@ -38,36 +38,30 @@ def label(path: str | Path) -> str:
 
 
 def regular_file(path: str | Path, expected: str) -> Path:
-    """Return `path` if it is a file with something in it.
+    """Return `path` if it is a file, or a link to one, with something in it; else VideoError.
 
-    Args:
-        path: The file, or a link to it.
-        expected: What should have been there, for the message.
-
-    Raises:
-        VideoError: It is missing, a folder, a device, empty, or may not be read.
-
+    `expected` says in the message what should have been there.
     """
     path = Path(path)
-    advice = "check the path"
     if "\0" in str(path) or not path.exists():
-        raise VideoError(f"{label(path)} does not exist", expected, advice)
-    if not path.is_file():
-        raise VideoError(f"{label(path)} is not a file", expected, advice)
-    if not os.access(path, os.R_OK):
-        raise VideoError(f"{label(path)} may not be read", expected, "change its permissions")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{label(path)} is empty", expected, "export or copy it again")
-    return path
+        wrong, advice = "does not exist", "check the path"
+    elif not path.is_file():
+        wrong, advice = "is not a file", "check the path"
+    elif not os.access(path, os.R_OK):
+        wrong, advice = "may not be read", "change its permissions"
+    elif path.stat().st_size == 0:
+        wrong, advice = "is empty", "export or copy it again"
+    else:
+        return path
+    raise VideoError(f"{label(path)} {wrong}", expected, advice)
 
 
 def check_size(path: Path, height: int, width: int, limits: Limits) -> None:
     """Raise VideoError if a picture is too small or too large to be of use."""
+    size, most = f"{width}x{height} pixels", limits.max_side
     if min(height, width) < limits.min_side:
         least = f"at least {limits.min_side}x{limits.min_side}"
-        raise VideoError(
-            f"{label(path)} is only {width}x{height} pixels", least, "use a larger one"
-        )
-    if max(height, width) > limits.max_side or height * width > limits.frame_pixels:
-        most = f"sides up to {limits.max_side} and {limits.frame_pixels // 10**6} million pixels"
-        raise VideoError(f"{label(path)} is {width}x{height} pixels", most, "scale it down")
+        raise VideoError(f"{label(path)} is only {size}", least, "use a larger one")
+    if max(height, width) > most or height * width > limits.frame_pixels:
+        expected = f"sides up to {most} and {limits.frame_pixels // 10**6} million pixels"
+        raise VideoError(f"{label(path)} is {size}", expected, "scale it down")

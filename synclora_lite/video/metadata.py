@@ -9,7 +9,7 @@ from typing import Any
 
 from synclora_lite.errors import VideoError
 from synclora_lite.video.ffmpeg import run_ffmpeg, source_arguments
-from synclora_lite.video.limits import LIMITS, Limits, label, regular_file
+from synclora_lite.video.limits import LIMITS, label, regular_file
 
 _LONGEST = 60_000  # characters; one argument of a process may have 128 kB
 _LINE = re.compile(
@@ -19,12 +19,7 @@ _EXPECTED = "an mp4, mov, webm or gif clip"
 
 
 def encode_metadata(metadata: Mapping[str, Any]) -> str:
-    """Return metadata as one line of ASCII JSON with sorted keys.
-
-    Raises:
-        VideoError: It is not JSON, or longer than 60,000 characters.
-
-    """
+    """Return metadata as one line of ASCII JSON with sorted keys; VideoError if it is too long."""
     try:
         text = json.dumps(dict(metadata), sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -34,21 +29,15 @@ def encode_metadata(metadata: Mapping[str, Any]) -> str:
     return text
 
 
-def read_metadata(path: str | Path, *, limits: Limits = LIMITS) -> dict[str, Any]:
-    """Return the provenance that `write_clip(..., metadata=...)` stored in a clip.
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Return the JSON object that `write_clip(..., metadata=...)` stored in a clip; else {}.
 
-    The text comes from the file: show it escaped, and never act on it.
-
-    Returns:
-        The JSON object of the `comment` tag; empty if there is none.
-
-    Raises:
-        VideoError: The file is missing or its container cannot be read.
-
+    The text comes from the file: show it escaped, and never act on it. Raises VideoError if the
+    file is missing or its container cannot be read.
     """
     path = regular_file(path, _EXPECTED)
-    arguments = ["-nostdin", *source_arguments(path, limits), "-f", "ffmetadata", "pipe:1"]
-    with run_ffmpeg(arguments, limits) as run:
+    arguments = ["-nostdin", *source_arguments(path, LIMITS), "-f", "ffmetadata", "pipe:1"]
+    with run_ffmpeg(arguments, LIMITS) as run:
         text = run.stdout.read(4 * _LONGEST).decode("utf-8", "replace")
     if run.timed_out or not text.startswith(";FFMETADATA"):
         why = f" ({run.verdict()})" if run.verdict() else ""
@@ -62,11 +51,8 @@ def _tags(text: str) -> dict[str, str]:
     It ends at the first section, such as [STREAM]; a line of a value may begin with a bracket.
     """
     found = takewhile(lambda line: line["key"], _LINE.finditer(text))
-    return {_unescape(line["key"]).lower(): _unescape(line["value"]) for line in found}
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"(?s)\\(.)", r"\1", text)
+    plain = [[re.sub(r"(?s)\\(.)", r"\1", part) for part in line.groups()] for line in found]
+    return {key.lower(): value for key, value in plain}
 
 
 def _parse(comment: str) -> dict[str, Any]:

@@ -35,29 +35,16 @@ _VIDEO = re.compile(
 
 @dataclass(frozen=True)
 class Stream:
-    """The first video stream of a file, in ffmpeg's words.
+    """The first video stream of a file, in ffmpeg's words."""
 
-    Attributes:
-        codec: For example "h264".
-        pixels: The pixel format, for example "yuv420p10le".
-        size: Width times height.
-        tags: Matrix, primaries and transfer; "unknown" each if the file does not say.
-        full: Whether levels use the full range.
-        fields: The order of the fields if the pictures are interlaced, else "".
-        alpha: Whether there is transparency.
-        rotation: Degrees counter-clockwise by which the file asks to be turned.
-        has_audio: Whether there is a sound track.
-
-    """
-
-    codec: str = "unknown"
-    pixels: str = "yuv420p"
-    size: int = 0
-    tags: tuple[str, str, str] = ("unknown", "unknown", "unknown")
-    full: bool = False
-    fields: str = ""
-    alpha: bool = False
-    rotation: int = 0
+    codec: str = "unknown"  # for example "h264"
+    pixels: str = "yuv420p"  # the pixel format
+    size: int = 0  # width times height
+    tags: tuple[str, str, str] = ("unknown", "unknown", "unknown")  # matrix, primaries, transfer
+    full: bool = False  # whether levels use the full range
+    fields: str = ""  # the order of the fields if the pictures are interlaced
+    alpha: bool = False  # whether there is transparency
+    rotation: int = 0  # degrees counter-clockwise by which the file asks to be turned
     has_audio: bool = False
 
     @property
@@ -81,9 +68,8 @@ class Stream:
             to = "t=linear:npl=203" if transfer in HDR else "p=bt709:t=bt709:m=gbr:r=full"
             chain += [f"scale={_FLAGS}", f"format={deep}", f"zscale={given}:{to}"]
             chain += [*(_TONE if transfer in HDR else ()), "format=gbrp", _SQUARE]
-        return ",".join(
-            [*chain, "setsar=1", *([_OVER_WHITE] if self.alpha else []), "format=rgb24"]
-        )
+        white = [_OVER_WHITE] if self.alpha else []
+        return ",".join([*chain, "setsar=1", *white, "format=rgb24"])
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -99,9 +85,8 @@ class Stream:
         elif transfer in HDR:
             notes += [f"HDR ({HDR[transfer]}) was tone-mapped: white is 203 cd/m2"]
         elif known[2] not in _TRANSFERS or known[1] not in _PRIMARIES:
-            notes += [
-                f"colours ({known[1]} primaries, {known[2]} transfer) were converted to bt709"
-            ]
+            given = f"{known[1]} primaries, {known[2]} transfer"
+            notes += [f"colours ({given}) were converted to bt709"]
         elif self._yuv and (matrix == "unknown" or (wide[0] and primaries == "unknown")):
             what = known[0] if matrix == "unknown" else f"{known[1]} primaries"
             notes += [f"the file does not say how its colours are coded: {what} was assumed"]
@@ -123,13 +108,8 @@ class Stream:
         if not self._yuv:
             matrix = "gbr"
         elif matrix == "unknown":
-            matrix = (
-                "bt2020nc"
-                if wide or primaries == "bt2020"
-                else "bt709"
-                if self.size >= HD
-                else "smpte170m"
-            )
+            small = "bt709" if self.size >= HD else "smpte170m"
+            matrix = "bt2020nc" if wide or primaries == "bt2020" else small
         if primaries == "unknown":
             primaries = "bt2020" if wide else "bt709"
         return matrix, primaries, "bt709" if transfer == "unknown" else transfer
@@ -155,17 +135,12 @@ def describe(path: Path, limits: Limits) -> Stream:
         ranged |= word == "pc"
     turned = re.search(r"(?m)^\[info\] +Display Matrix: rotation of (-?[\d.]+) degrees", text)
     after = text[found.end() :].partition("Stream #")[0]
-    alpha = re.match(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d", found["pixels"]) or re.search(
-        r"(?mi)^\[info\] +alpha_mode +: 1$", after
-    )
+    alpha = re.match(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d", found["pixels"])
+    tagged = re.search(r"(?mi)^\[info\] +alpha_mode +: 1$", after)
+    size = int(found["width"]) * int(found["height"])
+    rotation = round(float(turned[1])) % 360 if turned else 0
+    sound = re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", text)
     return Stream(
-        codec=found["codec"],
-        pixels=found["pixels"],
-        size=int(found["width"]) * int(found["height"]),
-        tags=tags,
-        full=ranged,
-        fields=fields,
-        alpha=alpha is not None,
-        rotation=round(float(turned[1])) % 360 if turned else 0,
-        has_audio=re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", text) is not None,
+        *(found["codec"], found["pixels"], size, tags, ranged, fields),
+        *(bool(alpha or tagged), rotation, sound is not None),
     )

@@ -10,12 +10,13 @@ import numpy as np
 
 from synclora_lite.errors import VideoError
 from synclora_lite.files import atomic_path
-from synclora_lite.video.clip import Clip, Frames, Number, check_frames
-from synclora_lite.video.ffmpeg import Run, address, run_ffmpeg, source_arguments
-from synclora_lite.video.limits import LIMITS, Limits, label, regular_file
+from synclora_lite.video.clip import Clip, Frames, Number
+from synclora_lite.video.ffmpeg import address, run_ffmpeg, source_arguments
+from synclora_lite.video.limits import LIMITS, label, regular_file
 from synclora_lite.video.metadata import encode_metadata
 
 _COLOUR = "bt709"
+_LIMITS = replace(LIMITS, memory=4 * LIMITS.memory)  # our own frames, and the encoder looks ahead
 
 
 def write_clip(
@@ -25,13 +26,13 @@ def write_clip(
     metadata: Mapping[str, Any] | None = None,
     *,
     quality: int = 16,
-    limits: Limits = LIMITS,
 ) -> Path:
     """Write frames as an mp4 that starts before it is fully loaded; whole or not at all.
 
     H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice.
     The same frames and metadata give the same bytes on one machine. A clip that has `audio`
-    takes that file's first sound track along, cut to the length of the clip.
+    takes that file's first sound track along, cut to the length of the clip. Raises VideoError
+    if the frames, the rate, the name or the sound make no sense, or writing fails.
 
     Args:
         path: The file to write, ending in .mp4 or .mov; folders are made as needed.
@@ -39,49 +40,47 @@ def write_clip(
         fps: Frames a second; needed for frames alone, and wins over the clip's.
         metadata: Provenance to keep in the file, see `read_metadata`.
         quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
-        limits: Bounds on memory and time.
-
-    Returns:
-        The path.
-
-    Raises:
-        VideoError: The frames, the rate or the name make no sense, the sound cannot be read, or
-            the file cannot be written.
 
     """
     path = Path(path)
-    clip = _as_clip(clip, fps)
+    if fps is not None:
+        clip = replace(clip, fps=fps) if isinstance(clip, Clip) else Clip(clip, fps)
+    elif not isinstance(clip, Clip):
+        raise VideoError("frames without a frame rate", "fps=, or a Clip")
     if path.suffix.lower() not in (".mp4", ".mov"):
         raise VideoError(f"the output {label(path)}", "a name ending in .mp4", "rename it")
-    if path.is_dir():
-        raise VideoError(f"{label(path)} is a folder", "a file to write", "give a file name")
-    if max(clip.size) > limits.max_side:
-        raise VideoError(f"frames of {clip.size[1]}x{clip.size[0]}", f"up to {limits.max_side}")
+    if max(clip.size) > LIMITS.max_side:
+        raise VideoError(f"frames of {clip.size[1]}x{clip.size[0]}", f"up to {LIMITS.max_side}")
     comment = encode_metadata(metadata) if metadata else ""
-    limits = replace(
-        limits, memory=4 * limits.memory
-    )  # our own frames, and the encoder looks ahead
     try:
         with atomic_path(path) as temporary:
-            with run_ffmpeg(_arguments(temporary, clip, comment, quality, limits), limits) as run:
-                _feed(run, clip.frames)
-            _check_written(path, temporary, run, clip)
+            _encode(temporary, path, clip, comment, quality)
     except OSError as error:
         raise VideoError(f"{label(path)} cannot be written ({error.strerror})") from error
     return path
 
 
-def _as_clip(clip: Clip | Frames, fps: Number | None) -> Clip:
-    """Return a clip at the rate asked for."""
-    if isinstance(clip, Clip):
-        return clip if fps is None else Clip(clip.frames, fps, clip.audio, clip.start)
-    check_frames(clip)
-    if fps is None:
-        raise VideoError("frames without a frame rate", "fps=, or a Clip")
-    return Clip(clip, fps)
+def _encode(output: Path, path: Path, clip: Clip, comment: str, quality: int) -> None:
+    """Write `output`, which will be `path`; if ffmpeg stops reading, its log will say why."""
+    with run_ffmpeg(_arguments(output, clip, comment, quality), _LIMITS) as run:
+        try:
+            for frame in clip.frames:
+                run.stdin.write(np.ascontiguousarray(frame).data)
+                run.beats += 1
+        except BrokenPipeError:
+            pass
+    failed = run.timed_out or run.process.returncode != 0 or run.problems
+    if not failed and output.is_file():
+        return
+    problem = "out of time" if run.timed_out else run.verdict() or "ffmpeg stopped"
+    expected, advice = "room on the disk", "free some space"
+    if clip.audio is not None and "No space" not in problem:
+        expected += f", and sound that can be decoded in {label(clip.audio)}"
+        advice += ", or write the clip without its sound (audio=None)"
+    raise VideoError(f"{label(path)} cannot be written ({problem})", expected, advice)
 
 
-def _arguments(output: Path, clip: Clip, comment: str, quality: int, limits: Limits) -> list[str]:
+def _arguments(output: Path, clip: Clip, comment: str, quality: int) -> list[str]:
     """Return ffmpeg's arguments: one thread and bit-exact flags make the bytes repeatable."""
     height, width = clip.size
     rate = Fraction(clip.fps).limit_denominator(1001)
@@ -91,10 +90,16 @@ def _arguments(output: Path, clip: Clip, comment: str, quality: int, limits: Lim
         f"scale=out_color_matrix={_COLOUR}:out_range=tv"
         ":flags=bicubic+accurate_rnd+full_chroma_int+bitexact,format=yuv420p"
     )
+    sound: list[str] = []
+    if clip.audio is not None:
+        source = regular_file(clip.audio, "the file whose sound belongs to the clip").absolute()
+        sound = [
+            *("-ss", f"{clip.start:.6f}", *source_arguments(source, _LIMITS), "-map", "1:a:0"),
+            *("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-t", f"{clip.duration:.6f}"),
+        ]
     return [
         *("-y", "-f", "rawvideo", "-pixel_format", "rgb24", "-video_size", f"{width}x{height}"),
-        *("-framerate", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0"),
-        *_audio_arguments(clip, limits),
+        *("-framerate", f"{rate.numerator}/{rate.denominator}", "-i", "pipe:0", *sound),
         *("-map", "0:v:0", "-map_metadata", "-1", "-map_chapters", "-1", "-vf", filters),
         *("-c:v", "libx264", "-preset", "medium", "-crf", str(quality), "-threads", "1"),
         *("-g", "24", "-colorspace", _COLOUR, "-color_primaries", _COLOUR),
@@ -103,38 +108,3 @@ def _arguments(output: Path, clip: Clip, comment: str, quality: int, limits: Lim
         *("-metadata", f"comment={comment}", "-movflags", "+faststart", "-f", "mp4"),
         address(output),
     ]
-
-
-def _audio_arguments(clip: Clip, limits: Limits) -> list[str]:
-    """Return the arguments that take the sound along: an input, and how it is encoded."""
-    if clip.audio is None:
-        return []
-    source = regular_file(clip.audio, "the file whose sound belongs to the clip")
-    return [
-        *("-ss", f"{clip.start:.6f}", *source_arguments(source.absolute(), limits)),
-        *("-map", "1:a:0", "-c:a", "aac", "-b:a", "128k", "-ac", "2"),
-        *("-t", f"{clip.duration:.6f}"),
-    ]
-
-
-def _feed(run: Run, frames: Frames) -> None:
-    """Hand over the frames; if ffmpeg stops reading, its log will say why."""
-    for frame in frames:
-        try:
-            run.stdin.write(np.ascontiguousarray(frame).data)
-        except BrokenPipeError:
-            return
-        run.beat()
-
-
-def _check_written(path: Path, temporary: Path, run: Run, clip: Clip) -> None:
-    """Raise VideoError unless ffmpeg finished without complaint and left a file."""
-    failed = run.timed_out or run.process.returncode != 0 or run.problems
-    if not failed and temporary.is_file():
-        return
-    problem = "out of time" if run.timed_out else run.verdict() or "ffmpeg stopped"
-    expected, advice = "room on the disk", "free some space"
-    if clip.audio is not None and "No space" not in problem:
-        expected += f", and sound that can be decoded in {label(clip.audio)}"
-        advice += ", or write the clip without its sound (audio=None)"
-    raise VideoError(f"{label(path)} cannot be written ({problem})", expected, advice)

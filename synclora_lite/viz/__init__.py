@@ -6,20 +6,11 @@ needs a network or a running kernel to be looked at.
 """
 
 from synclora_lite.viz.filmstrip import Picture, contact_sheet, filmstrip
-from synclora_lite.viz.player import Player, locked_player, show_clip
-from synclora_lite.viz.style import CUE_COLORS, PALETTE, figure, style
+from synclora_lite.viz.player import Player, locked_player
+from synclora_lite.viz.style import PALETTE, figure, style
 from synclora_lite.viz.traces import plot_traces
 
 __all__ = [
-    "CUE_COLORS",
-    "PALETTE",
-    "Picture",
-    "Player",
-    "contact_sheet",
-    "figure",
-    "filmstrip",
-    "locked_player",
-    "plot_traces",
-    "show_clip",
-    "style",
-]
+    "PALETTE", "Picture", "Player", "contact_sheet", "figure", "filmstrip", "locked_player",
+    "plot_traces", "style",
+]  # fmt: skip

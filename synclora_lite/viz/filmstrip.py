@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from synclora_lite.errors import VideoError
 from synclora_lite.files import write_atomic
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
-_INK, _PAPER = (34, 34, 34), (255, 255, 255)
+_INK, _PAPER, _GAP = (34, 34, 34), (255, 255, 255), 3
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,7 @@ class Picture:
 
 
 def filmstrip(
-    clips: Mapping[str, Frames],
-    *,
-    columns: int = 8,
-    height: int = 128,
-    times: Sequence[int] | None = None,
-    alt: str = "",
+    clips: Mapping[str, Frames], *, columns: int = 8, height: int = 128, alt: str = ""
 ) -> Picture:
     """Draw the same frames of every clip, one labelled row per clip.
 
@@ -70,7 +66,6 @@ def filmstrip(
         clips: Frames by label, RGB; rows are drawn in this order.
         columns: How many frames to show, evenly spaced, first and last included.
         height: Height of one frame in the picture, in pixels.
-        times: Frame numbers to show instead of evenly spaced ones.
         alt: Alternative text; made from the labels if left empty.
 
     Raises:
@@ -80,59 +75,47 @@ def filmstrip(
     if not clips or any(len(frames) == 0 for frames in clips.values()):
         raise VideoError("nothing to draw", "at least one clip with at least one frame")
     shortest = min(len(frames) for frames in clips.values())
-    evenly = np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int)
-    shown = np.unique(evenly) if times is None else np.asarray(times)
-    numbers = [f"frame {t}" for t in shown]
+    shown = np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int)
     rows = {label: frames[shown] for label, frames in clips.items()}
-    alt = alt or f"Filmstrip, {len(shown)} frames of each of: {', '.join(clips)}."
-    return Picture.from_pixels(contact_sheet(rows, numbers, height=height), alt)
+    sheet = contact_sheet(rows, [f"frame {t}" for t in shown], height=height)
+    return Picture.from_pixels(
+        sheet, alt or f"Filmstrip, {len(shown)} frames of each of: {', '.join(clips)}."
+    )
 
 
 def contact_sheet(
-    rows: Mapping[str, Frames],
-    column_labels: Sequence[str] = (),
-    *,
-    height: int = 128,
-    gap: int = 3,
+    rows: Mapping[str, Frames], column_labels: Sequence[str] = (), *, height: int = 128
 ) -> UInt8[np.ndarray, "sheet_height sheet_width 3"]:
     """Lay images out in labelled rows: the label on the left, images scaled to one height."""
     font = ImageFont.load_default(size=max(11, height // 9))
-    strips = [_strip(images, height, gap) for images in rows.values()]
+    strips = [_strip(images, height) for images in rows.values()]
     margin = max((int(font.getlength(word)) for label in rows for word in _lines(label)), default=0)
     margin = margin + 12 if margin else 0
     header = (height // 9 + 10) if column_labels else 0
     width = margin + max(strip.shape[1] for strip in strips)
-    sheet = Image.new("RGB", (width, header + len(strips) * (height + gap)), _PAPER)
+    sheet = Image.new("RGB", (width, header + len(strips) * (height + _GAP)), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for row, (label, strip) in enumerate(zip(rows, strips, strict=True)):
-        top = header + row * (height + gap)
+        top = header + row * (height + _GAP)
         sheet.paste(Image.fromarray(strip), (margin, top))
         text = "\n".join(_lines(label))
         draw.multiline_text((margin - 8, top + height // 2), text, _INK, font, "rm", align="right")
-    if column_labels:
-        step = strips[0].shape[1] / len(column_labels)
-        for column, label in enumerate(column_labels):
-            draw.text((margin + (column + 0.5) * step, header // 2), label, _INK, font, "mm")
+    step = strips[0].shape[1] / max(1, len(column_labels))
+    for column, label in enumerate(column_labels):
+        draw.text((margin + (column + 0.5) * step, header // 2), label, _INK, font, "mm")
     return np.asarray(sheet)
 
 
 def _lines(label: str) -> list[str]:
-    """Break a long label at spaces into lines of about twelve letters."""
-    lines = [""]
-    for word in label.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= 12:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
+    return textwrap.wrap(label, 12, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def _strip(images: Frames, height: int, gap: int) -> UInt8[np.ndarray, "_ _ 3"]:
+def _strip(images: Frames, height: int) -> UInt8[np.ndarray, "_ _ 3"]:
     """Scale images to one height and join them with white gaps."""
     width = max(1, round(images.shape[2] * height / images.shape[1]))
     method = cv2.INTER_AREA if images.shape[1] > height else cv2.INTER_CUBIC
-    strip = np.full((height, len(images) * (width + gap) - gap, 3), 255, np.uint8)
+    strip = np.full((height, len(images) * (width + _GAP) - _GAP, 3), 255, np.uint8)
     for k, image in enumerate(images):
-        strip[:, k * (width + gap) : k * (width + gap) + width] = cv2.resize(
-            image, (width, height), interpolation=method
-        )
+        left, scaled = k * (width + _GAP), cv2.resize(image, (width, height), interpolation=method)
+        strip[:, left : left + width] = scaled
     return strip

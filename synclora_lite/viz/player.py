@@ -11,7 +11,7 @@ import html
 import io
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from synclora_lite.video import Clip, read_clip, write_clip
 from synclora_lite.video.clip import Number
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
-_TEMPLATE = Path(__file__).with_name("player.html")
+_QUALITY = 23  # x264's constant rate factor: smaller is better and larger
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,8 @@ class Player:
 
     def save(self, path: str | Path) -> Path:
         """Write a page that holds the player and nothing else."""
-        page = (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Player</title>{self.html}'
-        )
-        return write_atomic(path, page)
+        head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Player</title>'
+        return write_atomic(path, head + self.html)
 
 
 def locked_player(
@@ -58,8 +56,6 @@ def locked_player(
     columns: int = 4,
     height: int = 256,
     alt: str = "",
-    start: int = 0,
-    quality: int = 23,
 ) -> Player:
     """Put clips beside each other under one play button.
 
@@ -70,35 +66,42 @@ def locked_player(
         columns: Panels in a row.
         height: Height of a panel in pixels, even.
         alt: What the clips show, in a sentence; made from the labels if left empty.
-        start: Frame that the poster shows.
-        quality: x264's constant rate factor: smaller is better and larger.
 
     Raises:
         VideoError: No clip was given, or one of them is empty or unreadable.
 
     """
-    read = {label: _frames_and_rate(clip) for label, clip in clips.items()}
-    if not read or any(len(frames) == 0 for frames, _ in read.values()):
+    panels, rate = _read(list(clips.values()))
+    fps, columns = fps or rate, min(columns, len(panels))
+    frames = _tile(panels, columns, height)
+    with tempfile.TemporaryDirectory() as folder:
+        mp4 = write_clip(Path(folder) / "player.mp4", frames, fps, quality=_QUALITY).read_bytes()
+    jpeg = io.BytesIO()
+    Image.fromarray(frames[0]).save(jpeg, format="jpeg", quality=82)
+    alt = alt or f"{', '.join(clips)}: {len(frames)} frames, played in step."
+    values = {
+        "ALT": html.escape(alt), "CAPTIONS": _captions(list(clips), columns),
+        "WIDTH": str(frames.shape[2]), "HEIGHT": str(frames.shape[1]), "FPS": f"{fps:.6g}",
+        "COUNT": str(len(frames)), "LAST": str(len(frames) - 1), "SHARE": f"{100 / columns:.3f}",
+        "MP4": base64.b64encode(mp4).decode(),
+        "POSTER": base64.b64encode(jpeg.getvalue()).decode(),
+    }  # fmt: skip
+    template = Path(__file__).with_name("player.html").read_text("utf-8")
+    fragment = re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], template)
+    return Player(fragment, mp4, jpeg.getvalue())
+
+
+def _read(clips: Sequence[Clip | Frames | str | Path]) -> tuple[list[Frames], Number]:
+    """Return the frames of all clips, and the frames per second of the first that says."""
+    panels, rates = [], []
+    for clip in clips:
+        read = read_clip(clip) if isinstance(clip, str | Path) else clip
+        if isinstance(read, Clip):
+            rates.append(read.fps)
+        panels.append(read.frames if isinstance(read, Clip) else read)
+    if not panels or any(len(frames) == 0 for frames in panels):
         raise VideoError("nothing to play", "at least one clip with at least one frame")
-    rates = [rate for _, rate in read.values() if rate]
-    fps = fps or (rates[0] if rates else 12.0)
-    columns = min(columns, len(read))
-    frames = _tile([panel for panel, _ in read.values()], columns, height)
-    mp4, poster = _encode(frames, fps, quality), _jpeg(frames[min(start, len(frames) - 1)])
-    alt = alt or f"{', '.join(read)}: {len(frames)} frames, played in step."
-    return Player(_fill(list(read), frames, fps, columns, mp4, poster, alt), mp4, poster)
-
-
-def show_clip(clip: Clip | Frames | str | Path, label: str = "", **options: object) -> Player:
-    """Show one clip; the same controls and fallbacks as `locked_player`."""
-    return locked_player({label: clip}, **options)  # type: ignore[arg-type]
-
-
-def _frames_and_rate(clip: Clip | Frames | str | Path) -> tuple[Frames, Number | None]:
-    """Return a clip's frames and, if it says, its frames per second."""
-    if isinstance(clip, str | Path):
-        clip = read_clip(clip)
-    return (clip, None) if isinstance(clip, np.ndarray) else (clip.frames, clip.fps)
+    return panels, (*rates, 12.0)[0]
 
 
 def _tile(panels: list[Frames], columns: int, height: int) -> Frames:
@@ -120,52 +123,13 @@ def _tile(panels: list[Frames], columns: int, height: int) -> Frames:
     return sheet
 
 
-def _encode(frames: Frames, fps: Number, quality: int) -> bytes:
-    """Compress frames as the bytes of an mp4 file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "player.mp4"
-        return write_clip(path, frames, fps=fps, quality=quality).read_bytes()
-
-
-def _jpeg(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """Compress one image."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="jpeg", quality=82)
-    return stream.getvalue()
-
-
-def _breakable(label: str) -> str:
-    """Escape a label that may go on in a second line after a plus, where a panel is narrow."""
-    return html.escape(label).replace("+", "+<wbr>")
-
-
-def _fill(
-    labels: list[str],
-    frames: Frames,
-    fps: Number,
-    columns: int,
-    mp4: bytes,
-    poster: bytes,
-    alt: str,
-) -> str:
-    """Write the fragment of HTML around the video."""
+def _captions(labels: list[str], columns: int) -> str:
+    """Place the labels; they may go on in a second line after a plus, where a panel is narrow."""
     rows = -(-len(labels) // columns)
-    captions = "".join(
+    return "".join(
         f'<span style="left:{100 * (k % columns) / columns:.3f}%;'
-        f'top:{100 * (k // columns) / rows:.3f}%">{_breakable(label)}</span>'
+        f'top:{100 * (k // columns) / rows:.3f}%">'
+        f"{html.escape(label).replace('+', '+<wbr>')}</span>"
         for k, label in enumerate(labels)
         if label
     )
-    values = {
-        "ALT": html.escape(alt),
-        "CAPTIONS": captions,
-        "COUNT": str(len(frames)),
-        "FPS": f"{fps:.6g}",
-        "HEIGHT": str(frames.shape[1]),
-        "LAST": str(len(frames) - 1),
-        "MP4": base64.b64encode(mp4).decode(),
-        "SHARE": f"{100 / columns:.3f}",
-        "POSTER": base64.b64encode(poster).decode(),
-        "WIDTH": str(frames.shape[2]),
-    }
-    return re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))

@@ -12,31 +12,14 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 PALETTE = {
-    "blue": "#0072B2",
-    "orange": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "amber": "#E69F00",
-    "yellow": "#F0E442",
-    "ink": "#222222",
-    "grey": "#8A8A8A",
-}
-
-CUE_COLORS = {
-    "pose": PALETTE["blue"],
-    "mouth": PALETTE["orange"],
-    "gaze": PALETTE["green"],
-    "blink": PALETTE["purple"],
-    "body": PALETTE["amber"],
-}
+    "blue": "#0072B2", "orange": "#D55E00", "green": "#009E73", "purple": "#CC79A7",
+    "sky": "#56B4E9", "amber": "#E69F00", "yellow": "#F0E442", "ink": "#222222", "grey": "#8A8A8A",
+}  # fmt: skip
 
 SOURCE_LINE = {"color": PALETTE["grey"], "linewidth": 3.2, "alpha": 0.75, "solid_capstyle": "round"}
-EDIT_LINES = (
-    {"color": PALETTE["blue"], "linewidth": 1.6, "linestyle": "-"},
-    {"color": PALETTE["orange"], "linewidth": 1.6, "linestyle": "--"},
-    {"color": PALETTE["green"], "linewidth": 1.6, "linestyle": "-."},
-    {"color": PALETTE["purple"], "linewidth": 1.6, "linestyle": ":"},
+EDIT_LINES = tuple(
+    {"color": PALETTE[color], "linewidth": 1.6, "linestyle": line}
+    for color, line in (("blue", "-"), ("orange", "--"), ("green", "-."), ("purple", ":"))
 )
 
 SETTINGS = {
@@ -57,7 +40,7 @@ SETTINGS = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.prop_cycle": cycler(
-        color=[PALETTE[name] for name in ("blue", "orange", "green", "purple", "amber", "sky")],
+        color=[PALETTE[name] for name in ("blue", "orange", "green", "purple", "amber", "sky")]
     ),
 }
 

@@ -27,22 +27,18 @@ def plot_traces(
     Args:
         clips: Label to traces, each trace by cue name. The first clip is drawn as the source: a
             broad grey line behind the others.
-        cues: Which cues to draw; every cue that the first clip has if left out.
+        cues: Which cues to draw, at least one; every cue that the first clip has if left out.
         fps: Frames per second, for the time axis.
         notes: A few words per cue for its title, for example "r = 0.97, lag 0".
         columns: Panels in a row.
         alt: Alternative text; made from the labels if left empty.
-
-    Raises:
-        VideoError: No clip or no cue was given.
 
     """
     cues = list(cues if cues is not None else next(iter(clips.values()), {}))
     if not cues:
         raise VideoError("no traces to draw", "at least one clip with at least one cue")
     notes = notes or {}
-    columns = min(columns, len(cues))
-    rows = -(-len(cues) // columns)
+    columns, rows = min(columns, len(cues)), -(-len(cues) // min(columns, len(cues)))
     with style():
         canvas = figure(3.4 * columns, 1.75 * rows + 0.4)
         panels = canvas.subplots(rows, columns, sharex=True, squeeze=False)

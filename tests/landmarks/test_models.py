@@ -20,9 +20,7 @@ def models(tmp_path, monkeypatch):
     folder = tmp_path / "models" / "mediapipe"
     shutil.copytree(data_dir() / "models" / "mediapipe", folder)
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
-    bundle.find_bundle.cache_clear()
-    yield folder
-    bundle.find_bundle.cache_clear()
+    return folder
 
 
 @pytest.mark.parametrize("name", bundle.SHA256)

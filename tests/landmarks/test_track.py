@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from synclora_lite.errors import LandmarkError, VideoError
+from synclora_lite.errors import VideoError
 from synclora_lite.landmarks import cache, tasks, track, track_file
 from synclora_lite.landmarks.track import enlarge
 from synclora_lite.portraits import render_clip, sample_identity, sample_motion
@@ -82,7 +82,7 @@ def test_change_tells_a_cut_from_a_held_frame(clip):
     ids=["grey", "floats", "no frames", "alpha"],
 )
 def test_what_is_no_clip_is_refused(frames):
-    with pytest.raises(LandmarkError):
+    with pytest.raises(VideoError):
         track.__wrapped__(frames) if hasattr(track, "__wrapped__") else track(frames)
 
 

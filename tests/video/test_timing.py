@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synclora_lite.video import VideoError, resample, resample_indices, trim
+from synclora_lite.video import VideoError, resample, resample_indices
 from synclora_lite.video.clip import regular_grid
 from tests.video.clips import moving_clip
 
@@ -80,10 +80,3 @@ def test_any_stamps_give_a_monotone_grid_or_a_clear_refusal(
 def test_stamps_that_jump_by_hours_are_refused() -> None:
     with pytest.raises(VideoError, match="time stamps"):
         regular_grid([0.0, 0.1, 0.2, 36_000.0], 10.0, 3000)
-
-
-def test_trimming_moves_the_sound_along() -> None:
-    clip = trim(moving_clip(18, fps=12), 6, 12)
-    assert (len(clip), clip.start) == (6, 0.5)
-    with pytest.raises(VideoError, match="frames 6 to 30"):
-        trim(moving_clip(18), 6, 30)

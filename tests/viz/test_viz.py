@@ -10,7 +10,7 @@ from PIL import Image
 
 from synclora_lite.errors import VideoError
 from synclora_lite.video import Clip
-from synclora_lite.viz import contact_sheet, filmstrip, locked_player, plot_traces, show_clip
+from synclora_lite.viz import contact_sheet, filmstrip, locked_player, plot_traces
 
 
 def flat(value: int, frames: int = 5, height: int = 32, width: int = 48) -> np.ndarray:
@@ -36,7 +36,7 @@ def test_filmstrip_shows_the_first_and_the_last_frame() -> None:
 
 
 def test_labels_are_escaped_in_html() -> None:
-    player = show_clip(flat(9), "<b>bold</b> & @MP4@", fps=12)
+    player = locked_player({"<b>bold</b> & @MP4@": flat(9)}, fps=12)
     assert "<b>" not in player.html
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; @MP4@" in player.html
 
@@ -50,8 +50,8 @@ def test_nothing_to_draw_is_an_error() -> None:
 
 
 def test_contact_sheet_scales_pictures_of_any_size_to_one_height() -> None:
-    sheet = contact_sheet({"a": flat(1, 2), "b": flat(2, 2, 100, 40)}, height=50, gap=2)
-    assert sheet.shape[0] == 2 * 52
+    sheet = contact_sheet({"a": flat(1, 2), "b": flat(2, 2, 100, 40)}, height=50)
+    assert sheet.shape[0] == 2 * 53
 
 
 def test_locked_player_puts_all_clips_into_one_small_video() -> None:
