@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -24,24 +26,21 @@ def occluders(s: Scene) -> None:
         rows = (s.view["kind"] == number).nonzero()[:, 0]
         if len(rows):
             rows = rows.to(s.image.device)
-            part = _Thing(s, s.view, rows)
+            part = _thing(s, s.view, rows)
             draw(part)
             s.image[rows] = part.image
 
 
+@dataclass(frozen=True)
 class _Thing(Canvas):
     """Some frames of a scene, in the coordinates of the thing before the face."""
 
-    def __init__(self, s: Scene, view: dict[str, Tensor], rows: Tensor) -> None:
-        view = {name: view[name][rows] for name in ("x", "y", "angle", "size", "mirror", "color")}
-        cos, sin = view["angle"].cos(), view["angle"].sin()
-        du, dv = s.u - view["x"], s.v - view["y"]
-        self.x = (du * cos + dv * sin) / view["size"] * view["mirror"]
-        self.y = (dv * cos - du * sin) / view["size"]
-        self.light = s.who["light"][rows] * view["mirror"]
-        self.pixel = 2 / s.image.shape[-1] / view["size"]
-        self.image, self.paint_color = s.image[rows], view["color"]
-        self.skin, self.sleeve = s.who["skin"][rows], s.who["clothing_color"][rows]
+    x: Tensor
+    y: Tensor
+    light: Tensor
+    own: Tensor  # its colour
+    skin: Tensor
+    sleeve: Tensor
 
     def solid(self, distance: Tensor, color: Tensor, thick: float = 0.06) -> None:
         """Paint a round body: a soft shadow behind it, and darker towards its edges."""
@@ -70,6 +69,22 @@ class _Thing(Canvas):
             self.solid(finger, self.skin, 0.05)
 
 
+def _thing(s: Scene, view: dict[str, Tensor], rows: Tensor) -> _Thing:
+    names = ("x", "y", "angle", "size", "mirror", "color")
+    x, y, angle, size, mirror, color = (view[name][rows] for name in names)
+    du, dv, cos, sin = s.u - x, s.v - y, angle.cos(), angle.sin()
+    return _Thing(
+        image=s.image[rows],
+        pixel=2 / s.image.shape[-1] / size,
+        x=(du * cos + dv * sin) / size * mirror,
+        y=(dv * cos - du * sin) / size,
+        light=s.who["light"][rows] * mirror,
+        own=color,
+        skin=s.who["skin"][rows],
+        sleeve=s.who["clothing_color"][rows],
+    )
+
+
 def _hand(t: _Thing) -> None:
     """An open hand with its fingers spread, on a sleeved forearm."""
     t.arm((0.0, 0.25), (0.02, 1.9))
@@ -94,13 +109,13 @@ def _cup(t: _Thing) -> None:
     """A cup with a handle, held by it."""
     t.arm((0.36, 0.16), (0.62, 1.9))
     handle = ellipse(t.x - 0.20, t.y, 0.15, 0.14).abs() - 0.035
-    t.solid(handle, t.paint_color, 0.05)
+    t.solid(handle, t.own, 0.05)
     body = box(t.x / (1 - 0.45 * t.y.clamp(-0.3, 0.3)), t.y, 0.20, 0.22, 0.05)
-    t.solid(body, t.paint_color, 0.12)
-    t.paint(t.inside(ellipse(t.x, t.y + 0.20, 0.215, 0.045)), 0.6 + 0.4 * t.paint_color)
-    t.paint(t.inside(ellipse(t.x, t.y + 0.195, 0.185, 0.032)), 0.25 * t.paint_color)
+    t.solid(body, t.own, 0.12)
+    t.paint(t.inside(ellipse(t.x, t.y + 0.20, 0.215, 0.045)), 0.6 + 0.4 * t.own)
+    t.paint(t.inside(ellipse(t.x, t.y + 0.195, 0.185, 0.032)), 0.25 * t.own)
     band = t.inside((t.y - 0.02).abs() - 0.035) * t.inside(body)
-    t.paint(0.5 * band, 0.35 + 0.65 * t.paint_color.flip(1))
+    t.paint(0.5 * band, 0.35 + 0.65 * t.own.flip(1))
     t.fist(0.34, 0.02)
 
 
@@ -108,9 +123,9 @@ def _microphone(t: _Thing) -> None:
     """A ball head with its grid, a ring and a stick, held in a fist."""
     t.arm((0.10, 0.55), (0.30, 2.0))
     stick = box(t.x / (1.12 - 0.35 * t.y.clamp(0, 1)), t.y - 0.48, 0.075, 0.42, 0.03)
-    t.solid(stick, t.paint_color, 0.06)
+    t.solid(stick, t.own, 0.06)
     ball = circle(t.x, t.y, 0.15)
-    steel = torch.full_like(t.paint_color, 0.50)
+    steel = torch.full_like(t.own, 0.50)
     t.solid(ball, steel, 0.12)
     grid = torch.sin((t.x + t.y) * 75) * torch.sin((t.x - t.y) * 75)
     t.paint(0.45 * t.inside(ball) * (grid > 0.1), steel * 0.4)

@@ -7,6 +7,7 @@ and irises that follow the gaze, and the inside of the mouth.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -88,7 +89,7 @@ def _draw(puppet: Puppet, motion: dict[str, float]) -> UInt8[np.ndarray, "window
     for number in np.argsort(-depth):
         cv2.fillConvexPoly(owner, corners[number], int(number), shift=4)
     where = _source_of(owner, target, texture(mesh, motion), puppet.triangles)
-    border = {"borderMode": cv2.BORDER_REPLICATE}
+    border: dict[str, Any] = {"borderMode": cv2.BORDER_REPLICATE}
     picture = cv2.remap(puppet.photo.pixels, where, None, cv2.INTER_CUBIC, **border)
     picture = picture.astype(np.float32)
     cover = cv2.remap(puppet.photo.person, where, None, cv2.INTER_LINEAR, **border)

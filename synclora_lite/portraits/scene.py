@@ -21,6 +21,7 @@ NOSE_RELIEF = 0.13
 BEND = 0.55  # the face falls back less from middle to chin than from middle to ear
 
 
+@dataclass(frozen=True)
 class Canvas:
     """A picture to paint into."""
 
@@ -43,14 +44,12 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Scene(Canvas):
-    """Everything a layer needs: the canvas and the coordinates of each depth."""
+    """Everything a layer needs: the canvas, in head units, and the coordinates of each depth."""
 
-    image: Float[Tensor, "n 3 h w"]
     u: Float[Tensor, "1 1 w"]  # the picture's own coordinates, -1 to 1
     v: Float[Tensor, "1 h 1"]
     x: Float[Tensor, "n h w"]  # canonical coordinates on the face
     y: Float[Tensor, "n h w"]
-    pixel: float  # width of a pixel in head units
     motion: dict[str, Float[Tensor, "n 1 1"]]
     who: dict[str, Tensor]
     view: dict[str, Tensor] | None = None  # the camera's rows; None draws flat layers, no lens
