@@ -6,7 +6,7 @@ from pathlib import Path
 from synclora_lite.errors import PairError
 from synclora_lite.files import sha256
 from synclora_lite.pairs.folder import alone, store
-from synclora_lite.pairs.manifest import Pair, append_pair, manifest_path, read_manifest
+from synclora_lite.pairs.manifest import Pair, append_pair, known_pairs
 from synclora_lite.sync.sides import same_rate
 from synclora_lite.video import read_clip, side_by_side
 
@@ -14,21 +14,10 @@ from synclora_lite.video import read_clip, side_by_side
 def add_files(
     folder: str | Path, source: str | Path, edited: str | Path | None = None, *, kind: str = "real"
 ) -> Pair:
-    """Add one pair; a pair that is there already is not added twice.
+    """Add one pair, written again with one frame rate and length; never twice.
 
-    Both clips are brought to one frame rate and length and written again, so that everything in
-    the folder can be read the same way whatever the files were.
-
-    Args:
-        folder: Made if need be.
-        source: The source clip, or the two-panel clip if `edited` is None (left half: source).
-        edited: The edited clip.
-        kind: Of edit, in words.
-
-    Raises:
-        VideoError: A file cannot be read.
-        PairError: There is no such file, or the two clips differ in size.
-
+    Without `edited`, the source is a clip of two panels, the left one the source; `kind` says in
+    words what was edited.
     """
     files, folder = [Path(path) for path in (source, edited) if path is not None], Path(folder)
     for path in files:
@@ -38,9 +27,8 @@ def add_files(
     slug = re.sub(r"[^A-Za-z0-9]+", "-", files[0].stem).strip("-")[:60].lower() or "pair"
     pair_id = f"{slug}-{''.join(digest[:8] for digest in digests)}"
     with alone(folder):
-        for pair in read_manifest(folder) if manifest_path(folder).is_file() else []:
-            if pair.id == pair_id:
-                return pair
+        if (known := known_pairs(folder).get(pair_id)) is not None:
+            return known
         panels = len(files) == 1
         clips = side_by_side(files[0]) if panels else same_rate(*map(read_clip, files))
         first, second = clips

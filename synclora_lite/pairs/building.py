@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from synclora_lite.errors import PairError
 from synclora_lite.pairs.folder import Frames, alone, in_turn, store
-from synclora_lite.pairs.manifest import Pair, append_pair, intact, manifest_path, read_manifest
+from synclora_lite.pairs.manifest import Pair, append_pair, intact, known_pairs
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_batch
 from synclora_lite.portraits.edits import HELD_OUT
 
@@ -73,53 +73,35 @@ def build(
     jobs: int = 1,
     progress: bool = False,
 ) -> list[Pair]:
-    """Make pairs 0 .. `pairs` - 1 of a build, without those that are there already.
+    """Make pairs 0 .. `pairs` - 1 of a build in `jobs` processes, without those already there.
 
-    A folder may hold several builds: their pairs follow one another in the manifest.
-
-    Args:
-        folder: Made if need be.
-        builder: `Exact`, `Corrupted` or `Generated`.
-        pairs: How many this build has in the end.
-        seed: Of the build, 0..MAX_SEED.
-        kinds: Kinds of edit, which take turns.
-        jobs: Processes.
-        progress: Show a progress bar.
-
-    Returns:
-        The pairs of this build, in order.
+    A folder may hold several builds: their pairs follow one another in the manifest. The seed is
+    within 0..MAX_SEED; the kinds of edit take turns.
 
     Raises:
-        PairError: The folder holds the same build with other settings, another process is at
-            work in it, or a setting makes no sense.
+        PairError: The folder holds the same build with other settings, or is in use, or a setting
+            makes no sense.
 
     """
     _check(pairs, seed, kinds)
-    folder = Path(folder)
-    settings = json.loads(json.dumps(builder.settings()))
+    folder, settings = Path(folder), json.loads(json.dumps(builder.settings()))
     with alone(folder):
-        there = manifest_path(folder).is_file()
-        known = {pair.id: pair for pair in read_manifest(folder)} if there else {}
-        plan = {f"{builder.name}-{seed}-{k:06d}": k for k in range(pairs)}
-        for pair_id, k in plan.items():
-            if pair_id in known:
-                wanted = {"kind": kinds[k % len(kinds)], "seed": seed * STRIDE + k, **settings}
-                _check_same(known[pair_id], wanted)
-        todo = [
-            (pair_id, kinds[k % len(kinds)], seed * STRIDE + k)
-            for pair_id, k in plan.items()
-            if pair_id not in known or not intact(folder, known[pair_id])
-        ]
-        make = partial(_make, folder, builder, settings)
-        for pair in in_turn(
-            make, todo, jobs=jobs, label=f"{builder.name} pairs", progress=progress
-        ):
-            if pair.id in known:
-                _check_restored(pair, known[pair.id])
-            else:
+        known, plan = known_pairs(folder), list[tuple[str, str, int]]()
+        for k in range(pairs):
+            draw = (f"{builder.name}-{seed}-{k:06d}", kinds[k % len(kinds)], seed * STRIDE + k)
+            plan.append(draw)
+            if draw[0] in known:
+                _check_same(known[draw[0]], {"kind": draw[1], "seed": draw[2], **settings})
+        todo = [d for d in plan if d[0] not in known or not intact(folder, known[d[0]])]
+        work, label = partial(_make, folder, builder, settings), f"{builder.name} pairs"
+        for pair in in_turn(work, todo, jobs=jobs, label=label, progress=progress):
+            if pair.id not in known:
                 append_pair(folder, pair)
-                known[pair.id] = pair
-    return [known[pair_id] for pair_id in plan]
+            elif not pair.same_clips(known[pair.id]):
+                what = f"{pair.id} was lost or changed, and building it again gives other bytes"
+                raise PairError(what, "the software it was built with", "build into a new folder")
+            known.setdefault(pair.id, pair)
+    return [known[pair_id] for pair_id, *_ in plan]
 
 
 def _make(
@@ -149,15 +131,6 @@ def _check_same(pair: Pair, wanted: dict[str, Any]) -> None:
                 "the settings of the build that this folder holds",
                 "use them, another seed, or another folder",
             )
-
-
-def _check_restored(made: Pair, known: Pair) -> None:
-    if (made.source, made.edited) != (known.source, known.edited):
-        raise PairError(
-            f"{known.id} was lost or changed, and building it again gives other bytes",
-            "the software it was built with",
-            "build into a new folder",
-        )
 
 
 def _check(pairs: int, seed: int, kinds: Sequence[str]) -> None:

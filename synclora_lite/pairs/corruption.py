@@ -7,7 +7,6 @@ a portrait does before it is drawn, in the picture finished frames.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,20 +15,12 @@ from jaxtyping import Int, UInt8
 
 from synclora_lite.errors import PairError
 from synclora_lite.pairs.building import Builder, Drawn
-from synclora_lite.portraits import (
-    EditCase,
-    Identity,
-    Motion,
-    edit_case,
-    render_clip,
-    sample_motion,
-)
+from synclora_lite.pairs.folder import Frames
+from synclora_lite.portraits import HEAD, EditCase, Motion, edit_case, render_clip, sample_motion
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 FrameMap = Int[np.ndarray, " frames"]
 Corruption = tuple[Frames, Frames, dict[str, Any]]  # source, edit, how strong
 
-HEAD = ("yaw", "pitch", "roll", "x", "y")
 MOUTH = ("mouth_open", "mouth_width", "smile")
 LEAST_FRAMES = 4  # frames are dropped or repeated from frame 2 to the middle of the clip
 SPARE = 8  # frames rendered before and after the clip, for corruptions in time
@@ -75,9 +66,6 @@ def shown(
         times: Which true frame is shown at each frame.
         start: Index in `padded` of the true frame 0.
 
-    Raises:
-        PairError: The map reaches outside the padded clip.
-
     """
     indices = times + start
     if indices.min() < 0 or indices.max() >= len(padded):
@@ -118,10 +106,7 @@ def scaled_pose(motion: Motion, factor: float) -> Motion:
 
 
 def face_lost(frames: Frames, first: int, last: int) -> Frames:
-    """Let the person leave the picture in frames `first` to `last` - 1.
-
-    The picture is filled with its own border colours, row by row.
-    """
+    """Fill frames `first` to `last` - 1 with their own border colours: the person has left."""
     empty = frames.copy()
     left = frames[first:last, :, :1].astype(np.float32)
     right = frames[first:last, :, -1:].astype(np.float32)
@@ -140,18 +125,15 @@ class Case:
     Attributes:
         edit: Source, edit and a motion with SPARE more frames at both ends.
         size: In pixels.
-        seed: Of the strength of the corruption.
+        random: Draws the strength of the corruption.
+        stranger: Another motion of the same length.
 
     """
 
     edit: EditCase
     size: int
-    seed: int
-
-    @cached_property
-    def random(self) -> np.random.Generator:
-        """Draws the strength."""
-        return np.random.default_rng([self.seed, 1])
+    random: np.random.Generator
+    stranger: Motion
 
     @property
     def motion(self) -> Motion:
@@ -165,19 +147,11 @@ class Case:
 
     def source(self) -> Frames:
         """Render the source."""
-        return self._render(self.edit.source, self.motion)
+        return render_clip(self.edit.source, self.motion, self.size)
 
     def edited(self, motion: Motion | None = None) -> Frames:
         """Render the edit, with its own motion or another."""
-        return self._render(self.edit.edited, motion or self.motion)
-
-    def _render(self, who: Identity, motion: Motion) -> Frames:
-        return render_clip(who, motion, self.size)
-
-    def stranger(self) -> Motion:
-        """Draw another motion of the same length."""
-        generator = torch.Generator().manual_seed(self.seed + 1)
-        return sample_motion(generator, self.frames, self.edit.motion.fps)
+        return render_clip(self.edit.edited, motion or self.motion, self.size)
 
     def number(self, low: int, high: int) -> int:
         """Draw a whole number in low..high."""
@@ -189,9 +163,9 @@ class Case:
         first = self.number(1, self.frames - length)
         return first, first + length
 
-    def retimed(self, times: FrameMap, **strength: Any) -> Corruption:
+    def retimed(self, corrupt: Callable[..., FrameMap], **strength: Any) -> Corruption:
         """Return the pair with the edit shown by a map; the spare frames are the ends."""
-        rows = np.clip(times + SPARE, 0, len(self.edit.motion) - 1)
+        rows = np.clip(corrupt(self.frames, **strength) + SPARE, 0, len(self.edit.motion) - 1)
         values = self.edit.motion.values[torch.from_numpy(rows)]
         return self.moved(Motion(values, self.edit.motion.fps), **strength)
 
@@ -202,40 +176,12 @@ class Case:
 
 def _shift(case: Case) -> Corruption:
     by = case.number(1, 5) * (1 if case.random.random() < 0.5 else -1)
-    return case.retimed(late(case.frames, by), by=by)
-
-
-def _drift(case: Case) -> Corruption:
-    by = case.number(3, 6)
-    return case.retimed(drifting(case.frames, by), by=by)
-
-
-def _dropped(case: Case) -> Corruption:
-    at, count = case.number(2, case.frames // 2), case.number(2, 4)
-    return case.retimed(dropped(case.frames, at, count), at=at, count=count)
-
-
-def _repeated(case: Case) -> Corruption:
-    at, count = case.number(2, case.frames // 2), case.number(2, 4)
-    return case.retimed(repeated(case.frames, at, count), at=at, count=count)
-
-
-def _rate(case: Case) -> Corruption:
-    ratio = (0.5, 0.8, 1.25)[case.number(0, 2)]
-    return case.retimed(other_rate(case.frames, ratio), ratio=ratio)
+    return case.retimed(late, by=by)
 
 
 def _no_blinks(case: Case) -> Corruption:
     blinks = bool((case.motion["blink_left"] > 0.5).any())  # else there is nothing to remove
     return case.moved(without_blinks(case.motion), blinks=blinks)
-
-
-def _gaze(case: Case) -> Corruption:
-    return case.moved(frozen_gaze(case.motion))
-
-
-def _mouth(case: Case) -> Corruption:
-    return case.moved(other_mouth(case.motion, case.stranger()))
 
 
 def _pose(case: Case) -> Corruption:
@@ -245,9 +191,9 @@ def _pose(case: Case) -> Corruption:
 
 def _occlusion(case: Case) -> Corruption:
     """Hold something plain before the lower half of the face."""
-    (first, last), (height, width) = case.window(), (case.size, case.size)
+    (first, last), size = case.window(), case.size
     edited = case.edited().copy()
-    lower = (slice(height // 2, height * 3 // 4), slice(width // 5, width * 4 // 5))
+    lower = (slice(size // 2, size * 3 // 4), slice(size // 5, size * 4 // 5))
     edited[first:last, *lower] = [case.number(0, 255) for _ in range(3)]
     return case.source(), edited, {"first": first, "last": last}
 
@@ -259,26 +205,32 @@ def _face_lost(case: Case) -> Corruption:
 
 def _cut(case: Case) -> Corruption:
     at = case.number(case.frames // 4, case.frames // 2)
-    edited, other = case.edited(), case.edited(case.stranger())
+    edited, other = case.edited(), case.edited(case.stranger)
     return case.source(), np.concatenate([edited[:at], other[at:]]), {"at": at}
 
 
 def _swap(case: Case) -> Corruption:
     at = case.number(case.frames // 4, case.frames // 2)
     source, edited = case.source(), case.edited()
-    swapped = [np.concatenate([a[:at], b[at:]]) for a, b in ((source, edited), (edited, source))]
-    return swapped[0], swapped[1], {"at": at}
+    first, second = (
+        np.concatenate([a[:at], b[at:]]) for a, b in ((source, edited), (edited, source))
+    )
+    return first, second, {"at": at}
 
 
 CORRUPTIONS: dict[str, Callable[[Case], Corruption]] = {
     "shift": _shift,
-    "drift": _drift,
-    "dropped frames": _dropped,
-    "repeated frames": _repeated,
-    "other rate": _rate,
+    "drift": lambda case: case.retimed(drifting, by=case.number(3, 6)),
+    "dropped frames": lambda case: case.retimed(
+        dropped, at=case.number(2, case.frames // 2), count=case.number(2, 4)
+    ),
+    "repeated frames": lambda case: case.retimed(
+        repeated, at=case.number(2, case.frames // 2), count=case.number(2, 4)
+    ),
+    "other rate": lambda case: case.retimed(other_rate, ratio=(0.5, 0.8, 1.25)[case.number(0, 2)]),
     "blinks removed": _no_blinks,
-    "gaze frozen": _gaze,
-    "other mouth": _mouth,
+    "gaze frozen": lambda case: case.moved(frozen_gaze(case.motion)),
+    "other mouth": lambda case: case.moved(other_mouth(case.motion, case.stranger)),
     "pose scaled": _pose,
     "occlusion": _occlusion,
     "face lost": _face_lost,
@@ -296,9 +248,6 @@ class Corrupted(Builder):
         size: In pixels.
         corruptions: Which take turns; all if empty.
 
-    Raises:
-        PairError: It would have too few frames, or there is no corruption of that name.
-
     """
 
     name: ClassVar[str] = "corrupted"
@@ -307,7 +256,7 @@ class Corrupted(Builder):
     corruptions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the length and the names."""
+        """Refuse clips that are too short, and unknown names."""
         if self.frames < LEAST_FRAMES:
             raise PairError(f"corrupted pairs of {self.frames} frames", f"{LEAST_FRAMES} or more")
         for name in self.corruptions:
@@ -318,6 +267,8 @@ class Corrupted(Builder):
         """Draw a case and the strength of its corruption."""
         names = self.corruptions or tuple(CORRUPTIONS)
         name = names[seed % len(names)]
-        case = Case(edit_case(seed, kind, self.frames + 2 * SPARE), self.size, seed)
+        edit, other = edit_case(seed, kind, self.frames + 2 * SPARE), torch.Generator()
+        stranger = sample_motion(other.manual_seed(seed + 1), self.frames, edit.motion.fps)
+        case = Case(edit, self.size, np.random.default_rng([seed, 1]), stranger)
         source, edited, strength = CORRUPTIONS[name](case)
         return Drawn(source, edited, case.edit.motion.fps, {"corruption": name, **strength})

@@ -27,6 +27,7 @@ import io
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,38 +37,30 @@ from synclora_lite.pairs.folder import alone
 from synclora_lite.pairs.ltx2_trainer import bucket_of, write_trainer_config
 from synclora_lite.pairs.manifest import (
     CAPTION,
-    Media,
     Pair,
     append_pair,
     as_utf8,
     check_inside,
-    intact,
+    check_intact,
+    known_pairs,
     locate,
-    manifest_path,
-    read_manifest,
 )
 from synclora_lite.video import probe
 
-COLUMNS: dict[str, tuple[str, str]] = {
+COLUMNS = {  # of the edited clip, which is the target, and of its reference
     "ltx": ("media_path", "reference_path"),
     "diffusers": ("file_name", "reference_file_name"),
     "ltx-2-trainer": ("video", "reference_video"),
 }
-FOLDERS: dict[str, tuple[str, str]] = {
+FOLDERS = {
     "ltx": ("media", "reference"),
     "diffusers": ("videos", "reference_videos"),
     "ltx-2-trainer": ("videos", "references"),
 }
 ORIGIN = ("realigned_from", "shift")  # parameters of a pair that was shifted into time
 TARGET_NAMES = ("media_path", "video", "file_name", "video_path", "target_video", "media")
-REFERENCE_NAMES = (
-    "reference_path",
-    "reference_video",
-    "ref_media_path",
-    "reference_file_name",
-    "reference_video_path",
-    "reference",
-)
+REFERENCE_NAMES = ("reference_path", "reference_video", "ref_media_path", "reference_file_name",
+                   "reference_video_path", "reference")  # fmt: skip
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.json", "dataset.jsonl", "dataset.json",
             "dataset.csv")  # fmt: skip
 
@@ -86,7 +79,11 @@ def export_pairs(
     out = Path(out)
     rows = [_export(folder, pair, out, layout) for pair in pairs]
     if layout == "ltx":
-        write_atomic(out / "metadata.csv", _csv(rows))
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, list(rows[0]) if rows else ["caption"], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomic(out / "metadata.csv", stream.getvalue())
     elif layout == "ltx-2-trainer":
         if not rows:
             raise PairError("no pairs to train on", "at least one")
@@ -110,21 +107,15 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
         folder: Made if need be; pairs that are there already are left alone.
         data: A folder with one of the `METADATA` files.
 
-    Returns:
-        The pairs of the data set.
-
     Raises:
         PairError: There are no metadata, a row is broken, a path leads out of the data set, or an
             id stands for other clips already.
-        VideoError: A clip cannot be read.
 
     """
     folder, data = Path(folder), Path(data)
     rows = read_metadata_rows(data)
     with alone(folder):
-        existing = read_manifest(folder) if manifest_path(folder).is_file() else []
-        known = {pair.id: pair for pair in existing}
-        imported = []
+        known, imported = known_pairs(folder), list[Pair]()
         for number, row in enumerate(rows):
             pair, clips = _described(data, row, number)
             if pair.id not in known:
@@ -132,7 +123,7 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
                     _copy(path, folder / media.path)
                 append_pair(folder, pair)
                 known[pair.id] = pair
-            elif _content(pair) != _content(known[pair.id]):
+            elif not pair.same_clips(known[pair.id]):
                 raise PairError(
                     f"row {number + 1}: {folder} has a pair {pair.id} with other clips",
                     "an id for each pair",
@@ -165,10 +156,8 @@ def read_metadata_rows(data: Path) -> list[dict[str, Any]]:
 
 def _parse(text: str, suffix: str) -> Any:
     if suffix == ".csv":
-        head = text.partition("\n")[0]
-        mark = (
-            ";" if ";" in head and "," not in head else ","
-        )  # what Excel writes in half of Europe
+        head = text.partition("\n")[0]  # Excel writes semicolons in half of Europe
+        mark = ";" if ";" in head and "," not in head else ","
         return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=mark))
     if suffix == ".jsonl":
         return [json.loads(line) for line in text.split("\n") if line.strip()]
@@ -176,36 +165,26 @@ def _parse(text: str, suffix: str) -> Any:
 
 
 def _export(folder: str | Path, pair: Pair, out: Path, layout: str) -> dict[str, Any]:
-    if not intact(folder, pair):
-        raise PairError(
-            f"the clips of {pair.id} are missing or changed", "the clips that were built"
-        )
+    check_intact(folder, pair)
     row: dict[str, Any] = {"caption": pair.caption}
     shifted = "realigned_from" in pair.parameters
     names = zip(FOLDERS[layout], COLUMNS[layout], (pair.edited, pair.source), strict=True)
     for name, column, media in names:
         row[column] = f"{name}/{pair.id}.mp4"
         _copy(locate(folder, media.path), out / row[column])
-    return row | {
-        "id": pair.id,
-        "kind": pair.kind,
-        "builder": pair.builder,
-        "seed": pair.seed,
-        "weight": pair.weight,
-        "verdict": pair.verdict,
-        **{name: pair.parameters.get(name) if shifted else None for name in ORIGIN},
+    row |= {
+        name: getattr(pair, name) for name in ("id", "kind", "builder", "seed", "weight", "verdict")
     }
+    return row | {name: pair.parameters.get(name) if shifted else None for name in ORIGIN}
 
 
 def _origin(row: dict[str, Any]) -> dict[str, Any]:
     """Return of which pair a row is the shifted one, and by how much; CSV has numbers as text."""
     origin, shift = (row.get(name) for name in ORIGIN)
-    if not (isinstance(origin, str) and origin):
-        return {}
-    try:
-        return {"realigned_from": origin, "shift": int(str(shift))}
-    except ValueError:
-        return {}
+    if isinstance(origin, str) and origin:
+        with suppress(ValueError):
+            return {"realigned_from": origin, "shift": int(str(shift))}
+    return {}
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -213,49 +192,29 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]) if rows else ["caption"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
-
-
 def _described(data: Path, row: dict[str, Any], number: int) -> tuple[Pair, tuple[Path, Path]]:
     """Return the pair that a row will be, and where its source and its edited clip lie."""
     target = locate(data / "metadata.jsonl", _column(row, TARGET_NAMES, number))
     reference = locate(data / "metadata.jsonl", _column(row, REFERENCE_NAMES, number))
     pair_id = str(row.get("id") or target.stem).strip()
-    clips = {"source": reference, "edited": target}
     info, _ = probe(reference), probe(target)
-    media = {name: Media(f"{name}/{pair_id}.mp4", sha256(path)) for name, path in clips.items()}
-    pair = Pair.from_row(
+    seed = str(row.get("seed"))  # CSV has numbers as text
+    return Pair.from_row(
         {
             "id": pair_id,
-            "files": {name: vars(entry) for name, entry in media.items()},
+            "files": {
+                name: {"path": f"{name}/{pair_id}.mp4", "sha256": sha256(path)}
+                for name, path in (("source", reference), ("edited", target))
+            },
             "builder": str(row.get("builder") or "imported"),
             "kind": str(row.get("kind") or "unknown"),
-            "seed": _seed(row.get("seed")),
+            "seed": int(seed) if seed.isdecimal() and len(seed) < 20 else None,
             "parameters": {"imported": True, **_origin(row)},
             "frames": info.frames,
             "fps": info.fps,
             "caption": str(row.get("caption") or CAPTION),
-            "verdict": None,
-            "weight": None,
-            "score": None,
         }
-    )
-    return pair, (reference, target)
-
-
-def _content(pair: Pair) -> tuple[str, str]:
-    return pair.source.sha256, pair.edited.sha256
-
-
-def _seed(value: Any) -> int | None:
-    """Return a seed, which CSV gives as text, or None for anything else."""
-    text = str(value)
-    return int(text) if text.isdecimal() and len(text) < 20 else None
+    ), (reference, target)
 
 
 def _column(row: dict[str, Any], names: tuple[str, ...], number: int) -> str:

@@ -52,13 +52,9 @@ def filter_pairs(
 
     Args:
         pairs: With scores.
-        limit: Every measure, over its limit, must not exceed this: 1 is the verdict itself, less
-            is stricter, `math.inf` lets everything pass.
+        limit: What no measure over its limit may exceed: 1 is the verdict, less is stricter.
         min_weight: Least training weight.
         leave_out: Names of `STAGES` that are not looked at, for ablations.
-
-    Raises:
-        PairError: A pair has no score, or there is no stage of that name.
 
     """
     _check_stages(leave_out)
@@ -76,7 +72,11 @@ def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> 
         PairError: The pair has no score.
 
     """
-    checks = _checks(pair)
+    if pair.score is None:
+        raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
+    score = build(Score, pair.score, f"the score of {pair.id} is broken: ", PairError)
+    # what is too bad for a number is infinite
+    checks = {name: math.inf if value is None else value for name, value in score.checks.items()}
     return [
         stage
         for stage in STAGES
@@ -108,15 +108,15 @@ def funnel(
 
 def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
     """Write the funnel of a build, and how many pairs fail each stage, to data/results."""
-    kept = filter_pairs(pairs)
+    kept, count = filter_pairs(pairs), max(1, len(pairs))
     failures = [stage for pair in pairs for stage in failing(pair)]
     values = {
         "builders": dict(Counter(pair.builder for pair in pairs)),
         "parameters": pairs[0].parameters if pairs else {},
         "built": len(pairs),
         "kept": len(kept),
-        "share": round(len(kept) / max(1, len(pairs)), 6),
-        "mean_weight": round(sum(pair.weight or 0 for pair in pairs) / max(1, len(pairs)), 6),
+        "share": round(len(kept) / count, 6),
+        "mean_weight": round(sum(pair.weight or 0 for pair in pairs) / count, 6),
         "funnel": [asdict(step) for step in funnel(pairs)],
         "failing": {stage: failures.count(stage) for stage in STAGES},
     }
@@ -127,14 +127,6 @@ def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
         "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
     )
     return write_result(name, values, command=command, seed=seed)
-
-
-def _checks(pair: Pair) -> dict[str, float]:
-    """Return the checks; what is too bad for a number is infinite."""
-    if pair.score is None:
-        raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
-    score = build(Score, pair.score, f"the score of {pair.id} is broken: ", PairError)
-    return {name: math.inf if value is None else value for name, value in score.checks.items()}
 
 
 def _check_stages(names: Collection[str]) -> None:

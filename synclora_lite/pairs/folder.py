@@ -39,15 +39,13 @@ def in_turn(
     label: str,
     progress: bool = False,
 ) -> Iterator[Result]:
-    """Yield what is made of each item, in their order and as soon as it is there.
+    """Yield what joblib's workers make of each item, in their order and as soon as it is there.
 
-    Work is handed out by joblib: inside `joblib.parallel_config(backend="dask")` or "ray" it runs
-    on a cluster that sees the folder.
+    Inside `joblib.parallel_config(backend="dask")` or "ray" a cluster works that sees the folder.
     """
     steadily = get_active_backend()[0].supports_return_generator
-    workers = Parallel(
-        n_jobs=min(jobs, max(1, len(items))), return_as="generator" if steadily else "list"
-    )
+    how = "generator" if steadily else "list"
+    workers = Parallel(n_jobs=min(jobs, max(1, len(items))), return_as=how)
     made = workers(delayed(work)(item) for item in items)
     yield from tqdm(made, total=len(items), desc=label, disable=not progress)
 
@@ -77,9 +75,8 @@ def alone(folder: Path) -> Iterator[None]:
     try:
         held = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout as error:
-        raise PairError(
-            f"another process is at work in {folder}", "one at a time", "wait until it is done"
-        ) from error
+        what = f"another process is at work in {folder}"
+        raise PairError(what, "one at a time", "wait until it is done") from error
     with held:
         _sweep(folder)
         yield

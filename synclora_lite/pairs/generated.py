@@ -1,8 +1,8 @@
 """The paper's way to make pairs: one image-to-video run over two panels side by side."""
 
 import hashlib
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,15 +11,15 @@ from jaxtyping import UInt8
 
 from synclora_lite.models import I2VModel, check_size, decode, denoise, encode, load_model
 from synclora_lite.pairs.building import Builder, Drawn
-from synclora_lite.portraits import Motion, edit_case, render_batch
+from synclora_lite.pairs.folder import Frames
+from synclora_lite.portraits import edit_case, render_batch
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
 class Generated(Builder):
-    """The paper's way: two panels side by side, animated in one run of the model, then split.
+    """Two panels side by side, animated in one run of the model, then split.
 
     arXiv 2512.03013, data generation. The halves move alike because one model saw both, but not
     always: these pairs need the filter.
@@ -38,25 +38,30 @@ class Generated(Builder):
     size: int = 96
     steps: int = 20
 
+    @cached_property
+    def loaded(self) -> I2VModel:
+        """The model; it stays in this object and does not travel to other processes with it."""
+        return load_model(self.model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return asdict(self)
+
     def settings(self) -> dict[str, Any]:
         """Return the settings and a fingerprint of the weights."""
-        return super().settings() | {"weights": fingerprint(_loaded(self.model))}
+        return super().settings() | {"weights": fingerprint(self.loaded)}
 
     def draw(self, seed: int, kind: str) -> Drawn:
         """Render the first frame of a source and of its edit, and let the model animate both."""
-        model = _loaded(self.model)
         case = edit_case(seed, kind, 1)
-        panels = render_batch([case.source, case.edited], [_first(case.motion)] * 2, self.size)
-        generator = torch.Generator().manual_seed(seed)
+        panels = render_batch([case.source, case.edited], [case.motion] * 2, self.size)[:, 0]
         source, edited = animate_panels(
-            model,
-            panels[0, 0].numpy(),
-            panels[1, 0].numpy(),
+            self.loaded,
+            *panels.numpy(),
             frames=self.frames,
             steps=self.steps,
-            generator=generator,
+            generator=torch.Generator().manual_seed(seed),
         )
-        return Drawn(source, edited, model.frame_rate)
+        return Drawn(source, edited, self.loaded.frame_rate)
 
 
 @torch.no_grad()
@@ -86,16 +91,6 @@ def animate_panels(
     video = ((decode(model, latents)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     clip = video.permute(1, 2, 3, 0).cpu().numpy()  # (frames, height, 2 width, 3)
     return clip[:, :, : source.shape[1]], clip[:, :, source.shape[1] :]
-
-
-def _first(motion: Motion) -> Motion:
-    return Motion(motion.values[:1], motion.fps)
-
-
-@cache
-def _loaded(name: str) -> I2VModel:
-    """Load a model once per process."""
-    return load_model(name)
 
 
 def fingerprint(model: I2VModel) -> str:

@@ -55,14 +55,9 @@ seed: 0
 
 
 def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = FRAMES) -> Bucket:
-    """Return the size to train a clip at: its aspect, about `side` squared pixels, 8k+1 frames.
+    """Return the size to train a clip of frames and (height, width) at.
 
-    Args:
-        frames: Of the clip.
-        size: Height and width of the clip.
-        side: Root of the number of pixels.
-        most: Most frames.
-
+    It keeps its aspect, with about `side` squared pixels and 8k + 1 frames, at most `most`.
     """
     scale = side / (size[0] * size[1]) ** 0.5
     height, width = (max(32, round(n * scale / 32) * 32) for n in size)
@@ -72,14 +67,9 @@ def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = 
 def write_trainer_config(
     out: Path, rows: list[dict[str, Any]], buckets: list[Bucket], rank: int = 128
 ) -> Path:
-    """Write the trainer's configuration for an exported data set.
+    """Write the configuration for an exported data set: its rows, and a bucket for each of them.
 
-    Args:
-        out: The data set.
-        rows: Its metadata.
-        buckets: One per row.
-        rank: Of the adapter; the released one has 256.
-
+    The released adapter has rank 256.
     """
     out = out.resolve()
     frames, height, width = max(set(buckets), key=buckets.count)
@@ -94,16 +84,15 @@ def write_trainer_config(
         }
         for row in rows[:2]
     ]  # fmt: skip
-    validation = {
-        "samples": samples,
-        "video_dims": [width, height, frames],
-        "frame_rate": 25.0,
-        "interval": 500,
-        "generate_audio": False,
-    }
     places = {
         "data": {"preprocessed_data_root": str(out / ".precomputed")},
-        "validation": validation,
+        "validation": {
+            "samples": samples,
+            "video_dims": [width, height, frames],
+            "frame_rate": 25.0,
+            "interval": 500,
+            "generate_audio": False,
+        },
         "output_dir": str(out / "runs"),
     }
     text = _CONFIG.format(

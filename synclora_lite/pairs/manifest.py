@@ -11,6 +11,7 @@ A manifest may come from a stranger: every field is checked, and no path leads o
 import codecs
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar
@@ -37,13 +38,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class Media(_Row):
-    """A file of a pair.
-
-    Attributes:
-        path: Relative to the manifest's folder, with forward slashes.
-        sha256: Of its content.
-
-    """
+    """A file of a pair; its path is relative to the manifest's folder, with forward slashes."""
 
     path: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -84,6 +79,11 @@ class Pair(_Row):
     weight: Fraction | None = None
     score: dict[str, Any] | None = field(default=None, repr=False)
 
+    def same_clips(self, other: "Pair") -> bool:
+        """Whether both clips have the content of another pair's."""
+        mine, theirs = ((p.source.sha256, p.edited.sha256) for p in (self, other))
+        return mine == theirs
+
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""
         row = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -119,11 +119,10 @@ def manifest_path(folder: str | Path) -> Path:
 
 
 def read_manifest(folder: str | Path) -> list[Pair]:
-    """Read all pairs of a folder (or of a manifest file); a line cut short by a crash is left out.
+    """Read all pairs of a folder or a manifest; a last line cut short by a crash is left out.
 
     Raises:
-        PairError: There is no manifest, it is a link out of the folder, a line is broken, or an id
-            occurs twice.
+        PairError: There is none, it is a link out of the folder, a line is broken or a pair twice.
 
     """
     path = manifest_path(folder)
@@ -131,13 +130,28 @@ def read_manifest(folder: str | Path) -> list[Pair]:
         check_inside(Path(folder), path)
     if not path.is_file():
         raise PairError(f"no manifest at {path}", "a folder of pairs", "run `synclora pairs build`")
-    pairs = [_parse(path, number, line) for number, line in enumerate(_lines(path), start=1)]
-    seen: set[str] = set()
-    for pair in pairs:
-        if pair.id in seen:
+    *lines, last = as_utf8(path.read_bytes()).split(b"\n")
+    with suppress(ValueError, RecursionError):
+        # what follows the last line break is nothing, a whole line, or cut short
+        lines += [last] if isinstance(json.loads(last), dict) else []
+    pairs: dict[str, Pair] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            pair = Pair.from_row(json.loads(line))
+        except PairError as error:
+            raise PairError(f"{path}, line {number}: {error.what}", error.expected) from error
+        except (ValueError, RecursionError) as error:
+            raise PairError(f"{path}, line {number} is not JSON", "JSON lines") from error
+        if pair.id in pairs:
             raise PairError(f"{path} lists {pair.id} twice", "one line for each pair")
-        seen.add(pair.id)
-    return pairs
+        pairs[pair.id] = pair
+    return list(pairs.values())
+
+
+def known_pairs(folder: str | Path) -> dict[str, Pair]:
+    """Return the pairs of a folder by id; none if it has no manifest yet."""
+    pairs = read_manifest(folder) if manifest_path(folder).is_file() else []
+    return {pair.id: pair for pair in pairs}
 
 
 def write_manifest(folder: str | Path, pairs: Iterable[Pair]) -> Path:
@@ -160,10 +174,8 @@ def locate(folder: str | Path, path: str) -> Path:
         PairError: The path is absolute, climbs out by "..", or a link leads outside.
 
     """
-    root = manifest_path(folder).parent
-    drive = PureWindowsPath(path).drive
-    parts = PurePosixPath(PureWindowsPath(path).as_posix().removeprefix(drive) if drive else
-                          path.replace("\\", "/"))  # fmt: skip
+    root, drive = manifest_path(folder).parent, PureWindowsPath(path).drive
+    parts = PurePosixPath(path.replace("\\", "/").removeprefix(drive.replace("\\", "/")))
     if drive.endswith(":") and ".." not in parts.parts and len(path) <= _LONGEST_PATH:
         # of a path on another machine, the longest end that is here
         ends = [PurePosixPath(*parts.parts[k:]) for k in range(1, len(parts.parts))]
@@ -197,12 +209,11 @@ def intact(folder: str | Path, pair: Pair) -> bool:
     return all(place.is_file() and sha256(place) == digest for place, digest in places)
 
 
-def _lines(path: Path) -> list[bytes]:
-    *lines, last = as_utf8(path.read_bytes()).split(b"\n")
-    try:  # what follows the last line break is nothing, a whole line, or cut short
-        return [*lines, last] if isinstance(json.loads(last), dict) else lines
-    except (ValueError, RecursionError):
-        return lines
+def check_intact(folder: str | Path, pair: Pair) -> None:
+    """Refuse a pair whose clips are not those that the manifest describes."""
+    if not intact(folder, pair):
+        what = f"the clips of {pair.id} are missing or changed"
+        raise PairError(what, "the clips that were built", "build or export the folder again")
 
 
 def as_utf8(content: bytes) -> bytes:
@@ -210,12 +221,3 @@ def as_utf8(content: bytes) -> bytes:
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         return content.decode("utf-16", "replace").encode()
     return content.removeprefix(codecs.BOM_UTF8)
-
-
-def _parse(path: Path, number: int, line: bytes) -> Pair:
-    try:
-        return Pair.from_row(json.loads(line))
-    except PairError as error:
-        raise PairError(f"{path}, line {number}: {error.what}", error.expected) from error
-    except (ValueError, RecursionError) as error:
-        raise PairError(f"{path}, line {number} is not JSON", "JSON lines") from error

@@ -29,21 +29,12 @@ class Realignment:
 
 
 def realign_pairs(
-    folder: str | Path,
-    *,
-    step: int = 4,
-    jobs: int = 1,
-    progress: bool = False,
+    folder: str | Path, *, step: int = 4, jobs: int = 1, progress: bool = False
 ) -> list[Realignment]:
     """Try to save every rejected pair; those that are accepted then join the manifest.
 
-    The rejected pair stays as it is. A pair that was saved before is not saved twice.
-
-    Args:
-        folder: Of the pairs, scored.
-        step: Temporal ratio of the video autoencoder: clips get k * step + 1 frames.
-        jobs: Processes.
-        progress: Show a progress bar.
+    The rejected pair stays as it is. A pair that was saved before is not saved twice. `step` is
+    the temporal ratio of the video autoencoder: clips get k * step + 1 frames.
 
     Returns:
         One entry for each rejected pair.
@@ -53,14 +44,20 @@ def realign_pairs(
             or what it would become has no legal name, or one that is taken.
 
     """
-    folder = manifest_path(folder).parent
-    scorer = scorer_version()
+    folder, scorer = manifest_path(folder).parent, scorer_version()
     with alone(folder):
         pairs = read_manifest(folder)
         rejected = [pair for pair in pairs if _rejected(pair)]
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
-        _check_names(todo, {pair.id for pair in pairs})
+        for pair in todo:
+            new_id = Pair.from_row(pair.to_row() | {"id": f"{pair.id}-realigned"}).id
+            if new_id in {pair.id for pair in pairs}:
+                raise PairError(
+                    f"there is a pair {new_id} already, not known to come from {pair.id}",
+                    "a name that is free",
+                    "rename or remove one of the two in the manifest",
+                )
         work = partial(_realign, folder, step=step, scorer=scorer)
         for entry in in_turn(work, todo, jobs=jobs, label="realigning", progress=progress):
             found[entry.id] = entry
@@ -77,7 +74,7 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
         return Realignment(pair.id, 0, None)
     if not result.saved:
         return Realignment(pair.id, result.shift, None)
-    new_id = _new_id(pair)
+    new_id = f"{pair.id}-realigned"
     media = store(folder, new_id, (result.source, result.edited), pair.fps)
     moved = replace(
         pair,
@@ -101,21 +98,6 @@ def _as_before(pair: Pair) -> Realignment | None:
             f"the parameters of {pair.id} are broken", "an id as realigned_from, a number as shift"
         )
     return Realignment(origin, shift, pair)
-
-
-def _new_id(pair: Pair) -> str:
-    return f"{pair.id}-realigned"
-
-
-def _check_names(pairs: list[Pair], taken: set[str]) -> None:
-    for pair in pairs:
-        Pair.from_row(pair.to_row() | {"id": _new_id(pair)})
-        if _new_id(pair) in taken:
-            raise PairError(
-                f"there is a pair {_new_id(pair)} already, not known to come from {pair.id}",
-                "a name that is free",
-                "rename or remove one of the two in the manifest",
-            )
 
 
 def _rejected(pair: Pair) -> bool:

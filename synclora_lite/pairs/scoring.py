@@ -6,6 +6,7 @@ score: pairs that were scored before, in this folder or another, take no time.
 
 import hashlib
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from synclora_lite.pairs.folder import alone, in_turn
 from synclora_lite.pairs.manifest import (
     Pair,
     Score,
-    intact,
+    check_intact,
     locate,
     manifest_path,
     read_manifest,
@@ -38,14 +39,10 @@ def score_pairs(
     progress: bool = False,
     person: int | None = None,
 ) -> list[Pair]:
-    """Score every pair that has no whole score by the present scorer.
+    """Score every pair that has no whole score by the present scorer, in `jobs` processes.
 
-    Args:
-        folder: Of the pairs, or their manifest.
-        jobs: Processes.
-        again: Take up the others again, too; what the cache knows is not measured again.
-        progress: Show a progress bar.
-        person: Whom to score of several people, from the left; the largest face if None.
+    With `again` the others as well; what the cache knows is not measured again. Of several people
+    the one with the number `person` from the left is scored, or the one with the largest face.
 
     Returns:
         All pairs of the manifest, in its order.
@@ -58,18 +55,12 @@ def score_pairs(
     with alone(manifest_path(folder).parent):
         pairs = read_manifest(folder)
         for pair in pairs:
-            if not intact(folder, pair):
-                raise PairError(
-                    f"the clips of {pair.id} are missing or changed",
-                    "the files that the manifest describes",
-                    "build or export the folder again",
-                )
+            check_intact(folder, pair)
         todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
         written = time.monotonic()
         work = partial(score_pair, folder, scorer=scorer, person=person)
-        results = in_turn(
-            work, [pairs[n] for n in todo], jobs=jobs, label="scoring", progress=progress
-        )
+        items = [pairs[n] for n in todo]
+        results = in_turn(work, items, jobs=jobs, label="scoring", progress=progress)
         for n, scored_pair in zip(todo, results, strict=True):
             pairs[n] = scored_pair
             if time.monotonic() - written > SECONDS or n == todo[-1]:
@@ -103,10 +94,14 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
 
 def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
-    kept = _kept_at(pair, scorer)
-    known = _with_kept(pair, kept)
-    if known is not None:
-        return known
+    # kept by the clips, and by all that decides a score
+    text = f"{scorer} {code_sha256('sync')} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
+    name = hashlib.sha256(text.encode()).hexdigest()
+    kept = cache_dir().parent / "scores" / name[:2] / f"{name}.json"
+    if kept.exists():
+        with suppress(ArtifactError, PairError, KeyError, TypeError):  # a damaged one is made again
+            stored = read_json(kept)
+            return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
     try:
         clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
         result = scored(pair, score_files(*clips, person=person), scorer)
@@ -121,28 +116,9 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
 _KEPT = ("verdict", "weight", "score")
 
 
-def _kept_at(pair: Pair, scorer: str) -> Path:
-    """Return where the score of a pair is kept: by its clips, and by all that decides a score."""
-    text = f"{scorer} {code_sha256('sync')} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
-    name = hashlib.sha256(text.encode()).hexdigest()
-    return cache_dir().parent / "scores" / name[:2] / f"{name}.json"
-
-
-def _with_kept(pair: Pair, kept: Path) -> Pair | None:
-    """Return the pair with its kept score, or None if there is none that makes sense."""
-    if not kept.exists():
-        return None
-    try:
-        stored = read_json(kept)
-        return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
-    except (ArtifactError, PairError, KeyError, TypeError):
-        return None  # damaged: it is scored again
-
-
 def _is_scored(pair: Pair, scorer: str) -> bool:
     """Whether a pair has verdict, weight and reasons by this scorer, all of the right kind."""
-    try:
+    with suppress(PairError):
         score = build(Score, pair.score, error=PairError)
-    except PairError:
-        return False
-    return score.scorer == scorer and None not in (pair.verdict, pair.weight)
+        return score.scorer == scorer and None not in (pair.verdict, pair.weight)
+    return False

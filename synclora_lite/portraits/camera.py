@@ -29,7 +29,7 @@ class Occluder:
 
     Attributes:
         kind: One of `OCCLUDERS`.
-        path: Where its middle is, x and y in half image widths, and its angle in radians.
+        path: Its middle, x and y in half image widths, and its angle in radians.
         size: 1 is as large as life.
         side: 1 for a right-hand thumb or handle, -1 mirrored.
         color: Of the cup or the microphone; a hand has the person's skin.
@@ -82,7 +82,7 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     g = generator
     kind = OCCLUDERS[int(torch.randint(len(OCCLUDERS), (), generator=g))]
     side = 2 * chance(0.5, g) - 1
-    time = torch.linspace(0, 1, frames) if frames > 1 else torch.zeros(1)
+    time = torch.linspace(0, 1, frames)
     start, stop = between(0.15, 0.4, g), between(0.65, 0.95, g)
     there = torch.sigmoid((time - start) * 22) * torch.sigmoid((stop - time) * 22)
     sway = 0.05 * torch.sin(2 * math.pi * (time * between(0.5, 1.5, g) + between(0.0, 1.0, g)))
@@ -110,9 +110,8 @@ def sample_camera(
     """Draw a lens and, if asked for, a moving lamp and something before the face."""
     blur = between(0.7, 0.9, generator)
     light = sample_light(generator, frames, fps) if relit else None
-    return Camera(
-        blur, light=light, occluder=sample_occluder(generator, frames) if occluded else None
-    )
+    occluder = sample_occluder(generator, frames) if occluded else None
+    return Camera(blur, light=light, occluder=occluder)
 
 
 def stack_cameras(

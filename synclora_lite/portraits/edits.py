@@ -46,76 +46,53 @@ def _hair(i: Identity, g: torch.Generator) -> Identity:
     )
 
 
-def _glasses(i: Identity, g: torch.Generator) -> Identity:
-    return replace(
-        i,
-        glasses=1.0 - i.glasses,
-        glasses_roundness=between(0.1, 1.0, g),
-        glasses_color=different(i.skin, CLOTHING, g),
-    )
-
-
 def _hat(i: Identity, g: torch.Generator) -> Identity:
     color = different(i.background_top, CLOTHING, g)
     return replace(i, hat=1.0, hat_brim=chance(0.5, g), hat_color=different(color, CLOTHING, g))
 
 
-def _beard(i: Identity, g: torch.Generator) -> Identity:
-    return replace(i, beard=between(0.7, 0.95, g) if i.beard < 0.1 else 0.0)
+def _several(i: Identity, g: torch.Generator) -> Identity:
+    recipes = list(_RECIPES.values())[:-1]
+    for k in torch.randperm(len(recipes), generator=g)[:3].tolist():
+        i = recipes[k](i, g)
+    return i
 
 
-def _clothing(i: Identity, g: torch.Generator) -> Identity:
-    return replace(
+_RECIPES: dict[str, Callable[[Identity, torch.Generator], Identity]] = {
+    "hair": _hair,
+    "glasses": lambda i, g: replace(
+        i,
+        glasses=1.0 - i.glasses,
+        glasses_roundness=between(0.1, 1.0, g),
+        glasses_color=different(i.skin, CLOTHING, g),
+    ),
+    "hat": _hat,
+    "beard": lambda i, g: replace(i, beard=between(0.7, 0.95, g) if i.beard < 0.1 else 0.0),
+    "clothing": lambda i, g: replace(
         i,
         clothing_color=different(i.clothing_color, CLOTHING, g),
         clothing_accent=pick(CLOTHING, g),
         stripes=1.0 - i.stripes,
         neckline=between(0.0, 1.0, g),
-    )
-
-
-def _skin(i: Identity, g: torch.Generator) -> Identity:
-    return replace(
+    ),
+    "skin": lambda i, g: replace(
         i,
         skin=different(i.skin, SKIN, g),
         lip_color=pick(BRIGHT_LIPS, g),
         makeup=between(0.4, 0.8, g),
         makeup_color=pick(BRIGHT_HAIR, g),
         blush=between(0.3, 0.6, g),
-    )
-
-
-def _background(i: Identity, g: torch.Generator) -> Identity:
-    return replace(
+    ),
+    "background": lambda i, g: replace(
         i,
         background_top=different(i.background_top, BACKGROUND, g),
         background_bottom=different(i.background_bottom, BACKGROUND, g),
         backdrop=between(0.0, 1.0, g),
-    )
-
-
-def _expression(i: Identity, g: torch.Generator) -> Identity:
-    return replace(i, smile=between(0.6, 0.8, g))
-
-
-def _several(i: Identity, g: torch.Generator) -> Identity:
-    kinds = list(_RECIPES)
-    for k in torch.randperm(len(kinds), generator=g)[:3].tolist():
-        i = _RECIPES[kinds[k]](i, g)
-    return i
-
-
-_RECIPES: dict[str, Callable[[Identity, torch.Generator], Identity]] = {
-    "hair": _hair,
-    "glasses": _glasses,
-    "hat": _hat,
-    "beard": _beard,
-    "clothing": _clothing,
-    "skin": _skin,
-    "background": _background,
-    "expression": _expression,
+    ),
+    "expression": lambda i, g: replace(i, smile=between(0.6, 0.8, g)),
+    "several": _several,
 }
-EDIT_KINDS = (*_RECIPES, "several")
+EDIT_KINDS = tuple(_RECIPES)
 
 
 def edit_identity(identity: Identity, kind: str, generator: torch.Generator) -> Identity:
@@ -124,8 +101,6 @@ def edit_identity(identity: Identity, kind: str, generator: torch.Generator) -> 
     Raises:
         ValueError: the kind is not one of `EDIT_KINDS`.
     """
-    if kind == "several":
-        return _several(identity, generator)
     if kind not in _RECIPES:
         raise ValueError(f"got edit kind {kind!r}; expected one of {', '.join(EDIT_KINDS)}")
     return _RECIPES[kind](identity, generator)

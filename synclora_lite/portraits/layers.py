@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -16,12 +18,8 @@ from synclora_lite.portraits.shapes import (
     smooth_union,
     strip,
     stroke,
+    tint,
 )
-
-
-def _tint(color: Tensor, amount: float) -> Tensor:
-    """Lighten (amount > 0) or darken (amount < 0) a colour."""
-    return color + (1 - color) * amount if amount > 0 else color * (1 + amount)
 
 
 def head_outline(x: Tensor, y: Tensor, s: Scene, grow: float = 0.0) -> Tensor:
@@ -37,7 +35,7 @@ def background(s: Scene) -> None:
     blend = ((s.v + 1) / 2).expand(s.image.shape[0], 1, *s.image.shape[2:])
     s.image.copy_(top + (bottom - top) * blend)
     disc = coverage(circle(s.u - 0.5 + w["backdrop"], s.v + 0.15, 0.78), 0.03)
-    s.paint(0.35 * disc, _tint(top, 0.55))
+    s.paint(0.35 * disc, top, 0.55)
 
 
 def back_hair(s: Scene) -> None:
@@ -50,11 +48,10 @@ def back_hair(s: Scene) -> None:
     fall = box(x, y - 0.35 * w["hair_length"], width, 0.45 + 0.75 * w["hair_length"], 0.3)
     long = torch.where(w["hair_length"] > 0.05, smooth_union(cap, fall, 0.3), cap)
     bun = circle(x, y + 1.18, 0.26) + (1 - w["bun"]) * 9
-    cover = coverage(torch.minimum(long, bun) + wave, s.pixel) * w["hair"]
-    dark = _tint(w["hair_color"], -0.22)
+    color = tint(w["hair_color"], -0.22)
     if s.view is not None:  # the side that turns towards us is as light as the hair in front
-        dark = torch.lerp(dark, w["hair_color"], s.near(x).unsqueeze(1))
-    s.paint(cover, dark)
+        color = torch.lerp(color, w["hair_color"], s.near(x).unsqueeze(1))
+    s.paint(s.inside(torch.minimum(long, bun) + wave) * w["hair"], color)
 
 
 def body(s: Scene) -> None:
@@ -63,23 +60,17 @@ def body(s: Scene) -> None:
     x, y = s.u - 0.5 * m["x"] - 0.10 * m["yaw"], s.v - 0.5 * m["y"] - 0.02 * m["pitch"]
     pixel = 2 / s.image.shape[-1]
     shoulders = box(x, y - 1.42, 0.92, 0.62, 0.42)
-    neck = box(x, y - 0.55, 0.24, 0.30, 0.1)
     torso = smooth_union(shoulders, box(x, y - 1.0, 0.33, 0.24, 0.15), 0.25)
-    s.paint(coverage(torso, pixel), w["clothing_color"])
+    torso = coverage(torso, pixel)
+    s.paint(torso, w["clothing_color"])
     band = (torch.remainder(y * 5.5, 1.0) - 0.5).abs() - 0.24
-    s.paint(
-        coverage(torso, pixel) * coverage(band / 5.5, pixel) * w["stripes"], w["clothing_accent"]
-    )
-    deep = 0.08 + 0.22 * w["neckline"]
-    skin_edge = ellipse(x, y - 0.80, 0.29, deep + 0.08)
-    s.paint(
-        coverage(skin_edge - 0.035, pixel) * coverage(torso, pixel),
-        _tint(w["clothing_color"], 0.25),
-    )
-    skin = torch.minimum(neck, skin_edge)
-    s.paint(coverage(skin, pixel), _tint(w["skin"], -0.10))
+    s.paint(torso * coverage(band / 5.5, pixel) * w["stripes"], w["clothing_accent"])
+    neckline = ellipse(x, y - 0.80, 0.29, 0.08 + 0.22 * w["neckline"] + 0.08)
+    s.paint(coverage(neckline - 0.035, pixel) * torso, w["clothing_color"], 0.25)
+    skin = coverage(torch.minimum(box(x, y - 0.55, 0.24, 0.30, 0.1), neckline), pixel)
+    s.paint(skin, w["skin"], -0.10)
     shadow = ellipse(x - m["x"] * 0.5, y - 0.66 - m["y"] * 0.5, 0.36, 0.2)
-    s.paint(0.30 * coverage(shadow, 0.08) * coverage(skin, pixel), _tint(w["skin"], -0.45))
+    s.paint(0.30 * coverage(shadow, 0.08) * skin, w["skin"], -0.45)
 
 
 def ears(s: Scene) -> None:
@@ -90,15 +81,13 @@ def ears(s: Scene) -> None:
     hidden: Tensor | float = 0.0
     if s.view is not None:
         side, near = near_ear(s)
-        hidden = _face(s) * (1 - coverage(ellipse(side, y - 0.03, 0.11, 0.18) + near, s.pixel))
+        hidden = _face(s) * (1 - s.inside(ellipse(side, y - 0.03, 0.11, 0.18) + near))
         hidden = torch.where(w["hair_length"] * w["hair"] > 0.05, (near < 0.2) * 1.0, hidden)
     seen = 1 - hidden
-    s.paint(seen * coverage(ellipse(side, y - 0.03, 0.11, 0.18), s.pixel), _tint(w["skin"], -0.08))
-    s.paint(
-        0.5 * seen * coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05),
-        _tint(w["skin"], -0.3),
-    )
-    ring = coverage(circle(side - 0.04, y - 0.27, 0.065), s.pixel)
+    s.paint(seen * s.inside(ellipse(side, y - 0.03, 0.11, 0.18)), w["skin"], -0.08)
+    inner = coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05)
+    s.paint(0.5 * seen * inner, w["skin"], -0.3)
+    ring = s.inside(circle(side - 0.04, y - 0.27, 0.065))
     s.paint(seen * ring * w["earrings"], w["earring_color"])
 
 
@@ -115,43 +104,38 @@ def near_ear(s: Scene) -> tuple[Tensor, Tensor]:
 
 def _face(s: Scene) -> Tensor:
     """Coverage of the head: the face and, of a turned head, its side and a bald crown."""
-    face = coverage(head_outline(s.x, s.y, s), s.pixel)
+    face = s.inside(head_outline(s.x, s.y, s))
     if s.view is None:
         return face
     x, y = s.solid(-0.02, 0.5)
-    side = torch.maximum(head_outline(x, y * 1.03, s, grow=-0.01), -0.05 - y)
-    side = coverage(side, s.pixel)
+    side = s.inside(torch.maximum(head_outline(x, y * 1.03, s, grow=-0.01), -0.05 - y))
     x, y = s.solid(-0.25, 1.05)
-    crown = coverage(ellipse(x, y + 0.22, s.who["face_width"] * 0.96, 0.76), s.pixel)
+    crown = s.inside(ellipse(x, y + 0.22, s.who["face_width"] * 0.96, 0.76))
     return torch.maximum(face, torch.maximum(side, crown * (1 - s.who["hair"])))
 
 
 def skin(s: Scene) -> None:
     """The head itself, shaded by a lamp that stays in the room while the head turns."""
-    w, m = s.who, s.motion
-    x, y = s.x, s.y
+    w, m, x, y = s.who, s.motion, s.x, s.y
     face = _face(s)
     s.paint(face, w["skin"])
     lit = (x + m["yaw"]) * w["light"] * 0.8 - (y + m["pitch"]) * 0.35
-    s.paint(face * (lit * 0.28).clamp(0, 0.25), _tint(w["skin"], 0.55))
-    s.paint(face * (-lit * 0.30).clamp(0, 0.35), _tint(w["skin"], -0.5))
+    s.paint(face * (lit * 0.28).clamp(0, 0.25), w["skin"], 0.55)
+    s.paint(face * (-lit * 0.30).clamp(0, 0.35), w["skin"], -0.5)
     cheek = (x.abs() - 0.40) ** 2 * 22 + (y - 0.30) ** 2 * 30
-    rosy = w["skin"] * torch.tensor([1.02, 0.72, 0.68], device=x.device).view(1, 3, 1, 1)
+    rosy = w["skin"] * s.color(1.02, 0.72, 0.68)
     s.paint(face * torch.exp(-cheek) * w["blush"] * 0.8, rosy)
 
 
 def beard(s: Scene) -> None:
     """Jaw beard and moustache in the hair's colour, with the mouth left free."""
-    w, m = s.who, s.motion
-    x, y = s.x, s.y
-    face = head_outline(x, y, s, grow=0.015)
+    w, x, y, opened = s.who, s.x, s.y, s.motion["mouth_open"]
     jaw_line = curve(x, y, 0.38 - 0.5 * x * x, -x)
-    lips = ellipse(
-        x, y - 0.53 - 0.05 * m["mouth_open"], w["mouth_size"] * 0.95, 0.10 + 0.09 * m["mouth_open"]
-    )
-    beard_shape = torch.maximum(torch.maximum(face, -jaw_line), -lips)
-    cover = coverage(beard_shape, 0.05)
-    if s.view is not None:
+    lips = ellipse(x, y - 0.53 - 0.05 * opened, w["mouth_size"] * 0.95, 0.10 + 0.09 * opened)
+    if s.view is None:
+        face = head_outline(x, y, s, grow=0.015)
+        cover = coverage(torch.maximum(torch.maximum(face, -jaw_line), -lips), 0.05)
+    else:
         cover = coverage(torch.maximum(-jaw_line, -lips), 0.05) * _face(s)
     s.paint(cover * w["beard"], w["hair_color"] * 0.9)
 
@@ -165,13 +149,13 @@ def nose(s: Scene) -> None:
         x = _nose_wedge(s, tip)
     side = -torch.sign(w["light"] + 1e-6)
     bridge = (x - side * 0.055) ** 2 * 420 + ((y - tip * 0.35) / tip) ** 2 * 3.2
-    s.paint(0.30 * torch.exp(-bridge), _tint(w["skin"], -0.45))
+    s.paint(0.30 * torch.exp(-bridge), w["skin"], -0.45)
     under = ellipse(x, y - tip - 0.015, w["nose_width"], 0.055)
-    s.paint(0.42 * coverage(under, 0.05), _tint(w["skin"], -0.42))
+    s.paint(0.42 * coverage(under, 0.05), w["skin"], -0.42)
     ball = (x * x * 150) + (y - tip + 0.05) ** 2 * 150
-    s.paint(0.55 * torch.exp(-ball), _tint(w["skin"], 0.45))
+    s.paint(0.55 * torch.exp(-ball), w["skin"], 0.45)
     nostril = ellipse(x.abs() - w["nose_width"] * 0.52, y - tip - 0.03, 0.034, 0.020)
-    s.paint(0.75 * coverage(nostril, s.pixel * 1.2), _tint(w["skin"], -0.72))
+    s.paint(0.75 * coverage(nostril, s.pixel * 1.2), w["skin"], -0.72)
 
 
 def _nose_wedge(s: Scene, tip: Tensor) -> Tensor:
@@ -182,11 +166,10 @@ def _nose_wedge(s: Scene, tip: Tensor) -> Tensor:
     turned = (m["yaw"].sin().abs() * 4 - 0.9).clamp(0, 1)
     half = 0.05 + (w["nose_width"] - 0.05) * along**1.5
     wedge = torch.maximum(x.abs() - half, torch.maximum(-0.18 - s.y, s.y - tip - 0.06))
-    cover = turned * coverage(wedge, 0.03) * along
-    s.paint(cover, w["skin"])
+    s.paint(turned * coverage(wedge, 0.03) * along, w["skin"])
     far = (x * m["yaw"].sign()).clamp_min(0) / half
     shadow = torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04)
-    s.paint(0.45 * turned * along * shadow, _tint(w["skin"], -0.45))
+    s.paint(0.45 * turned * along * shadow, w["skin"], -0.45)
     return torch.lerp(s.x, x, turned)
 
 
@@ -207,26 +190,17 @@ def mouth(s: Scene) -> None:
     lower_out = lower_in + full * 1.15 * bow
     lips = strip(upper_out - y, y - lower_out, s.pixel)
     s.paint(lips, w["lip_color"])
-    s.paint(
-        0.35
-        * lips
-        * coverage(ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022), 0.03),
-        _tint(w["lip_color"], 0.6),
-    )
+    shine = ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022)
+    s.paint(0.35 * lips * coverage(shine, 0.03), w["lip_color"], 0.6)
     inside = strip(upper_in - y, y - lower_in, s.pixel)
-    dark = torch.tensor([0.24, 0.07, 0.08], device=y.device).view(1, 3, 1, 1)
-    s.paint(inside, dark)
+    s.paint(inside, s.color(0.24, 0.07, 0.08))
     teeth = strip(upper_in - y, y - upper_in - 0.38 * opening * bow, s.pixel)
-    s.paint(inside * teeth, torch.full_like(dark, 0.95))
+    s.paint(inside * teeth, s.color(0.95, 0.95, 0.95))
     tongue = ellipse(s.x, y - lower_in, half * 0.55, 0.07)
-    s.paint(
-        0.85 * inside * coverage(tongue, 0.04),
-        torch.tensor([0.78, 0.36, 0.36], device=y.device).view(1, 3, 1, 1),
-    )
-    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel) * coverage(
-        s.x.abs() - half * 1.02, s.pixel
-    )
-    s.paint(0.8 * seam * (1 - 6 * m["mouth_open"]).clamp(0, 1), _tint(w["lip_color"], -0.6))
+    s.paint(0.85 * inside * coverage(tongue, 0.04), s.color(0.78, 0.36, 0.36))
+    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel)
+    seam = seam * s.inside(s.x.abs() - half * 1.02)
+    s.paint(0.8 * seam * (1 - 6 * m["mouth_open"]).clamp(0, 1), w["lip_color"], -0.6)
 
 
 def eyes(s: Scene) -> None:
@@ -243,137 +217,108 @@ def eyes(s: Scene) -> None:
     low = 0.42 * half * bow * squint
     wide = (0.62 + 0.05 * m["brow"] - 0.20 * m["gaze_y"]) * half * squint
     lid = -wide * (1 - blink) * bow + 0.9 * low * blink
-    socket = ellipse(x, y + 0.01, half * 1.25, half * 0.95)
-    s.paint(0.22 * coverage(socket, 0.12), _tint(w["skin"], -0.5))
-    shadow = strip(-(wide + 0.075) * bow - y, y - lid, s.pixel) * coverage(x.abs() - half, s.pixel)
-    s.paint(0.30 * shadow, _tint(w["skin"], -0.35))
+    s.paint(0.22 * coverage(ellipse(x, y + 0.01, half * 1.25, half * 0.95), 0.12), w["skin"], -0.5)
+    shadow = strip(-(wide + 0.075) * bow - y, y - lid, s.pixel) * s.inside(x.abs() - half)
+    s.paint(0.30 * shadow, w["skin"], -0.35)
     s.paint(shadow * w["makeup"], w["makeup_color"])
     opening = strip(lid - y, y - low, s.pixel)
-    s.paint(opening, torch.full_like(w["skin"], 0.97))
-    gaze_x, gaze_y = (
-        x - mirror * m["gaze_x"] * half * 0.38,
-        y - m["gaze_y"] * half * 0.30 + 0.1 * half,
-    )
-    s.paint(
-        opening * coverage(circle(gaze_x, gaze_y, half * 0.47), s.pixel), _tint(w["iris"], -0.25)
-    )
-    s.paint(opening * coverage(circle(gaze_x, gaze_y, half * 0.38), s.pixel), w["iris"])
-    s.paint(
-        opening * coverage(circle(gaze_x, gaze_y, half * 0.20), s.pixel),
-        torch.full_like(w["skin"], 0.05),
-    )
+    s.paint(opening, s.color(0.97, 0.97, 0.97))
+    gaze_x = x - mirror * m["gaze_x"] * half * 0.38
+    gaze_y = y - m["gaze_y"] * half * 0.30 + 0.1 * half
+    discs = ((0.47, tint(w["iris"], -0.25)), (0.38, w["iris"]), (0.20, s.color(0.05, 0.05, 0.05)))
+    for radius, color in discs:
+        s.paint(opening * s.inside(circle(gaze_x, gaze_y, half * radius)), color)
     glint = circle(gaze_x - mirror * 0.035, gaze_y + 0.04, half * 0.11)
-    s.paint(opening * coverage(glint, s.pixel), torch.ones_like(w["skin"]))
-    lash = stroke(y - lid, 0.042, s.pixel) * coverage(x.abs() - half * 1.04, s.pixel)
+    s.paint(opening * s.inside(glint), s.color(1.0, 1.0, 1.0))
+    lash = stroke(y - lid, 0.042, s.pixel) * s.inside(x.abs() - half * 1.04)
     s.paint(0.9 * lash, w["hair_color"] * 0.25)
 
 
 def brows(s: Scene) -> None:
     """Two tapered arcs that rise and fall."""
-    w, m = s.who, s.motion
-    half = 0.235
+    w, half = s.who, 0.235
     x = s.x.abs() - w["eye_spacing"] - 0.01
     t = (x / half).clamp(-1.4, 1.4)
-    arc = -0.45 - 0.06 * m["brow"] - 0.055 * (1 - t * t) - x * w["brow_tilt"]
+    arc = -0.45 - 0.06 * s.motion["brow"] - 0.055 * (1 - t * t) - x * w["brow_tilt"]
     taper = (1 - 0.35 * t).clamp_min(0.2)
-    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel) * coverage(
-        x.abs() - half, s.pixel * 1.5
-    )
+    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel)
+    cover = cover * coverage(x.abs() - half, s.pixel * 1.5)
     s.paint(0.95 * cover, w["hair_color"] * 0.72)
 
 
 def front_hair(s: Scene) -> None:
     """The cap of hair in front: everything of the grown head above the hairline."""
-    w = s.who
-    x, y = s.x, s.y
+    w, x, y, grow = s.who, s.x, s.y, s.who["hair_volume"]
     wave = 0.035 * w["hair_curl"] * torch.sin(17 * x + 3) * torch.sin(13 * y)
-    grow = w["hair_volume"]
-    cap = ellipse(
-        x, y + 0.06 + 0.35 * grow, w["face_width"] + 0.05 + 0.35 * grow, 0.98 + 0.75 * grow
-    )
+    width = w["face_width"] + 0.05 + 0.35 * grow
+    cap = ellipse(x, y + 0.06 + 0.35 * grow, width, 0.98 + 0.75 * grow)
     across = x - w["parting"] * 0.45
     line = w["hairline"] - 0.14 * torch.exp(-across * across * 14) + 0.95 * x.abs() ** 3
-    hairline = (y - line) * 0.75
     sideburn = 0.02 + 0.25 * w["hair_length"]
-    above = torch.minimum(
-        hairline, (y - sideburn).clamp_min(0) - (x.abs() - 0.92 * w["face_width"])
-    )
+    temple = (y - sideburn).clamp_min(0) - (x.abs() - 0.92 * w["face_width"])
+    above = torch.minimum((y - line) * 0.75, temple)
     hair = torch.maximum(cap + wave, torch.maximum(above + wave, y - sideburn - 0.2))
-    cover = coverage(hair, s.pixel) * w["hair"]
+    cover = s.inside(hair) * w["hair"]
     if s.view is not None:  # short hair leaves the near ear free
         side, hidden = near_ear(s)
-        ear = coverage(ellipse(side, s.plane(0.0)[1] - 0.03, 0.12, 0.19) + hidden, s.pixel)
+        ear = s.inside(ellipse(side, s.plane(0.0)[1] - 0.03, 0.12, 0.19) + hidden)
         cover = cover * (1 - ear * (w["hair_length"] <= 0.05))
     s.paint(cover, w["hair_color"])
     sheen = torch.exp(-((y + 0.86 - 0.3 * x * w["light"]) ** 2) * 70 - x * x * 2.5)
-    s.paint(0.30 * cover * sheen, _tint(w["hair_color"], 0.5))
+    s.paint(0.30 * cover * sheen, w["hair_color"], 0.5)
     strands = torch.sin(across * 34 + 5 * y * torch.sign(across))
-    s.paint(0.10 * cover * (strands > 0.3), _tint(w["hair_color"], -0.5))
+    s.paint(0.10 * cover * (strands > 0.3), w["hair_color"], -0.5)
 
 
 def glasses(s: Scene) -> None:
     """Frames from round to square, a bridge, temples, and a faint reflection."""
-    w = s.who
-    x, y = s.x.abs() - w["eye_spacing"] - 0.005, s.y + 0.10
+    w, across = s.who, s.x.abs()
     corner = 0.07 + 0.18 * w["glasses_roundness"]
-    rim = box(x, y, 0.275, 0.245, corner)
-    frame = stroke(rim, 0.052, s.pixel)
-    bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * coverage(s.x.abs() - 0.075, s.pixel)
-    temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * coverage(0.60 - s.x.abs(), s.pixel)
+    rim = box(across - w["eye_spacing"] - 0.005, s.y + 0.10, 0.275, 0.245, corner)
+    bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * s.inside(across - 0.075)
     ear = w["face_width"] * 1.02
     if s.view is not None:  # towards us the temple goes on to the ear
         ear = ear + 0.16 * s.near(s.x)
-    temple = temple * coverage(s.x.abs() - ear, s.pixel)
-    cover = torch.maximum(torch.maximum(frame, bridge), temple)
-    s.paint(0.10 * coverage(rim, s.pixel) * w["glasses"], torch.ones_like(w["skin"]))
-    s.paint(cover * w["glasses"], w["glasses_color"])
+    temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * s.inside(0.60 - across)
+    temple = temple * s.inside(across - ear)
+    frame = torch.maximum(torch.maximum(stroke(rim, 0.052, s.pixel), bridge), temple)
+    s.paint(0.10 * s.inside(rim) * w["glasses"], s.color(1.0, 1.0, 1.0))
+    s.paint(frame * w["glasses"], w["glasses_color"])
 
 
-def room_light(s: Scene) -> None:
-    """Take from the background what `lamp` gives it too much: light falls softer there."""
-    s.image.mul_(torch.exp(-0.6 * _lamp(s)))
-
-
-def lamp(s: Scene) -> None:
+def lamp(s: Scene, share: float = 1.0) -> None:
     """The colour of the light, and how it falls off across the picture."""
-    s.image.mul_(torch.exp(_lamp(s)))
-
-
-def _lamp(s: Scene) -> Tensor:
     v = s.view or {}
-    return v["tint"] + (v["across"] * s.u + v["down"] * s.v).unsqueeze(1)
+    light = v["tint"] + (v["across"] * s.u + v["down"] * s.v).unsqueeze(1)
+    s.image.mul_(torch.exp(share * light))
 
 
 def hat(s: Scene) -> None:
     """A beanie with a ribbed band, or a hat with a brim."""
     w = s.who
     x, y = s.x, s.y
-    crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
     if s.view is not None:  # as wide from every side; its front is where the face looks
         x, y = s.solid(-0.16, 1.06)
-        crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
+    crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
+    if s.view is not None:
         x = x - 0.5 * s.motion["yaw"].sin()
         y = s.plane(0.45 * (1 - x * x).clamp_min(-0.2))[1]
     edge = -0.50 + 0.16 * x * x
-    dome = coverage(torch.maximum(crown, y - edge), s.pixel) * w["hat"]
+    dome = s.inside(torch.maximum(crown, y - edge)) * w["hat"]
     s.paint(dome, w["hat_color"])
-    s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), _tint(w["hat_color"], -0.4))
+    s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), w["hat_color"], -0.4)
     side = x.abs() - w["face_width"] - 0.13 if s.view is None else crown
-    band = strip(edge - 0.24 - y, y - edge, s.pixel) * coverage(side, s.pixel)
+    band = strip(edge - 0.24 - y, y - edge, s.pixel) * s.inside(side)
     ribs = 0.12 * (torch.sin(x * 42) > 0)
-    s.paint(band * w["hat"], _tint(w["hat_color"], -0.28))
-    s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), _tint(w["hat_color"], -0.55))
+    s.paint(band * w["hat"], w["hat_color"], -0.28)
+    s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), w["hat_color"], -0.55)
     if s.view is not None:
         x = x + 0.4 * s.motion["yaw"].sin()
     brim = ellipse(x, y - edge, 1.18, 0.13)
-    s.paint(coverage(brim, s.pixel) * w["hat"] * w["hat_brim"], _tint(w["hat_color"], -0.15))
+    s.paint(s.inside(brim) * w["hat"] * w["hat_brim"], w["hat_color"], -0.15)
 
 
-ORDER = (
-    background, back_hair, body, ears, skin, beard, nose, mouth, eyes, brows,
-    front_hair, glasses, hat,
-)  # fmt: skip
-FILMED = (
-    background, room_light, back_hair, body, skin, ears, beard, nose, mouth, eyes, brows,
-    front_hair, glasses, hat, occluders, lamp,
-)  # fmt: skip
+room_light = partial(lamp, share=-0.6)  # light falls softer on the background: `lamp` takes it on
+FACE = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
+ORDER = (background, back_hair, body, ears, skin, *FACE)
+FILMED = (background, room_light, back_hair, body, skin, ears, *FACE, occluders, lamp)

@@ -1,13 +1,11 @@
 """The two photographs behind the puppets, with what was measured on them once.
 
-Both are NASA and US Navy pictures in the public domain that other packages ship: Grace Hopper
-with matplotlib, Eileen Collins with scikit-image. Landmarks and the cut-out of the person are
-measured by MediaPipe and GrabCut and kept under data/puppets, so that drawing a puppet needs
-neither. To measure again: ``python -m recipes.puppets``.
+NASA and US Navy pictures in the public domain that matplotlib (Grace Hopper) and scikit-image
+(Eileen Collins) ship. Landmarks and cut-out were measured by MediaPipe and GrabCut and lie under
+data/puppets; to measure again: ``python -m recipes.puppets``.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -41,7 +39,6 @@ class Photo:
 FRAMES = {"grace_hopper": (62, 0, 408), "eileen_collins": (104, 0, 248)}
 
 
-@lru_cache
 def load_photo(name: str) -> Photo:
     """Read a photo and what was measured on it.
 
@@ -52,10 +49,9 @@ def load_photo(name: str) -> Photo:
     path = data_dir() / "puppets" / f"{name}.npz"
     if name not in FRAMES or not path.is_file():
         raise ArtifactError(f"no photo puppet named {name!r}", f"one of {', '.join(FRAMES)}")
+    pixels = enlarge(read_photo(name), name)
     with np.load(path) as stored:
-        return Photo(
-            enlarge(read_photo(name), name), stored["person"], stored["face"], corner(name)
-        )
+        return Photo(pixels, stored["person"], stored["face"], corner(name))
 
 
 def read_photo(name: str) -> UInt8[np.ndarray, "height width 3"]:
@@ -66,24 +62,18 @@ def read_photo(name: str) -> UInt8[np.ndarray, "height width 3"]:
         return astronaut()
     from matplotlib.cbook import get_sample_data
 
-    return cv2.cvtColor(
-        cv2.imread(str(get_sample_data("grace_hopper.jpg", asfileobj=False))), cv2.COLOR_BGR2RGB
-    )
-
-
-def scale(name: str) -> float:
-    """Enlargement that makes the frame `WINDOW` pixels wide."""
-    return WINDOW / FRAMES[name][2]
+    path = get_sample_data("grace_hopper.jpg", asfileobj=False)
+    return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
 
 
 def corner(name: str) -> tuple[int, int]:
     """Top left corner of the frame in the enlarged photo."""
-    left, top, _ = FRAMES[name]
-    return round(left * scale(name)), round(top * scale(name))
+    left, top, side = FRAMES[name]
+    return round(left * (WINDOW / side)), round(top * (WINDOW / side))
 
 
 def enlarge(photo: UInt8[np.ndarray, "h w 3"], name: str) -> UInt8[np.ndarray, "height width 3"]:
     """Scale a photo up (Lanczos) and sharpen it a little."""
-    factor = scale(name)
+    factor = WINDOW / FRAMES[name][2]
     large = cv2.resize(photo, None, fx=factor, fy=factor, interpolation=cv2.INTER_LANCZOS4)
     return cv2.addWeighted(large, 1.35, cv2.GaussianBlur(large, (0, 0), 1.5), -0.35, 0)

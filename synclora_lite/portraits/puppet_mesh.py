@@ -5,6 +5,7 @@ neck and shoulders. All lengths are in pixels of the enlarged photo; z grows awa
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,22 +19,38 @@ Face = Float[np.ndarray, "468 3"]
 Flat = Float[np.ndarray, "vertices 2"]
 Share = Float[np.ndarray, " vertices"]
 
-# Rings of MediaPipe's canonical mesh (mediapipe/modules/face_geometry/data), corner to corner.
-# "Right" is the person's right eye: the one on the left of the picture.
-UPPER_LID = {
-    "right": (246, 161, 160, 159, 158, 157, 173),
-    "left": (466, 388, 387, 386, 385, 384, 398),
-}
-LOWER_LID = {
-    "right": (7, 163, 144, 145, 153, 154, 155),
-    "left": (249, 390, 373, 374, 380, 381, 382),
-}
-CREASE = {"right": (247, 30, 29, 27, 28, 56, 190), "left": (467, 260, 259, 257, 258, 286, 414)}
-EYE_CORNERS = {"right": (33, 133), "left": (263, 362)}
-IRIS = {"right": slice(468, 473), "left": slice(473, 478)}
-BROWS = {
-    "right": (70, 63, 105, 66, 107, 46, 53, 52, 65, 55),
-    "left": (300, 293, 334, 296, 336, 276, 283, 282, 295, 285),
+# Points of MediaPipe's canonical mesh (mediapipe/modules/face_geometry/data), rings from corner to
+# corner.
+
+
+class Eye(NamedTuple):
+    """Landmarks of one eye: corners, lids, the crease above, the iris and the brow."""
+
+    corners: tuple[int, int]
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    crease: tuple[int, ...]
+    iris: slice
+    brow: tuple[int, ...]
+
+
+EYES = {  # "right" is the person's right eye: the one on the left of the picture
+    "right": Eye(
+        (33, 133),
+        (246, 161, 160, 159, 158, 157, 173),
+        (7, 163, 144, 145, 153, 154, 155),
+        (247, 30, 29, 27, 28, 56, 190),
+        slice(468, 473),
+        (70, 63, 105, 66, 107, 46, 53, 52, 65, 55),
+    ),
+    "left": Eye(
+        (263, 362),
+        (466, 388, 387, 386, 385, 384, 398),
+        (249, 390, 373, 374, 380, 381, 382),
+        (467, 260, 259, 257, 258, 286, 414),
+        slice(473, 478),
+        (300, 293, 334, 296, 336, 276, 283, 282, 295, 285),
+    ),
 }
 MOUTH_CORNERS = (61, 291)
 INNER_CORNERS = (78, 308)
@@ -80,27 +97,38 @@ class Mesh:
     pivot: Float[np.ndarray, "3"]
     unit: float
 
+    @property
+    def opened(self) -> Flat:
+        """The face with its mouth wide open."""
+        return expression(self, {"mouth_open": 1.0})[:, :2]
+
     def triangles(self) -> Int[np.ndarray, "triangles 3"]:
         """Join the vertices, with eyes and mouth wide open so that lids and lips stay apart."""
-        wide = expression(self, {"mouth_open": 1.0})[:, :2]
-        return Delaunay(wide).simplices
+        return Delaunay(self.opened).simplices
 
     def ring(self, part: str) -> tuple[int, ...]:
         """The outline of an opening: "mouth", "right" (eye) or "left", in order."""
         if part == "mouth":
             return (INNER_CORNERS[0], *UPPER_INNER, INNER_CORNERS[1], *LOWER_INNER[::-1])
-        outer, inner = EYE_CORNERS[part]
-        return (outer, *UPPER_LID[part], inner, *LOWER_LID[part][::-1])
+        eye = EYES[part]
+        return (eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1])
 
 
 def build(photo: Photo) -> Mesh:
     """Lay the mesh over a photo."""
     face = photo.face[:FACE].astype(float).copy()
-    _part_lips(face)
+    upper, lower = list(UPPER_INNER), list(LOWER_INNER)
+    middle = (face[upper, 1] + face[lower, 1]) / 2
+    half = np.maximum(face[lower, 1] - face[upper, 1], 0.8) / 2  # closed lips must not cross
+    face[upper, 1], face[lower, 1] = middle - half, middle + half
     left, right = face[SIDES[0]], face[SIDES[1]]
     height = face[CHIN, 1] - face[FOREHEAD, 1]
     pivot = np.array([(left[0] + right[0]) / 2, face[2, 1], (left[2] + right[2]) / 2])
-    halo = _halo(photo, face)
+    # the halo: a grid over the frame and its surroundings, without the face
+    steps = np.arange(-2 * _GRID, WINDOW + 2 * _GRID + 1, _GRID, dtype=float)
+    grid = np.stack(np.meshgrid(*(steps + edge for edge in photo.corner)), -1).reshape(-1, 2)
+    hull = cv2.convexHull(face[:, :2].astype(np.float32))
+    halo = grid[depth_inside(hull, grid) < -_BESIDE]
     # an ellipse around the head with its hair: inside it the picture follows the head
     centre = np.array([pivot[0], face[FOREHEAD, 1] + 0.36 * height])
     axes = np.array([0.72 * (right[0] - left[0]), 0.86 * height])
@@ -109,6 +137,12 @@ def build(photo: Photo) -> Mesh:
     points = np.column_stack([flat, _relief(flat, face, pivot)])
     follow = np.concatenate([np.ones(FACE), 1 - _smoothstep(0.95, 1.75, radius)])
     return Mesh(points, follow, _jaw_share(points, face), pivot, 0.72 * height)
+
+
+def depth_inside(outline: Float[np.ndarray, "*corners 2"], points: Flat) -> Share:
+    """How far each point lies inside an outline, in pixels; negative outside."""
+    outline = outline.astype(np.float32)
+    return np.array([cv2.pointPolygonTest(outline, tuple(map(float, p)), True) for p in points])
 
 
 def _relief(points: Flat, face: Face, pivot: Float[np.ndarray, "3"]) -> Share:
@@ -128,24 +162,6 @@ def _relief(points: Flat, face: Face, pivot: Float[np.ndarray, "3"]) -> Share:
     gap = np.linalg.norm(points[:FACE, None] - face[None, list(OVAL), :2], axis=-1).min(1)
     dome[:FACE] += _smoothstep(0.05, 0.22, gap / size) * (face[:, 2] - dome[:FACE])
     return dome
-
-
-def _part_lips(face: Face, gap: float = 0.8) -> None:
-    """Keep closed lips from crossing: the lower inner edge at least `gap` below the upper."""
-    upper, lower = list(UPPER_INNER), list(LOWER_INNER)
-    middle = (face[upper, 1] + face[lower, 1]) / 2
-    half = np.maximum(face[lower, 1] - face[upper, 1], gap) / 2
-    face[upper, 1], face[lower, 1] = middle - half, middle + half
-
-
-def _halo(photo: Photo, face: Face) -> Flat:
-    """A grid over the frame and its surroundings, without the face."""
-    left, top = photo.corner
-    steps = np.arange(-2 * _GRID, WINDOW + 2 * _GRID + 1, _GRID, dtype=float)
-    grid = np.stack(np.meshgrid(steps + left, steps + top), -1).reshape(-1, 2)
-    hull = cv2.convexHull(face[:, :2].astype(np.float32))
-    inside = np.array([cv2.pointPolygonTest(hull, tuple(map(float, p)), True) for p in grid])
-    return grid[inside < -_BESIDE]
 
 
 def _jaw_share(points: Points, face: Face) -> Share:
@@ -177,11 +193,21 @@ def _smoothstep(
 
 def expression(mesh: Mesh, motion: dict[str, float]) -> Points:
     """Move lids, brows and mouth; the head itself stays where it is."""
-    points = mesh.points.copy()
-    _move_brows(points, mesh, motion.get("brow", 0.0))
+    unit, points = mesh.unit, mesh.points.copy()
+    for eye in EYES.values():  # the brow, and the skin around it with it
+        lift = motion.get("brow", 0.0) * 0.060 * unit
+        points[:, 1] -= lift * _near(mesh, eye.brow, 0.07 * unit)
     _move_mouth(points, mesh, motion)
-    for side in ("right", "left"):
-        _close_lids(points, side, motion.get(f"blink_{side}", 0.0), motion)
+    for side, eye in EYES.items():
+        # the upper lid comes down onto the lower one; looking down lowers it a little too
+        amount = motion.get(f"blink_{side}", 0.0)
+        upper, lower, crease = list(eye.upper), list(eye.lower), list(eye.crease)
+        open_height = points[lower, 1] - points[upper, 1]
+        relaxed = 0.10 + 0.22 * motion.get("gaze_y", 0.0)
+        lowered = amount + relaxed * (1 - amount)
+        points[upper, 1] += lowered * 0.92 * open_height
+        points[lower, 1] -= max(amount, 0.0) * 0.06 * open_height
+        points[crease, 1] += max(lowered, 0.0) * 0.28 * open_height
     return points
 
 
@@ -189,12 +215,6 @@ def _near(mesh: Mesh, handles: tuple[int, ...], reach: float) -> Share:
     """Influence of some vertices on all others: 1 on them, a Gaussian of the distance beside."""
     gap = mesh.points[:, None, :2] - mesh.points[None, list(handles), :2]
     return np.exp(-(np.hypot(*gap.transpose(2, 0, 1)).min(1) ** 2) / (2 * reach**2))
-
-
-def _move_brows(points: Points, mesh: Mesh, amount: float) -> None:
-    """Raise or lower both brows, and the skin around them with them."""
-    for handles in BROWS.values():
-        points[:, 1] -= amount * 0.060 * mesh.unit * _near(mesh, handles, 0.07 * mesh.unit)
 
 
 def _move_mouth(points: Points, mesh: Mesh, motion: dict[str, float]) -> None:
@@ -218,17 +238,6 @@ def _move_mouth(points: Points, mesh: Mesh, motion: dict[str, float]) -> None:
     points[:, 1] -= 0.085 * unit * smile * pull
 
 
-def _close_lids(points: Points, side: str, amount: float, motion: dict[str, float]) -> None:
-    """Draw the upper lid down onto the lower one; looking down lowers it a little too."""
-    upper, lower, crease = list(UPPER_LID[side]), list(LOWER_LID[side]), list(CREASE[side])
-    open_height = points[lower, 1] - points[upper, 1]
-    relaxed = 0.10 + 0.22 * motion.get("gaze_y", 0.0)
-    lowered = amount + relaxed * (1 - amount)
-    points[upper, 1] += lowered * 0.92 * open_height
-    points[lower, 1] -= max(amount, 0.0) * 0.06 * open_height
-    points[crease, 1] += max(lowered, 0.0) * 0.28 * open_height
-
-
 def texture(mesh: Mesh, motion: dict[str, float]) -> Flat:
     """Where in the photo each vertex takes its colour from: its own place, except on closing lids.
 
@@ -236,8 +245,8 @@ def texture(mesh: Mesh, motion: dict[str, float]) -> Flat:
     the skin above, or the dark lashes would be smeared over all of it.
     """
     where = mesh.points[:, :2].copy()
-    for side in ("right", "left"):
-        upper, crease = list(UPPER_LID[side]), list(CREASE[side])
+    for side, eye in EYES.items():
+        upper, crease = list(eye.upper), list(eye.crease)
         share = 0.75 * min(1.0, 2 * motion.get(f"blink_{side}", 0.0))
         where[upper] += share * (where[crease] - where[upper])
     return where

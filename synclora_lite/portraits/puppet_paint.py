@@ -5,15 +5,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from synclora_lite.portraits.puppet_assets import Photo
-from synclora_lite.portraits.puppet_mesh import (
-    CREASE,
-    IRIS,
-    LOWER_INNER,
-    UPPER_INNER,
-    UPPER_LID,
-    Mesh,
-    turn,
-)
+from synclora_lite.portraits.puppet_mesh import EYES, LOWER_INNER, UPPER_INNER, Mesh, turn
 
 
 def blend(
@@ -35,10 +27,10 @@ def draw_lid(
     blink: float,
 ) -> None:
     """Smooth the stretched skin of a closing lid, and draw the lashes along its edge."""
-    outer, *_, inner = ring = mesh.ring(side)[: len(UPPER_LID[side]) + 2]
+    outer, *_, inner = ring = mesh.ring(side)[: len(EYES[side].upper) + 2]
     eye_width = abs(target[outer, 0] - target[inner, 0])
     edge = np.round(target[list(ring)] * 16).astype(np.int32)
-    top = np.round(target[list(CREASE[side])] * 16).astype(np.int32)
+    top = np.round(target[list(EYES[side].crease)] * 16).astype(np.int32)
     lid, line = np.zeros((2, *picture.shape[:2]), np.float32)
     cv2.fillPoly(lid, [np.concatenate([edge, top[::-1]])], 0.9 * blink, cv2.LINE_AA, 4)
     lid = cv2.GaussianBlur(lid, (0, 0), 1.5)[..., None]
@@ -73,7 +65,7 @@ def eye(
     y, x = np.nonzero(opening)
     here = np.column_stack([x, y, np.ones(len(x))]) @ _head_map(photo, mesh, motion, outline)
     middle = outline[:, :2].mean(0)
-    iris = photo.face[IRIS[side], :2].astype(float)
+    iris = photo.face[EYES[side].iris, :2].astype(float)
     radius = np.hypot(*(iris[1:] - iris[0]).T).mean()
     look = np.array([motion["gaze_x"] * 0.42, motion["gaze_y"] * 0.30]) * half
     away = here - iris[0] - look
@@ -88,8 +80,11 @@ def eye(
     paint = paint + pupil * (np.array([14, 11, 10]) - paint)
     glint = np.hypot(*(away + np.array([0.28, 0.34]) * radius).T) / radius
     paint = paint + 0.85 * np.clip((0.22 - glint) * radius + 0.5, 0, 1)[:, None] * (245 - paint)
-    shadow = _under_lid(opening, half)[opening][:, None]
-    return paint * shadow
+    drop = max(1, round(0.2 * half))  # what lies just below the upper lid is in its shadow
+    lit = np.zeros(opening.shape, np.float32)
+    lit[drop:] = opening[:-drop]
+    shadow = 0.5 + 0.5 * cv2.GaussianBlur(lit, (0, 0), 0.12 * half)
+    return paint * shadow[opening][:, None]
 
 
 def _eye_colors(photo: Photo, mesh: Mesh, side: str) -> tuple[np.ndarray, np.ndarray]:
@@ -102,14 +97,6 @@ def _eye_colors(photo: Photo, mesh: Mesh, side: str) -> tuple[np.ndarray, np.nda
     white = pixels[brightness >= np.quantile(brightness, 0.85)].mean(0)
     dark = pixels[brightness <= np.quantile(brightness, 0.35)].mean(0)
     return 0.6 * white + 0.4 * np.array([214, 204, 198]), dark * 0.8 + np.array([22, 14, 8])
-
-
-def _under_lid(opening: Bool[np.ndarray, "h w"], half: float) -> Float[np.ndarray, "h w"]:
-    """Darken what lies just below the upper lid."""
-    drop = max(1, round(0.2 * half))
-    lit = np.zeros(opening.shape, np.float32)
-    lit[drop:] = opening[:-drop]
-    return 0.5 + 0.5 * cv2.GaussianBlur(lit, (0, 0), 0.12 * half)
 
 
 def mouth(

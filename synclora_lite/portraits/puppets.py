@@ -7,7 +7,7 @@ and irises that follow the gaze, and the inside of the mouth.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,10 +16,10 @@ from jaxtyping import Bool, Float, Int, UInt8
 from synclora_lite.portraits.motion import CHANNELS, Motion
 from synclora_lite.portraits.puppet_assets import FRAMES, WINDOW, Photo, load_photo
 from synclora_lite.portraits.puppet_mesh import (
-    IRIS,
-    UPPER_LID,
+    EYES,
     Mesh,
     build,
+    depth_inside,
     expression,
     texture,
     turn,
@@ -55,42 +55,25 @@ def puppet_clip(
         ArtifactError: No photo has this name.
 
     """
-    puppet = _puppet(photo)
+    puppet = _prepare(photo)
     rows = [dict(zip(CHANNELS, row, strict=True)) for row in motion.values.tolist()]
     frames = (_draw(puppet, row) for row in rows)
     return np.stack([cv2.resize(f, (size, size), interpolation=cv2.INTER_AREA) for f in frames])
 
 
-@lru_cache
-def _puppet(name: str) -> Puppet:
-    """Prepare a photo once."""
+def _prepare(name: str) -> Puppet:
     photo = load_photo(name)
     mesh = build(photo)
     triangles = mesh.triangles()
-    wide = expression(mesh, {"mouth_open": 1.0})[:, :2]
-    middles = wide[triangles].mean(1)
-    openings = {part: _inside(wide[list(mesh.ring(part))], middles) for part in ("mouth", *IRIS)}
+    middles = mesh.opened[triangles].mean(1)
+    rings = {part: mesh.opened[list(mesh.ring(part))] for part in ("mouth", *EYES)}
+    openings = {part: depth_inside(ring, middles) > 0 for part, ring in rings.items()}
     left, top = photo.corner
     frame = np.s_[top : top + WINDOW, left : left + WINDOW]
-    grown = cv2.dilate(photo.person[frame], np.ones((_MARGIN, _MARGIN)))
-    return Puppet(photo, mesh, triangles, openings, _paint_over(photo.pixels[frame], grown > 8))
-
-
-def _inside(
-    outline: Float[np.ndarray, "corners 2"], points: Float[np.ndarray, "points 2"]
-) -> Bool[np.ndarray, " points"]:
-    """Which points lie inside an outline."""
-    outline = outline.astype(np.float32)
-    return np.array(
-        [cv2.pointPolygonTest(outline, tuple(map(float, p)), False) > 0 for p in points]
-    )
-
-
-def _paint_over(
-    picture: UInt8[np.ndarray, "h w 3"], hidden: Bool[np.ndarray, "h w"]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Continue the background a little way behind the person."""
-    return cv2.inpaint(picture, hidden.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+    # the background goes on a little way behind the person
+    grown = cv2.dilate(photo.person[frame], np.ones((_MARGIN, _MARGIN))) > 8
+    behind = cv2.inpaint(photo.pixels[frame], grown.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+    return Puppet(photo, mesh, triangles, openings, behind)
 
 
 def _draw(puppet: Puppet, motion: dict[str, float]) -> UInt8[np.ndarray, "window window 3"]:
@@ -98,41 +81,32 @@ def _draw(puppet: Puppet, motion: dict[str, float]) -> UInt8[np.ndarray, "window
     mesh, corner = puppet.mesh, np.array(puppet.photo.corner)
     moved = turn(mesh, expression(mesh, motion), motion)
     target = moved[:, :2] - corner
-    behind = WINDOW * np.any(list(puppet.openings.values()), axis=0)
-    owner = _rasterise(target, moved[puppet.triangles, 2].mean(1) + behind, puppet.triangles)
+    # the triangle that covers each pixel, the nearest one on top; -1 where none does
+    owner = np.full((WINDOW, WINDOW), -1, np.int32)
+    corners = np.round(target[puppet.triangles] * 16).astype(np.int32)
+    depth = moved[puppet.triangles, 2].mean(1)
+    depth += WINDOW * np.any(list(puppet.openings.values()), axis=0)  # openings lie behind
+    for number in np.argsort(-depth):
+        cv2.fillConvexPoly(owner, corners[number], int(number), shift=4)
     where = _source_of(owner, target, texture(mesh, motion), puppet.triangles)
-    person = cv2.remap(
-        puppet.photo.pixels, where, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
-    cover = cv2.remap(
-        puppet.photo.person, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    picture = person.astype(np.float32)
+    border: dict[str, Any] = {"borderMode": cv2.BORDER_REPLICATE}
+    picture = cv2.remap(puppet.photo.pixels, where, None, cv2.INTER_CUBIC, **border)
+    picture = picture.astype(np.float32)
+    cover = cv2.remap(puppet.photo.person, where, None, cv2.INTER_LINEAR, **border)
     for part, member in puppet.openings.items():
         opening = member[owner] & (owner >= 0)
         if opening.any():
-            if part == "mouth":
-                blend(picture, opening, mouth(opening, mesh, target))
-            else:
-                blend(picture, opening, eye(opening, puppet.photo, mesh, motion, part))
-    for side in UPPER_LID:
+            inside = (
+                mouth(opening, mesh, target)
+                if part == "mouth"
+                else eye(opening, puppet.photo, mesh, motion, part)
+            )
+            blend(picture, opening, inside)
+    for side in EYES:
         draw_lid(picture, mesh, target, side, min(motion[f"blink_{side}"], 1.0))
     alpha = np.where(owner >= 0, cover, 0)[..., None] / np.float32(255)
     mixed = alpha * picture + (1 - alpha) * puppet.background
     return np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
-
-
-def _rasterise(
-    target: Float[np.ndarray, "vertices 2"],
-    depth: Float[np.ndarray, " triangles"],
-    triangles: Int[np.ndarray, "triangles 3"],
-) -> Int[np.ndarray, "window window"]:
-    """Number of the triangle that covers each pixel, nearest one on top; -1 where none does."""
-    owner = np.full((WINDOW, WINDOW), -1, np.int32)
-    corners = np.round(target[triangles] * 16).astype(np.int32)
-    for number in np.argsort(-depth):
-        cv2.fillConvexPoly(owner, corners[number], int(number), shift=4)
-    return owner
 
 
 def _source_of(

@@ -40,7 +40,7 @@ def _draw(
     if view is not None:
         who = who | {"light": (who["light"] + view["side"]).clamp(-1.5, 1.5)}
     image = torch.empty(len(motion), 3, size, size, device=device)
-    scene = Scene(image, u, v, x, y, 2 / size / HEAD_SCALE, m, who, view)
+    scene = Scene(image, 2 / size / HEAD_SCALE, u, v, x, y, m, who, view)
     for layer in ORDER if view is None else FILMED:
         layer(scene)
     if view is not None:

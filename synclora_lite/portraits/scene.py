@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_lite.portraits.shapes import Value, coverage, tint
+
 HEAD_SCALE = 0.64  # half the head's height, in half image heights
 HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
 RELIEF = 0.60  # depth of the face from the axis the head turns about
@@ -20,15 +22,34 @@ BEND = 0.55  # the face falls back less from middle to chin than from middle to 
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Everything a layer needs: the canvas and the coordinates of each depth."""
+class Canvas:
+    """A picture to paint into."""
 
     image: Float[Tensor, "n 3 h w"]
+    pixel: Value  # width of a pixel in the unit of the shapes
+
+    def paint(self, cover: Tensor, color: Tensor, amount: float = 0.0) -> None:
+        """Blend a colour, lightened or darkened by an amount, into the picture where it covers."""
+        color = tint(color, amount) if amount else color
+        self.image.lerp_(color.expand_as(self.image), cover.unsqueeze(1).expand_as(self.image))
+
+    def inside(self, distance: Tensor) -> Tensor:
+        """Share of each pixel that is inside a shape."""
+        return coverage(distance, self.pixel)
+
+    def color(self, *rgb: float) -> Float[Tensor, "1 3 1 1"]:
+        """Return a colour that all pictures share."""
+        return self.image.new_tensor([rgb])[..., None, None]
+
+
+@dataclass(frozen=True)
+class Scene(Canvas):
+    """Everything a layer needs: the canvas, in head units, and the coordinates of each depth."""
+
     u: Float[Tensor, "1 1 w"]  # the picture's own coordinates, -1 to 1
     v: Float[Tensor, "1 h 1"]
     x: Float[Tensor, "n h w"]  # canonical coordinates on the face
     y: Float[Tensor, "n h w"]
-    pixel: float  # width of a pixel in head units
     motion: dict[str, Float[Tensor, "n 1 1"]]
     who: dict[str, Tensor]
     view: dict[str, Tensor] | None = None  # the camera's rows; None draws flat layers, no lens
@@ -38,8 +59,7 @@ class Scene:
         m = self.motion
         u, v = _head_frame(self.u, self.v, m)
         x = (u - depth * m["yaw"].sin()) / m["yaw"].cos()
-        y = (v - depth * m["pitch"].sin()) / m["pitch"].cos()
-        return x, y
+        return x, (v - depth * m["pitch"].sin()) / m["pitch"].cos()
 
     def solid(self, depth: float, roundness: float) -> tuple[Tensor, Tensor]:
         """Canonical coordinates of a solid's silhouette, around a middle at a depth.
@@ -59,10 +79,6 @@ class Scene:
     def near(self, x: Tensor) -> Tensor:
         """How far the side on which x lies is turned towards us, 0 to 1."""
         return (-x.sign() * self.motion["yaw"].sin() * 3 - 0.2).clamp(0, 1)
-
-    def paint(self, cover: Tensor, color: Tensor) -> None:
-        """Blend a colour into the picture where it covers."""
-        self.image.lerp_(color.expand_as(self.image), cover.unsqueeze(1).expand_as(self.image))
 
 
 def _head_frame(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:

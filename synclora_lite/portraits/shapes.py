@@ -14,6 +14,11 @@ Field = Float[Tensor, "*#batch #height #width"]
 Value = Float[Tensor, "*#batch #height #width"] | float
 
 
+def tint(color: Tensor, amount: float) -> Tensor:
+    """Lighten (amount > 0) or darken (amount < 0) a colour."""
+    return color + (1 - color) * amount if amount > 0 else color * (1 + amount)
+
+
 def coverage(distance: Field, pixel: Value) -> Field:
     """Share of each pixel inside the shape, for pixels of the given width."""
     return (0.5 - distance / pixel).clamp(0, 1)

@@ -1,6 +1,7 @@
 """Blinks as events: when the lids fall, and which blinks of two clips belong together."""
 
 from dataclasses import dataclass
+from statistics import harmonic_mean
 
 import numpy as np
 from jaxtyping import Float
@@ -96,8 +97,4 @@ def _matched(closed: Closed, other: Closed) -> int:
 def _f1(precision: float, recall: float) -> float:
     """Harmonic mean; the known one alone if only one clip blinks, 1 if neither does."""
     known = [value for value in (precision, recall) if not np.isnan(value)]
-    if not known:
-        return 1.0
-    if len(known) == 1:
-        return known[0]
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return float(harmonic_mean(known)) if known else 1.0

@@ -10,7 +10,6 @@ from synclora_lite.sync.head import fit_head
 from synclora_lite.sync.report import GestureScore
 from synclora_lite.sync.traces import BODY_POINTS, body_points, eye_distance, shoulder_width
 
-Visibility = Float[np.ndarray, " frames"]
 Path = Float[np.ndarray, "frames 2"]
 
 
@@ -23,11 +22,16 @@ def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
     width = shoulder_width(source, eye_distance(fit_head(source.face)))
     ratio = np.array(source.size[::-1]) / np.array(edited.size[::-1])
     mine, theirs = body_points(source) / width, body_points(edited) * ratio / width
-    seen = source.pose[..., 3], edited.pose[..., 3]
-    return {
-        name: compare(mine[:, row], theirs[:, row], _alone(seen[0][:, joint], seen[1][:, joint]))
-        for row, (name, joint) in enumerate(BODY_POINTS.items())
-    }
+    scores = {}
+    for row, (name, joint) in enumerate(BODY_POINTS.items()):
+        # shares of frames in which one clip certainly shows a joint that the other hides; frames
+        # without a body count for neither: a face that is lost is looked at elsewhere
+        seen = source.pose[:, joint, 3], edited.pose[:, joint, 3]
+        there = [visible >= thresholds.BODY_THERE for visible in seen]
+        gone = [visible <= thresholds.BODY_GONE for visible in seen]
+        alone = float((there[0] & gone[1]).mean()), float((there[1] & gone[0]).mean())
+        scores[name] = compare(mine[:, row], theirs[:, row], alone)
+    return scores
 
 
 def compare(source: Path, edited: Path, alone: tuple[float, float] = (0.0, 0.0)) -> GestureScore:
@@ -38,36 +42,18 @@ def compare(source: Path, edited: Path, alone: tuple[float, float] = (0.0, 0.0))
     if not seen.any():
         nan = float("nan")
         return GestureScore(nan, coverage, judged=False, far=nan, alone=alone)
-    motion, pearson = _follows(source[seen], edited[seen])
+    # how far the source moves, and the correlation of both coordinates together
+    first, second = (
+        np.stack([smooth(path[seen, axis]) for axis in (0, 1)], axis=1) for path in (source, edited)
+    )
+    first, second = first - first.mean(0), second - second.mean(0)
+    size = np.sqrt((first**2).sum() * (second**2).sum())
     return GestureScore(
         distance=float(np.median(distance[seen])),
         coverage=coverage,
         judged=coverage >= thresholds.BODY_SEEN,
         far=float(np.percentile(distance[seen], 80)),
         alone=alone,
-        motion=motion,
-        pearson=pearson,
-    )
-
-
-def _follows(source: Path, edited: Path) -> tuple[float, float]:
-    """Return how far the source moves, and the correlation of both coordinates together."""
-    first, second = (
-        np.stack([smooth(path[:, axis]) for axis in (0, 1)], axis=1) for path in (source, edited)
-    )
-    first, second = first - first.mean(0), second - second.mean(0)
-    motion = float(np.sqrt((first**2).sum(1).mean()))
-    size = np.sqrt((first**2).sum() * (second**2).sum())
-    return motion, float((first * second).sum() / size) if size > 1e-9 else 0.0
-
-
-def _alone(source: Visibility, edited: Visibility) -> tuple[float, float]:
-    """Return the shares of frames in which one clip certainly shows a joint that the other hides.
-
-    Frames without a body count for neither: a face that is lost is looked at elsewhere.
-    """
-    there, gone = thresholds.BODY_THERE, thresholds.BODY_GONE
-    return (
-        float(((source >= there) & (edited <= gone)).mean()),
-        float(((edited >= there) & (source <= gone)).mean()),
+        motion=float(np.sqrt((first**2).sum(1).mean())),
+        pearson=float((first * second).sum() / size) if size > 1e-9 else 0.0,
     )

@@ -39,20 +39,14 @@ class Realigned:
         return self.after.accepted and not self.before.accepted
 
 
-def realign(
-    source: Frames,
-    edited: Frames,
-    *,
-    step: int = 8,
-    cache: bool = True,
-) -> Realigned:
+def realign(source: Frames, edited: Frames, *, step: int = 8, cache: bool = True) -> Realigned:
     """Estimate a constant offset, take it out, and crop both clips to a legal length.
 
     Args:
         source: The source clip.
         edited: The edit, late or early as a whole.
         step: Temporal ratio of the video autoencoder: k * step + 1 frames remain.
-        cache: Whether landmarks are kept and found again.
+        cache: As for `track`.
 
     Raises:
         PairError: Fewer than step + 1 frames would remain.
@@ -66,33 +60,16 @@ def realign(
 
 
 def in_time(before: SyncReport, source: int, edited: int, step: int) -> tuple[int, slice, slice]:
-    """Return the shift that a score suggests, 0 if it is not sure, and the frames that remain.
-
-    Args:
-        before: The score of the pair as it is.
-        source: Frames of the source.
-        edited: Frames of the edit.
-        step: As for `realign`.
-
-    Raises:
-        PairError: Fewer than step + 1 frames would remain.
-
-    """
+    """Return the shift that a score suggests, 0 if it is not sure, and `overlap`'s frames."""
     shift = before.offset.frames if before.offset.confidence >= OFFSET_CONFIDENCE else 0
     return shift, *overlap(source, edited, shift, step)
 
 
 def overlap(source: int, edited: int, shift: int, step: int) -> tuple[slice, slice]:
-    """Return which frames of the two clips show the same moments, cropped to a legal count.
-
-    Args:
-        source: Frames of the source.
-        edited: Frames of the edit.
-        shift: Frames by which the edit is late.
-        step: k * step + 1 frames remain.
+    """Return which frames of two clips show the same moments if the edit is late by `shift`.
 
     Raises:
-        PairError: Fewer than step + 1 frames would remain.
+        PairError: Fewer than step + 1 frames would remain; k * step + 1 do.
 
     """
     first, second = max(-shift, 0), max(shift, 0)

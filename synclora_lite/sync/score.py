@@ -1,5 +1,6 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,10 +34,7 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
 def score_clips(
-    source: "Frames | Clip",
-    edited: "Frames | Clip",
-    *,
-    cache: bool = True,
+    source: "Frames | Clip", edited: "Frames | Clip", *, cache: bool = True
 ) -> SyncReport:
     """Compare two clips frame by frame.
 
@@ -44,7 +42,7 @@ def score_clips(
         source: Frames or a `Clip`. Of clips of different length the common first part counts; of
             several people `Clip.person`, and the one in the same place of the edit.
         edited: As above; of any size.
-        cache: Whether landmarks are kept and found again.
+        cache: As for `track`.
 
     Raises:
         LandmarkError: The frames are no clip, or mediapipe or its models are not there.
@@ -62,18 +60,19 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
     source, edited = source[:frames], edited[:frames]
     mine, theirs = cue_traces(source), cue_traces(edited)
     max_lag = min(thresholds.MAX_LAG, frames // 3)
-    smooth_pairs = {name: _smoothed(name, mine[name], theirs[name]) for name in CUES}
-    evidence = {name: evidence_of(*pair, max_lag) for name, pair in smooth_pairs.items()}
     limits = floors(mine["yaw"], theirs["yaw"])
-    cues = {
-        name: score_cue(*smooth_pairs[name], evidence[name], floor=limits[name]) for name in CUES
-    }
-    judged = [name for name, score in cues.items() if score.judged]
+    pairs: dict[str, tuple[Trace, Trace]] = {}
+    cues: dict[str, CueScore] = {}
+    for name in CUES:
+        sigma = thresholds.LIMITS[name].smoothing
+        pairs[name] = pair = smooth(mine[name], sigma), smooth(theirs[name], sigma)
+        cues[name] = score_cue(*pair, evidence_of(*pair, max_lag), floor=limits[name])
+    judged = [pairs[name] for name, score in cues.items() if score.judged]
     return judge(
         cues=cues,
         blinks=match_blinks(mine["blink"], theirs["blink"]),
         gestures=score_gestures(source, edited),
-        offset=score_offset([smooth_pairs[name] for name in judged], max_lag),
+        offset=score_offset(judged, max_lag),
         found=(source.found, edited.found),
         remarks=[
             f"{side.people} people in the {name}: person {side.person} from the left was scored"
@@ -126,25 +125,13 @@ def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
     if not pairs:
         return OffsetScore(0, 0.0, 0.0)
     whole = combined_lag(pairs, max_lag)
+    score = OffsetScore(whole.frames, whole.offset, whole.confidence)
     half = len(pairs[0][0]) // 2
     if half < thresholds.HALF:
-        return OffsetScore(whole.frames, whole.offset, whole.confidence)
+        return score
     first, second = (
         combined_lag([(a[part], b[part]) for a, b in pairs], min(max_lag, half // 3))
         for part in (slice(half), slice(-half, None))
     )
-    return OffsetScore(
-        whole.frames,
-        whole.offset,
-        whole.confidence,
-        drift=second.offset - first.offset,
-        drift_confidence=min(first.confidence, second.confidence),
-    )
-
-
-def _smoothed(name: str, first: Trace, second: Trace) -> tuple[Trace, Trace]:
-    sigma = thresholds.LIMITS[name].smoothing
-    return smooth(first, sigma), smooth(second, sigma)
-
-
-__all__ = ["score_clips", "score_cue", "score_tracks"]
+    sure = min(first.confidence, second.confidence)
+    return replace(score, drift=second.offset - first.offset, drift_confidence=sure)

@@ -23,18 +23,14 @@ def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
 
 
 def track_pair(
-    pair: tuple[Clip, Clip],
-    *,
-    panels: bool = False,
-    cache: bool = True,
+    pair: tuple[Clip, Clip], *, panels: bool = False, cache: bool = True
 ) -> tuple[Track, Track]:
     """Track both clips.
 
     Args:
         pair: Source and edit; of several people the source's `Clip.person`, and the one in the
             same place of the edit.
-        panels: They come from one picture. Generators do lose the person of one panel: then one
-            half without any face is for the verdict to reject, and no wrong file.
+        panels: They come from one picture: one half without any face is for the verdict to reject.
         cache: As for `track`.
 
     Raises:
@@ -43,16 +39,16 @@ def track_pair(
     """
     who = pair[0].person
     first = track(pair[0].frames, person=who, cache=cache)
-    tracks = [first, track(pair[1].frames, person=first.place or who, cache=cache)]
-    empty = [not found.found.any() for found in tracks]
-    if any(empty) and not (panels and not all(empty)):
-        name = ("source", "edited")[empty.index(True)]
+    second = track(pair[1].frames, person=first.place or who, cache=cache)
+    empty = [not each.found.any() for each in (first, second)]
+    if all(empty) or (any(empty) and not panels):
+        side, clip = ("source", pair[0]) if empty[0] else ("edited", pair[1])
         raise LandmarkError(
-            f"no face in any of the {len(pair[empty.index(True)])} frames of the {name} clip",
+            f"no face in any of the {len(clip)} frames of the {side} clip",
             "a clip of a person whose face can be seen",
             "crop closer to the face with --crop, or choose another clip",
         )
-    return tracks[0], tracks[1]
+    return first, second
 
 
 def score_files(

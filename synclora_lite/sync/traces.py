@@ -26,13 +26,9 @@ HEAD_CUES = ("yaw", "pitch", "roll", "x", "y")
 FACE_CUES = ("mouth", "mouth_width", "gaze_x", "gaze_y", "blink")
 CUES = HEAD_CUES + FACE_CUES
 BODY_POINTS = {
-    "left_shoulder": 11,
-    "right_shoulder": 12,
-    "left_elbow": 13,
-    "right_elbow": 14,
-    "left_wrist": 15,
-    "right_wrist": 16,
-}
+    "left_shoulder": 11, "right_shoulder": 12, "left_elbow": 13, "right_elbow": 14,
+    "left_wrist": 15, "right_wrist": 16,
+}  # fmt: skip
 BODY_CUES = tuple(f"{point}_{axis}" for point in BODY_POINTS for axis in "xy")
 
 # Face Mesh: inner lips as (upper, lower), and the corners of the mouth.
@@ -63,8 +59,7 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         distances of the outer eye corners); mouth (lip opening) and mouth_width, gaze_x and
         gaze_y, in the same unit and in the face's own coordinates; blink, blink_left,
         blink_right (0 open as usual in this clip, 1 closed); left_wrist_x ... (`BODY_CUES`: place
-        in shoulder widths). Gaze is unknown throughout when most frames do not show the irises,
-        and blinks are when the eyes are hardly ever open.
+        in shoulder widths).
 
     """
     head = fit_head(track.face)
@@ -86,14 +81,13 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         "blink_left": sides["left"],
         "blink_right": sides["right"],
     }
-    seen = turned <= PROFILE
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
         "roll": head.roll,
         "x": (head.centre[:, 0] - width / 2) / unit,
         "y": (head.centre[:, 1] - height / 2) / unit,
-        **{name: np.where(seen, trace, np.nan) for name, trace in face.items()},
+        **{name: np.where(turned <= PROFILE, trace, np.nan) for name, trace in face.items()},
         **body_traces(track, unit),
     }
     return {name: trace.astype(np.float64) for name, trace in traces.items()}
@@ -101,43 +95,33 @@ def cue_traces(track: Track) -> dict[str, Trace]:
 
 def mouth_opening(face: Points) -> Trace:
     """Mean distance of the inner lips at three places."""
-    gaps = [np.linalg.norm((face[:, low] - face[:, up])[:, :2], axis=1) for up, low in LIPS]
-    return np.mean(gaps, axis=0)
+    return np.mean([_distance(face, pair) for pair in LIPS], axis=0)
 
 
 def mouth_width(face: Points) -> Trace:
     """Distance of the corners of the mouth."""
-    right, left = MOUTH_CORNERS
-    return np.linalg.norm((face[:, left] - face[:, right])[:, :2], axis=1)
+    return _distance(face, MOUTH_CORNERS)
 
 
 def eye_openness(face: Points, side: str) -> Trace:
     """Distance of the lids of one eye over its width: the eye aspect ratio, in face coordinates."""
     eye = EYES[side]
     gap = _mean_of(face, eye.lower)[:, 1] - _mean_of(face, eye.upper)[:, 1]
-    outer, inner = eye.corners
-    return np.maximum(gap, 0) / np.linalg.norm((face[:, outer] - face[:, inner])[:, :2], axis=1)
+    return np.maximum(gap, 0) / _distance(face, eye.corners)
 
 
 def eye_weights(face: Points) -> dict[str, Trace]:
     """Trust each eye by the square of its apparent width: a head turned away shows one of them."""
-    widths = {
-        side: np.linalg.norm((face[:, eye.corners[0]] - face[:, eye.corners[1]])[:, :2], axis=1)
-        for side, eye in EYES.items()
-    }
-    total = np.maximum(sum(width**2 for width in widths.values()), 1e-12)
-    return {side: width**2 / total for side, width in widths.items()}
+    widths = {side: _distance(face, eye.corners) ** 2 for side, eye in EYES.items()}
+    total = np.maximum(sum(widths.values()), 1e-12)
+    return {side: width / total for side, width in widths.items()}
 
 
 def closedness(openness: Trace, both: Trace) -> Trace:
-    """1 minus the openness over its usual open level in this clip, within 0..1.
+    """1 minus the openness of an eye over its usual open level in this clip, within 0..1.
 
     The open level is the 80th percentile, so it holds while an eye is shut for part of the clip.
-
-    Args:
-        openness: Of one eye.
-        both: Of both eyes, weighted: if they are never open, nothing can be said (NaN).
-
+    If both eyes, weighted, are never open, nothing can be said (NaN).
     """
     if np.isnan(both).all() or np.nanpercentile(both, 80) < BLINK_OPEN:
         return np.full_like(openness, np.nan)
@@ -148,17 +132,11 @@ def closedness(openness: Trace, both: Trace) -> Trace:
 def gaze(
     face: Points, axis: int, weights: dict[str, Trace], iris: Bool[np.ndarray, " frames"]
 ) -> Trace:
-    """Offset of the irises from the middle of the eye corners, bridged where they are hidden.
+    """Offset of the irises from the middle of the eye corners along an axis, x or y.
 
-    The upper lid goes up and down with the eye, and is easier to see than a few pixels of iris:
-    the vertical gaze takes in half of its movement.
-
-    Args:
-        face: Landmarks in the face's own coordinates.
-        axis: 0 for horizontal gaze, 1 for vertical.
-        weights: Of the two eyes.
-        iris: Frames that show them. If too few do, gaze is unknown in all.
-
+    It is bridged in frames that do not show the irises, and unknown if too few do. The upper lid
+    goes up and down with the eye, and is easier to see than a few pixels of iris: the vertical
+    gaze takes in half of its movement.
     """
     total = np.zeros(len(face))
     for side, eye in EYES.items():
@@ -186,11 +164,7 @@ def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:
 def body_traces(track: Track, unit: float) -> dict[str, Trace]:
     """Place of shoulders, elbows and wrists in shoulder widths; NaN where they are not seen."""
     points = body_points(track) / shoulder_width(track, unit)
-    return {
-        f"{name}_{axis}": points[:, row, column]
-        for row, name in enumerate(BODY_POINTS)
-        for column, axis in enumerate("xy")
-    }
+    return dict(zip(BODY_CUES, points.reshape(len(points), -1).T, strict=True))
 
 
 def body_points(track: Track, visible: float = BODY_VISIBLE) -> Float[np.ndarray, "frames 6 2"]:
@@ -200,13 +174,7 @@ def body_points(track: Track, visible: float = BODY_VISIBLE) -> Float[np.ndarray
 
 
 def shoulder_width(track: Track, unit: float) -> float:
-    """Pixels between the shoulders: the median, or what the head suggests if that is more.
-
-    Args:
-        track: The landmarks.
-        unit: Pixels between the outer eye corners, NaN without a face.
-
-    """
+    """Pixels between the shoulders: the median, or what `eye_distance` suggests if that is more."""
     points = body_points(track)
     across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
     seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
@@ -216,6 +184,10 @@ def shoulder_width(track: Track, unit: float) -> float:
 def eye_distance(head: Head) -> float:
     """Pixels between the outer eye corners of this clip's head, NaN without a face."""
     return float(np.nanmedian(head.scale)) if not np.isnan(head.scale).all() else float("nan")
+
+
+def _distance(face: Points, ends: tuple[int, int]) -> Trace:
+    return np.linalg.norm((face[:, ends[1]] - face[:, ends[0]])[:, :2], axis=1)
 
 
 def _mean_of(face: Points, indices: Sequence[int]) -> Float[np.ndarray, "frames 3"]:

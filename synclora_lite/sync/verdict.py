@@ -100,36 +100,27 @@ def _offset(offset: OffsetScore) -> Checks:
 def _cues(cues: dict[str, CueScore]) -> Checks:
     checks: Checks = {}
     for name, cue in cues.items():
-        checks |= _judged(name, cue) if cue.judged else _still(name, cue)
-        distance = thresholds.LIMITS[name].distance
-        if distance is not None and not math.isnan(cue.distance):
-            words = f"{name} differs by {cue.distance:.2f} {_unit(name)}"
-            checks[f"{name} place"] = (cue.distance / distance, words)
+        limits = thresholds.LIMITS[name]
+        if cue.judged:
+            ratio = (1 - cue.pearson) / (1 - limits.pearson)
+            checks[name] = (ratio, _unlike(name, cue))
+            words = f"{name} moves {cue.amplitude:.1f} times as much as in the source"
+            ratio = abs(_log(cue.amplitude)) / math.log(limits.amplitude)
+            checks[f"{name} amplitude"] = (ratio, words)
+        elif not math.isnan(cue.motion[1]):  # does the edit move where the source is still?
+            new = math.sqrt(max(cue.motion[1] ** 2 - cue.motion[0] ** 2, 0.0))
+            ratio = new / (thresholds.STILL * limits.floor)
+            checks[f"{name} still"] = (ratio, f"only the edit moves its {name}")
+        if limits.distance is not None and not math.isnan(cue.distance):
+            unit = "radians" if name in ("yaw", "pitch", "roll") else "eye distances"
+            words = f"{name} differs by {cue.distance:.2f} {unit}"
+            checks[f"{name} place"] = (cue.distance / limits.distance, words)
     head = [_log(cues[name].amplitude) for name in HEAD_CUES if cues[name].judged]
     if len(head) >= thresholds.HEAD_CUES_NEEDED:
         mean = sum(head) / len(head)
         words = f"the head moves {math.exp(mean):.1f} times as much as in the source"
         checks["head amplitude"] = (abs(mean) / math.log(thresholds.HEAD_AMPLITUDE), words)
     return checks
-
-
-def _judged(name: str, cue: CueScore) -> Checks:
-    limits = thresholds.LIMITS[name]
-    ratio = abs(_log(cue.amplitude)) / math.log(limits.amplitude)
-    words = f"{name} moves {cue.amplitude:.1f} times as much as in the source"
-    return {
-        name: ((1 - cue.pearson) / (1 - limits.pearson), _unlike(name, cue)),
-        f"{name} amplitude": (ratio, words),
-    }
-
-
-def _still(name: str, cue: CueScore) -> Checks:
-    """Look for movement of the edit where the source has none; NaN where it is not seen."""
-    if math.isnan(cue.motion[1]):
-        return {}
-    new = math.sqrt(max(cue.motion[1] ** 2 - cue.motion[0] ** 2, 0.0))
-    ratio = new / (thresholds.STILL * thresholds.LIMITS[name].floor)
-    return {f"{name} still": (ratio, f"only the edit moves its {name}")}
 
 
 def _log(ratio: float) -> float:
@@ -149,27 +140,24 @@ def _blinks(blinks: BlinkScore) -> Checks:
 def _gestures(gestures: dict[str, GestureScore]) -> Checks:
     checks: Checks = {}
     for name, (median, worst) in thresholds.BODY_DISTANCE.items():
-        gesture, words = gestures.get(name), name.replace("_", " ")
-        if gesture is not None and gesture.judged:
+        if (gesture := gestures.get(name)) is None:
+            continue
+        words = name.replace("_", " ")
+        if gesture.judged:
             away = f"{words} {gesture.distance:.2f} shoulder widths away"
             far = f"{words} {gesture.far:.2f} shoulder widths away or more in a fifth of the frames"
             checks[name] = (gesture.distance / median, away)
             checks[f"{name} far"] = (gesture.far / worst, far)
-            if gesture.motion >= thresholds.BODY_MOVES:
-                ratio = (1 - gesture.pearson) / (1 - thresholds.BODY_PEARSON)
-                unlike = f"{words} does not follow the source (r = {gesture.pearson:.2f})"
-                checks[f"{name} path"] = (ratio, unlike)
-        if gesture is not None and name.endswith("wrist"):
-            checks |= _hidden(name, gesture.alone)
+        if gesture.judged and gesture.motion >= thresholds.BODY_MOVES:
+            ratio = (1 - gesture.pearson) / (1 - thresholds.BODY_PEARSON)
+            unlike = f"{words} does not follow the source (r = {gesture.pearson:.2f})"
+            checks[f"{name} path"] = (ratio, unlike)
+        if name.endswith("wrist"):  # a hand that only one of the halves shows
+            share = max(gesture.alone)
+            half = "source" if share == gesture.alone[0] else "edit"
+            only = f"only the {half} shows the {words}, in {share:.0%} of the frames"
+            checks[f"{name} hidden"] = (share / thresholds.HAND_MISSING, only)
     return checks
-
-
-def _hidden(name: str, alone: tuple[float, float]) -> Checks:
-    """Look for a hand that only one of the halves shows."""
-    half = "source" if alone[0] >= alone[1] else "edit"
-    share = max(alone)
-    words = f"only the {half} shows the {name.replace('_', ' ')}, in {share:.0%} of the frames"
-    return {f"{name} hidden": (share / thresholds.HAND_MISSING, words)}
 
 
 def _unlike(name: str, cue: CueScore) -> str:
@@ -184,10 +172,6 @@ def _praise(cues: dict[str, CueScore]) -> str:
     judged = [name for name, cue in cues.items() if cue.judged]
     worst = min(judged, key=lambda name: cues[name].pearson)
     return f"{len(judged)} cues agree, the weakest is {worst} (r = {cues[worst].pearson:.2f})"
-
-
-def _unit(name: str) -> str:
-    return "radians" if name in ("yaw", "pitch", "roll") else "eye distances"
 
 
 def _frames(count: float) -> str:
