@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from recipes.rendering import encoder_digest
+from recipes.rendering import check_made, encoder_digest
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import append_jsonl, read_jsonl
@@ -16,7 +16,7 @@ from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
-from synclora_lite.training.bank import SCORES, check_made, write_shard
+from synclora_lite.training.bank import SCORES, write_shard
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 

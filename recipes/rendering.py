@@ -6,7 +6,9 @@ any number of processes, and a build that was stopped goes on with the shards th
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Int, UInt8
@@ -17,11 +19,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.errors import PairError, TrainingError
-from synclora_lite.files import atomic_path
+from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.latents import encode, to_model_range
 from synclora_lite.portraits import EDIT_KINDS, EditCase, edit_case, render_batch
-from synclora_lite.training.bank import LatentDataset, check_made, write_shard
+from synclora_lite.training.bank import LatentDataset, write_shard
 
 SHARD = 64  # pairs per file
 CLIPS_AT_ONCE = 8
@@ -149,3 +151,25 @@ def encoder_digest(vae: Autoencoder) -> str:
         if not name.startswith("decoder."):
             digest.update(name.encode() + value.float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def check_made(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Record what the shards of a bank are made with, or compare it with the record.
+
+    Shards from before there were records have none; they are taken for what is asked for.
+
+    Raises:
+        TrainingError: The bank was made with something else; says what differs.
+
+    """
+    record = folder / "made.json"
+    known = read_json(record) if record.exists() else None
+    if known is None and not any(folder.glob("*.safetensors")):
+        write_json(record, facts)
+    elif known not in (None, facts):
+        differing = [name for name in facts if known.get(name) != facts[name]]
+        got, wanted = (
+            ", ".join(f"{name} {of.get(name)}" for name in differing) for of in (known, facts)
+        )
+        advice = "name another folder, or delete this one"
+        raise TrainingError(f"{folder} was made with {got}", wanted, advice)

@@ -18,15 +18,8 @@ from diffusers.pipelines.ltx2.utils import (
 )
 
 from synclora_lite.errors import EditError
+from synclora_lite.models.presets import SIZES
 
-SCHEDULER_23: dict[str, Any] = {  # scheduler_config.json of LTX-2.3
-    "use_dynamic_shifting": True,
-    "base_shift": 0.95,
-    "max_shift": 2.05,
-    "base_image_seq_len": 1024,
-    "max_image_seq_len": 4096,
-    "shift_terminal": 0.1,
-}
 AS_GIVEN: dict[str, Any] = {"use_dynamic_shifting": False, "shift_terminal": None, "shift": 1.0}
 DEV_STEPS = 30
 DEV_GUIDANCE: dict[str, Any] = {
@@ -113,7 +106,7 @@ def dev_sigmas(steps: int) -> list[float]:
     """Return the official noise levels of the dev model: shifted by mu = 2.05, last one 0.1."""
     if steps == 1:
         return [1.0]  # the first level and the last at once
-    scheduler = FlowMatchEulerDiscreteScheduler(**SCHEDULER_23)
+    scheduler = FlowMatchEulerDiscreteScheduler(**SIZES["ltx-2.3"]["scheduler"])
     levels = np.linspace(1.0, 1 / steps, steps)
-    scheduler.set_timesteps(sigmas=levels, mu=SCHEDULER_23["max_shift"])
+    scheduler.set_timesteps(sigmas=levels, mu=scheduler.config.max_shift)
     return scheduler.sigmas[:-1].tolist()

@@ -11,7 +11,6 @@ from synclora_lite.training.config import (
 from synclora_lite.training.estimate import Estimate, Job, advice, estimate
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
-from synclora_lite.training.run import recipe_for
 
 __all__ = [
     "AdapterConfig",
@@ -27,7 +26,6 @@ __all__ = [
     "load_config",
     "plot_log",
     "read_log",
-    "recipe_for",
     "seeded",
     "shuffled_rows",
     "train",

@@ -1,5 +1,6 @@
 """The training loop: one for all recipes, resumable at any checkpoint to the same bits."""
 
+import json
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -35,8 +36,6 @@ from synclora_lite.training.optimizer import (
     optimizer_state,
     restore,
     restore_optimizer,
-    restore_scaler,
-    scaler_state,
     update_average,
 )
 from synclora_lite.training.precision import autocast, compute_dtype
@@ -178,7 +177,7 @@ def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
             growth_interval=200,
             enabled=compute_dtype(config) == torch.float16,
         ),
-        _plain({**kept, **(recipe.settings or {})}),
+        json.loads(json.dumps({**kept, **(recipe.settings or {})}, default=str)),
     )
     if config.ema:
         run.averaged = {n: p.detach().clone() for n, p in parameters.items()}
@@ -243,7 +242,7 @@ def save_run(run: Run) -> None:
     _check_weights(run)
     if not run.group.is_main_process:
         return
-    state = optimizer_state(run.optimizers, run.parameters) | scaler_state(run.scaler)
+    state = optimizer_state(run.optimizers, run.parameters, run.scaler)
     weights = {name: p.detach() for name, p in run.parameters.items()}
     checkpoint = Checkpoint(run.step, weights, run.averaged, state, run.settings)
     save_checkpoint(checkpoint, run.checkpoints, run.config.keep)
@@ -273,8 +272,7 @@ def _resume(run: Run) -> None:
             "restore them, or name another `out`",
         )
     restore(run.parameters, saved.weights)
-    moments = restore_scaler(run.scaler, saved.optimizer)
-    restore_optimizer(run.optimizers, run.parameters, moments)
+    restore_optimizer(run.optimizers, run.parameters, saved.optimizer, run.scaler)
     run.averaged = {n: v.to(run.parameters[n].device) for n, v in saved.averaged.items()}
     run.step = saved.step
 
@@ -307,12 +305,3 @@ def _check_weights(run: Run) -> None:
                 "finite weights",
                 f"{run.last_good}; start from other weights, or lower lr",
             )
-
-
-def _plain(value: Any) -> Any:
-    """Return settings as JSON keeps them, for comparison after a round trip."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
