@@ -41,12 +41,12 @@ from synclora_lite.models.precision import fast_dtype
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.config import LTX2Config
-from synclora_lite.training.estimate import RUNTIME, measure, model_configs
+from synclora_lite.training.estimate import RUNTIME, measure
 from synclora_lite.training.frozen import place, quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.optimizer import make_optimizers
 from synclora_lite.training.precision import NAMED
-from synclora_lite.training.without_data import KNOWN, Configs
+from synclora_lite.training.without_data import KNOWN, Configs, model_configs
 
 WARM, TIMED = 2, 5  # steps
 WAYS: dict[str, dict[str, Any]] = {

@@ -39,8 +39,9 @@ def estimate(
 ) -> None:
     """Estimate memory by part and time per step, and say what to switch if it does not fit."""
     from synclora_lite.errors import ConfigError
-    from synclora_lite.training.estimate import UTILISATION, Job, advice
+    from synclora_lite.training.estimate import UTILISATION, advice
     from synclora_lite.training.estimate import estimate as run
+    from synclora_lite.training.without_data import Job
 
     job = Job(
         model,

@@ -93,14 +93,8 @@ def save_adapter(
 ) -> Path:
     """Write `adapter.safetensors` and `adapter.json`.
 
-    Args:
-        transformer: Holds the adapter.
-        settings: How it is to be used.
-        folder: Made if need be.
-        key_format: "diffusers" is what the stock pipelines load, "comfyui" what ComfyUI does;
-            "peft" makes a folder for `PeftModel.from_pretrained`, with that library's file names.
-        dtype: Convert the weights to this.
-
+    The format "diffusers" is what the stock pipelines load, "comfyui" what ComfyUI does; "peft"
+    makes a folder for `PeftModel.from_pretrained`, with that library's file names.
     """
     folder = Path(folder)
     weights = to_format(adapter_weights(transformer), key_format)
@@ -120,16 +114,13 @@ def load_adapter(
     strength: float = 1.0,
     fuse: bool = False,
 ) -> AdapterSettings:
-    """Put a saved adapter into the transformer.
+    """Put a saved adapter into the transformer, and return how to use it.
 
     Args:
         transformer: Changed in place.
         source: See `read_adapter`.
         strength: Factor on the update; 0 is the base model.
         fuse: Add the update to the weights: faster, and can't be trained further.
-
-    Returns:
-        How to use it.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer, or it has an adapter.
@@ -149,16 +140,15 @@ def load_adapter(
 def read_adapter(
     transformer: LTXVideoTransformer3DModel, source: str | Path
 ) -> tuple[Weights, AdapterSettings]:
-    """Read a saved adapter and check that it fits the transformer, which is not changed.
+    """Read the factors of a saved adapter, all of one rank, and how to use it.
+
+    For a bare file all but rank and targets are the usual ones of public in-context adapters:
+    shared positions and full attention.
 
     Args:
-        transformer: Without an adapter.
+        transformer: What it must fit; it is not changed.
         source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
             name of a downloaded hub repository.
-
-    Returns:
-        Its factors, all of one rank, and how to use it. For a bare file all but rank and targets
-        are the usual ones of public in-context adapters: shared positions and full attention.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer.

@@ -29,12 +29,8 @@ def kept_caption(
 ) -> Embedded:
     """Return the kept embedding of a model folder; if there is none, compute and keep it.
 
-    It is kept beside the weights or, where they may not be written to, in the user's cache.
-
-    Args:
-        folder: The model.
-        embed: Computes the embedding with the folder's text encoder loaded in the given format.
-        names: What the file must hold; one that was kept with less is computed anew.
+    It is kept beside the weights or, where they may not be written to, in the user's cache. The
+    file must hold `names`; one that was kept with less is computed anew.
 
     Raises:
         ModelError: There is neither a kept embedding nor a text encoder.

@@ -86,9 +86,7 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     A scale `alpha` stored beside the factors is multiplied into `lora_B`, so that what comes back
     always has alpha = rank. The same goes for the scales of factors in 8 bits.
 
-    Args:
-        weights: As read from a file.
-        layers: Names of the model's layers; needed for names with underscores in place of dots.
+    The names of the model's layers are needed for names with underscores in place of dots.
 
     Raises:
         ModelError: A name is none of a LoRA's, a layer lacks one of its two matrices, or a factor
@@ -156,7 +154,7 @@ def read_weights(source: str | Path, transformer: torch.nn.Module | None = None)
 
     Args:
         source: See `adapter_file`.
-        transformer: The model it is for; what does not fit it is refused.
+        transformer: What does not fit it is refused.
 
     Raises:
         ModelError: There is no such file, it holds no LoRA, or one for another model.

@@ -49,22 +49,18 @@ REFINING: dict[str, Any] = {  # the second stage: noised again to its first leve
 class LTX2Sampling:
     """How one edit with an LTX-2 is sampled.
 
-    Attributes:
-        distilled: Eight fixed noise levels and no guidance, as the released adapter is run: for a
-            distilled model, or a dev model with the distilled LoRA. False is the official setting
-            of the dev model. None goes by the model's scheduler, which is made for one of them.
-        steps: Of the dev setting; 30 if None.
-        seed: Of the noise.
-        reference_strength: 1 is a clean reference; 0 leaves it out.
-        crf: The edited frame is compressed by H.264 at this rate factor, as the frames of videos
-            in training were: 33 is official, 0 leaves it as it is.
-
+    The distilled setting is that of the released adapter: eight fixed noise levels and no guidance,
+    for a distilled model, or a dev model with the distilled LoRA.
     """
 
-    distilled: bool | None = None
-    steps: int | None = None
-    seed: int = 0
-    reference_strength: float = 1.0
+    distilled: bool | None = (
+        None  # False is the dev model's setting, None what its scheduler is for
+    )
+    steps: int | None = None  # of the dev setting; 30 if None
+    seed: int = 0  # of the noise
+    reference_strength: float = 1.0  # 1 is a clean reference; 0 leaves it out
+    # The edited frame is compressed by H.264 at this rate factor, as the frames of videos in
+    # training were: 33 is official, 0 leaves it as it is.
     crf: int = DEFAULT_IMAGE_CRF
 
     def arguments(self, scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]:
@@ -90,16 +86,10 @@ class LTX2Sampling:
 
 @dataclass(frozen=True)
 class LTX2Request:
-    """What `edit_video` is told for LTX-2 models alone.
+    """What `edit_video` is told for LTX-2 models alone."""
 
-    Attributes:
-        sampling: The setting; seed and strength of the reference come from the other options.
-        upsampler: Folder or hub name of a latent upsampler: two stages, 512 and then 1024.
-
-    """
-
-    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)
-    upsampler: str | Path | None = None
+    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)  # seed, strength come from others
+    upsampler: str | Path | None = None  # folder or hub name: two stages, 512 and then 1024
 
 
 def dev_sigmas(steps: int) -> list[float]:

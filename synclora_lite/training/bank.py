@@ -99,20 +99,20 @@ class LatentDataset:
             TrainingError: A pair holds values that are no numbers.
 
         """
-        return torch.stack([self._row(int(row)) for row in rows])
-
-    def _row(self, row: int) -> Tensor:
-        shard = int(torch.searchsorted(self.ends, row, right=True))
-        tensor = self.shards[shard][row - int(self.ends[shard])]
-        if not tensor.is_floating_point():
-            return tensor
-        if not torch.isfinite(tensor).all():
-            raise TrainingError(
-                f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
-                "finite numbers",
-                "leave the pair out, or build its shard again",
-            )
-        return tensor.float()
+        pairs = []
+        for row in rows.tolist():
+            shard = int(torch.searchsorted(self.ends, row, right=True))
+            pair = self.shards[shard][row - int(self.ends[shard])]  # counted from the shard's end
+            if pair.is_floating_point():
+                if not torch.isfinite(pair).all():
+                    raise TrainingError(
+                        f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
+                        "finite numbers",
+                        "leave the pair out, or build its shard again",
+                    )
+                pair = pair.float()
+            pairs.append(pair)
+        return torch.stack(pairs)
 
     def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
         """Return where pairs lie: shard and row in it."""

@@ -41,40 +41,28 @@ from synclora_lite.training.optimizer import (
 from synclora_lite.training.precision import autocast, compute_dtype
 from synclora_lite.training.processes import process_group, share
 
-FREE = {
+FREE = {  # settings that may change between a run and its resumption
     *("steps", "log_every", "log_with", "validate_every", "checkpoint_every", "keep", "device"),
     *("checkpointing", "offload"),
 }
-"""Settings that may change between a run and its resumption."""
-EXPLODED = 1e4
-"""A loss above this has exploded: every recipe's loss is of order 1 from its first step on."""
+EXPLODED = 1e4  # every recipe's loss is of order 1 from its first step on
 Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training run learns; the loop does the rest.
+    """What a training run learns; the loop does the rest."""
 
-    Attributes:
-        parameters: What is trained, by name.
-        loss: From the number of the batch and a seeded generator, the loss of one batch and
-            metrics worth logging.
-        validate: From the step and the run's folder, metrics for `validation.csv`.
-        export: Writes the trained weights in their final form into a folder.
-        settings: Recorded in checkpoints; a run resumes only with the same ones.
-        pairs: From the number of a batch, the names of its pairs, for the message of a run that
-            has to stop.
-        autocast: Whether `loss` is to run under autocast, because what it trains is in float32.
-
-    """
-
-    parameters: Mapping[str, torch.nn.Parameter]
+    parameters: Mapping[str, torch.nn.Parameter]  # what is trained, by name
+    # from the number of the batch and a seeded generator, the loss and metrics worth logging
     loss: Callable[[int, torch.Generator], tuple[Tensor, Metrics]]
+    # from the step and the run's folder, metrics for `validation.csv`
     validate: Callable[[int, Path], Metrics] | None = None
-    export: Callable[[Path], object] | None = None
-    settings: Mapping[str, Any] | None = None
+    export: Callable[[Path], object] | None = None  # writes the trained weights into a folder
+    settings: Mapping[str, Any] | None = None  # a run resumes only with the same ones
+    # from the number of a batch, the names of its pairs, for the message of a run that has to stop
     pairs: Callable[[int], list[str]] | None = None
-    autocast: bool = True
+    autocast: bool = True  # run `loss` under autocast, because what it trains is in float32
 
 
 @dataclass
@@ -113,11 +101,9 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
     Args:
         recipe: What to learn.
         config: How.
-        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`.
+        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`, the
+            exported weights, whose folder is returned.
         progress: Show a progress bar.
-
-    Returns:
-        The folder with the exported weights, `out/final`.
 
     Raises:
         ConfigError: `out` holds a run with other settings, or `accumulate` is no multiple of the

@@ -97,17 +97,10 @@ class LTX2Training:
 
     def validate(self, step: int, out: Path) -> Metrics:
         """Return losses on pairs held back from training, and write edits of some of them."""
-        given = torch.ones(1, dtype=torch.bool, device=self.device)
         found = []
         for row in self.held_rows:
             source, edited = self.dataset.read(row[None]).to(self.device).unbind(1)
-
-            def held_loss(
-                noise: Tensor, levels: Tensor, source: Tensor = source, edited: Tensor = edited
-            ) -> Tensor:
-                return self._losses(edited, source, noise, levels, given)
-
-            found.append(loss_by_level(held_loss, edited))
+            found.append(loss_by_level(partial(self._losses, edited, source), edited))
         for row in self.held_rows[: self.config.samples].tolist():
             self._sample(row, out / "samples" / f"step-{step:08d}")
         return mean_metrics(found)
@@ -118,12 +111,16 @@ class LTX2Training:
         return write_tensors(folder / WEIGHTS, to_format(weights, "comfyui"), METADATA)
 
     def _losses(
-        self, edited: Latents, source: Latents, noise: Latents, sigmas: Tensor, given: Tensor
+        self,
+        edited: Latents,
+        source: Latents,
+        noise: Latents,
+        sigmas: Float[Tensor, " batch"],
+        given: Bool[Tensor, " batch"] | None = None,
     ) -> Float[Tensor, " batch"]:
-        rate = self.model.frame_rate
-        return self.loss_of(
-            self.transformer, self.context, rate, edited, source, noise, sigmas, given
-        )
+        given = torch.ones_like(sigmas, dtype=torch.bool) if given is None else given
+        known = (self.transformer, self.context, self.model.frame_rate)
+        return self.loss_of(*known, edited, source, noise, sigmas, given)
 
     def _dataset(self) -> LatentDataset:
         """Encode the pairs, each at a size of its own aspect, by one process."""

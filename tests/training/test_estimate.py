@@ -21,11 +21,11 @@ from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.config import LTX2Config
-from synclora_lite.training.estimate import RUNTIME, measure, measure_directly, model_configs
+from synclora_lite.training.estimate import RUNTIME, measure, measure_directly
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.metering import count_operations, peak_memory
-from synclora_lite.training.without_data import Configs
+from synclora_lite.training.without_data import Configs, model_configs
 
 WIDE = {"num_attention_heads": 4, "attention_head_dim": 32, "cross_attention_dim": 128}
 DEEP = {**TINY_TRANSFORMER, **WIDE, "num_layers": 5}
