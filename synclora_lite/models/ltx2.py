@@ -87,6 +87,28 @@ class LTX2Model:
     covered: tuple[Coverage, ...] = ()  # by adapter
     reference_downscale: int = 1  # how much smaller than the target the reference is
 
+    @property
+    def stages(self) -> int:
+        """Two with an upsampler."""
+        return 1 if self.upsampler is None else 2
+
+    def prompts(self, *, guided: bool) -> dict[str, Tensor]:
+        """Return what the stock pipeline is told of the prompts."""
+        told = {"prompt_embeds": self.caption, "prompt_attention_mask": self.mask}
+        if not guided:
+            return told
+        if self.negative is None:
+            raise ModelError(
+                f"{self.name} holds no embedding of the negative prompt and no text encoder",
+                "one of the two for the dev setting",
+                "say --distilled, or download the text encoder; it is needed once",
+            )
+        embedding, mask = self.negative
+        return told | {
+            "negative_prompt_embeds": embedding,
+            "negative_prompt_attention_mask": mask,
+        }
+
 
 def load_ltx2(
     name: str | Path,
@@ -177,18 +199,9 @@ def edit_ltx2(
 
     """
     frames, height, width = source.shape[:3]
-    pipe, stages = model.pipe, 1 if model.upsampler is None else 2
+    pipe, stages = model.pipe, model.stages
     setting = how.arguments(model.scheduler)
-    prompts = {"prompt_embeds": model.caption, "prompt_attention_mask": model.mask}
-    if setting["guidance_scale"] != 1:
-        if model.negative is None:
-            raise ModelError(
-                f"{model.name} holds no embedding of the negative prompt and no text encoder",
-                "one of the two for the dev setting",
-                "say --distilled, or download the text encoder; it is needed once",
-            )
-        names = ("negative_prompt_embeds", "negative_prompt_attention_mask")
-        prompts |= dict(zip(names, model.negative, strict=True))
+    prompts = model.prompts(guided=setting["guidance_scale"] != 1)
     ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
     legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
     size = {"height": legal[1], "width": legal[2]}
@@ -227,8 +240,7 @@ def _refine(
     made, _ = model.pipe(
         **common,
         **REFINING,
-        prompt_embeds=model.caption,
-        prompt_attention_mask=model.mask,
+        **model.prompts(guided=False),
         latents=large,
         output_type="np",
     )

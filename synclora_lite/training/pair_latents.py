@@ -47,7 +47,7 @@ def pair_latents(
         vae: Encodes, where it is.
         frame_rate: At which clips are shown.
         size_of: From the length and size of a clip, those to encode it at.
-        sizes: What these depend on.
+        sizes: What these depend on, in words.
         progress: Show a progress bar.
 
     Raises:
