@@ -196,11 +196,18 @@ def save_model(
     with atomic_path(folder / CAPTION) as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
     write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
-    index = {"_class_name": "LTXImageToVideoPipeline", "_diffusers_version": diffusers.__version__}
-    parts = {"scheduler": model.scheduler, "transformer": model.transformer, "vae": model.vae}
-    kinds = {n: [type(p).__module__.split(".")[0], type(p).__name__] for n, p in parts.items()}
-    missing = {name: [None, None] for name in ("text_encoder", "tokenizer")}
-    write_json(folder / "model_index.json", {**index, **dict(sorted((kinds | missing).items()))})
+    index: dict[str, Any] = {
+        "_class_name": "LTXImageToVideoPipeline",
+        "_diffusers_version": diffusers.__version__,
+    }
+    parts = {"scheduler": model.scheduler, "text_encoder": None, "tokenizer": None,
+             "transformer": model.transformer, "vae": model.vae}  # fmt: skip
+    for part, of in parts.items():
+        kind = type(of)
+        index[part] = (
+            [kind.__module__.split(".")[0], kind.__name__] if of is not None else [None, None]
+        )
+    write_json(folder / "model_index.json", index)
     return folder
 
 

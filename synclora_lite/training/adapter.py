@@ -199,8 +199,8 @@ def _check_start(
         endings = tuple(f".{target}" for target in settings.targets)
         return [layer for layer in layers if layer.endswith(endings)]  # what counts is the layers
 
-    names = ("rank", "targets", "layout", "reference_offset")
-    if names := tuple(n for n in names if kind(wanted, n) != kind(found, n)):
+    compared = ("rank", "targets", "layout", "reference_offset")
+    if names := [name for name in compared if kind(wanted, name) != kind(found, name)]:
         got, kept = (
             ", ".join(f"{name} = {str(getattr(settings, name))[:100]}" for name in names)
             for settings in (wanted, found)

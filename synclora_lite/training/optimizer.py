@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     matrices = [p for p in rest if p.ndim == 2]
     if config.optimizer == "muon" and matrices:
         rest = [p for p in rest if p.ndim != 2]
-        muon = {"momentum": betas[0], "adjust_lr_fn": "match_rms_adamw"}
+        muon: dict[str, Any] = {"momentum": betas[0], "adjust_lr_fn": "match_rms_adamw"}
         optimizers = [torch.optim.Muon(matrices, lr=config.lr, weight_decay=decay, **muon)]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
