@@ -181,12 +181,8 @@ def save_model(
 ) -> Path:
     """Write the model in diffusers layout, so that the stock LTX pipelines load it.
 
-    Args:
-        model: What to save; it is not changed.
-        folder: Made if need be.
-        dtype: Convert weights to this, e.g. `torch.float16` for half the size.
-        max_shard_size: Larger files are split.
-
+    Weights may be converted, e.g. to `torch.float16` for half the size; larger files than
+    `max_shard_size` are split.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -203,10 +199,8 @@ def save_model(
     parts = {"scheduler": model.scheduler, "text_encoder": None, "tokenizer": None,
              "transformer": model.transformer, "vae": model.vae}  # fmt: skip
     for part, of in parts.items():
-        kind = type(of)
-        index[part] = (
-            [kind.__module__.split(".")[0], kind.__name__] if of is not None else [None, None]
-        )
+        found = [type(of).__module__.split(".")[0], type(of).__name__]
+        index[part] = [None, None] if of is None else found
     write_json(folder / "model_index.json", index)
     return folder
 

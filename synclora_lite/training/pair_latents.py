@@ -44,8 +44,8 @@ def pair_latents(
 
     Args:
         folder: From `synclora pairs build` or `import`.
-        vae: Encodes, where it is.
-        frame_rate: At which clips are shown.
+        vae: Encodes, on the device where it is.
+        frame_rate: Of the clips as they are encoded.
         size_of: From the length and size of a clip, those to encode it at.
         sizes: What these depend on, in words.
         progress: Show a progress bar.
