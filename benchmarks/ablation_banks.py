@@ -10,13 +10,13 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from synclora_lite.editing import LTXVideo
-from synclora_lite.errors import ConfigError
-from synclora_lite.files import append_jsonl, read_jsonl
+from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.files import append_jsonl, read_json, read_jsonl, write_json
 from synclora_lite.pairs import Corrupted, Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips
-from synclora_lite.training.bank import SCORES, check_made, write_shard
+from synclora_lite.training.bank import SCORES, write_shard
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
@@ -53,7 +53,11 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     side, frames = editor.domain.side, editor.domain.frames
     clips = f"{frames}x{side}x{side}"
-    check_made(folder, {"autoencoder": digest(editor.model.vae), "clips": clips})
+    facts, record = {"autoencoder": digest(editor.model.vae), "clips": clips}, folder / "made.json"
+    if not record.exists():
+        write_json(record, facts)
+    elif read_json(record) != facts:
+        raise TrainingError(f"{folder} was made with {read_json(record)}", f"{facts}")
     for first in range(0, pairs, ROWS):
         path = folder / f"pairs-{first:06d}.safetensors"
         if path.exists():

@@ -29,10 +29,9 @@ from diffusers import (
     LTX2VideoTransformer3DModel,
     LTXVideoTransformer3DModel,
 )
-from peft import LoraConfig
 from torch.profiler import ProfilerActivity, profile
 
-from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, sample
+from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, inject, sample
 from synclora_lite.files import write_result
 from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
 from synclora_lite.models.latents import legal_size
@@ -42,12 +41,12 @@ from synclora_lite.models.precision import fast_dtype
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, LoopConfig
 from synclora_lite.training.config import LTX2Config
-from synclora_lite.training.estimate import KNOWN, RUNTIME, Configs, measure, model_configs
-from synclora_lite.training.estimate_ltx2 import estimate_ltx2
+from synclora_lite.training.estimate import RUNTIME, measure
 from synclora_lite.training.frozen import place, quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.optimizer import make_optimizers
-from synclora_lite.training.precision import NAMED, autocast
+from synclora_lite.training.precision import NAMED
+from synclora_lite.training.without_data import KNOWN, Configs, model_configs
 
 WARM, TIMED = 2, 5  # steps
 WAYS: dict[str, dict[str, Any]] = {
@@ -77,6 +76,16 @@ class Bench:
     def dtype(self) -> torch.dtype:
         """Format of the frozen weights."""
         return NAMED[self.job.precision]
+
+    def way(self, settings: dict[str, Any]) -> tuple[Job, LoopConfig]:
+        """Return the job of one way to train, and its settings: 8-bit moments if they can be had.
+
+        What is estimated and what is run is the same then.
+        """
+        job = replace(self.job, **settings)
+        job = replace(job, eight_bit=job.eight_bit and find_spec("bitsandbytes") is not None)
+        kind: Any = "adamw8bit" if job.eight_bit else "adamw"
+        return job, LoopConfig(1, optimizer=kind, precision=job.precision, device=self.device)
 
     def model(self) -> I2VModel:
         """Make the model with random weights on the device."""
@@ -125,10 +134,13 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if large:
         steps = {way: partial(training_ltx2, bench, way) for way in WAYS_LTX2}
         steps["editing"] = partial(editing_ltx2, bench)
+    ways = WAYS_LTX2 if large else WAYS
+    values["optimizer"] = {w: bench.way(ways[w])[1].optimizer for w in steps if w in ways}
     values["training"] = {}
     for way, run in steps.items():
         late = time.perf_counter() - begun > 60 * wanted.minutes
-        found = "out of time" if late else shown(way, run)
+        label = f"{way} {values['optimizer'].get(way, '')}".strip()
+        found = "out of time" if late else shown(label, run)
         values |= {"editing": found} if way == "editing" else {}
         values["training"] |= {} if way == "editing" else {way: found}
     if wanted.record:
@@ -147,17 +159,15 @@ def shown(name: str, measure_one: Callable[[], dict[str, float]]) -> dict[str, f
     try:
         found = measure_one()
     except torch.OutOfMemoryError:
-        print(f"{name:14s} does not fit")
+        print(f"{name:20s} does not fit")
         return "out of memory"
-    print(f"{name:14s}", ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
+    print(f"{name:20s}", ", ".join(f"{key} {value:.3g}" for key, value in found.items()))
     return found
 
 
 def training(bench: Bench, way: str) -> dict[str, float]:
     """Return time, memory and utilisation of one way to train."""
-    job = replace(bench.job, **WAYS[way])
-    kind = "adamw8bit" if job.eight_bit and find_spec("bitsandbytes") else "adamw"
-    config = LoopConfig(1, optimizer=kind, precision=job.precision, device=bench.device)  # type: ignore[arg-type]
+    job, config = bench.way(WAYS[way])
     model = bench.model()
     named = add_adapter(model.transformer, AdapterSettings(job.rank))
     for parameter in named:
@@ -174,11 +184,9 @@ def training(bench: Bench, way: str) -> dict[str, float]:
 
     def step(optimizer: torch.optim.Optimizer) -> None:
         levels = torch.rand(len(latents), device=bench.device)
-        with autocast(config):
-            conditioning = model.conditioning(latents.shape[2:], latents)
-            batch = in_context_batch(latents, latents, levels, conditioning)
-            loss = loss_of(model.transformer, batch).mean()
-        loss.backward()
+        conditioning = model.conditioning(latents.shape[2:], latents)
+        batch = in_context_batch(latents, latents, levels, conditioning)
+        loss_of(model.transformer, batch).mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -198,39 +206,32 @@ def training(bench: Bench, way: str) -> dict[str, float]:
 
 def training_ltx2(bench: Bench, way: str) -> dict[str, float]:
     """Return time, memory and utilisation of one way to train LTX-2.3."""
-    job = replace(bench.job, checkpointing=True, **WAYS_LTX2[way])
+    job, config = bench.way({"checkpointing": True, **WAYS_LTX2[way]})
     model, sizes = transformer_ltx2(bench)
     device = torch.device(bench.device)
-    model.requires_grad_(requires_grad=False)
     if job.quantise == "int8":
         quantise_blocks(model)
-    targets = [*LTX2Config.__dataclass_fields__["targets"].default]
-    model.add_adapter(LoraConfig(r=job.rank, lora_alpha=job.rank, target_modules=targets))
-    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    for parameter in named.values():
+    for parameter in inject(model, LTX2Config.targets, job.rank):
         parameter.data = parameter.data.float()
     model.enable_gradient_checkpointing()
     if job.block_offload:
         model.to("cpu")
         place(model, device, stream=True)
-        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    kind = "adamw8bit" if job.eight_bit and find_spec("bitsandbytes") else "adamw"
-    config = LoopConfig(1, optimizer=kind, precision=job.precision, device=bench.device)  # type: ignore[arg-type]
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
     (optimizer,) = make_optimizers(named, config)
     context, clip = inputs_ltx2(bench, model)
 
     def step() -> None:
         given = torch.ones(1, dtype=torch.bool, device=device)
         sigma = torch.rand(1, device=device)
-        with autocast(config):
-            loss = ltx2_loss(model, context, 25.0, clip, clip, torch.randn_like(clip), sigma, given)
-        loss.mean().backward()
+        noise = torch.randn_like(clip)
+        ltx2_loss(model, context, 25.0, clip, clip, noise, sigma, given).mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
     seconds = statistics.median([timed(bench.device, step) for _ in range(1 + TIMED)][1:])
     peak = peak_bytes(bench.device, step, [] if job.block_offload else [model])
-    expected = estimate_ltx2(job, sizes, len(model.transformer_blocks))
+    expected = measure(sizes, job)
     return {
         "seconds_per_step": seconds,
         "peak_gb": peak / 1e9,
@@ -252,8 +253,8 @@ def editing_ltx2(bench: Bench) -> dict[str, float]:
     return {"seconds_per_pass": seconds, "peak_gb": peak / 1e9}
 
 
-def transformer_ltx2(bench: Bench) -> tuple[LTX2VideoTransformer3DModel, dict[str, Any]]:
-    """Make the transformer with random weights on the device, and return its settings as well."""
+def transformer_ltx2(bench: Bench) -> tuple[LTX2VideoTransformer3DModel, Configs]:
+    """Make the transformer with random weights on the device, and return its sizes as well."""
     tiny = TINY_LTX2 if bench.job.model.startswith("tiny") else {}
     sizes = {**TRANSFORMER_23, **tiny}
     torch.manual_seed(0)
@@ -263,7 +264,8 @@ def transformer_ltx2(bench: Bench) -> tuple[LTX2VideoTransformer3DModel, dict[st
             model = LTX2VideoTransformer3DModel(**sizes)
     finally:
         torch.set_default_dtype(default)
-    return model, sizes
+    layers = {"num_layers": len(model.transformer_blocks)}
+    return model, Configs({}, {**sizes, **layers}, caption_tokens=1024, ltx2=True)
 
 
 def inputs_ltx2(bench: Bench, model: LTX2VideoTransformer3DModel) -> tuple[Context, torch.Tensor]:

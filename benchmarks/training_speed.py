@@ -51,10 +51,10 @@ from synclora_lite.training import (
 )
 from synclora_lite.training.config import read_config
 from synclora_lite.training.estimate import measure as estimated
-from synclora_lite.training.estimate import model_configs
 from synclora_lite.training.loop import start_run, take_step
 from synclora_lite.training.metering import count_operations
 from synclora_lite.training.precision import NAMED, compute_dtype
+from synclora_lite.training.without_data import model_configs
 from synclora_lite.video import read_clip
 
 VARIANTS = ("ours", "ours, float32", "plain", "plain, bfloat16", "plain, encoding")

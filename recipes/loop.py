@@ -21,6 +21,8 @@ from tqdm.auto import tqdm
 
 from recipes.muon import Muon
 from synclora_lite.files import atomic_path, read_jsonl, write_atomic, write_json
+from synclora_lite.models.precision import multiplies_bfloat16
+from synclora_lite.training.bank import seeded
 
 LOG = "log.jsonl"
 Loss = Callable[[int, torch.Generator], Tensor]
@@ -168,25 +170,13 @@ def train(
     write_json(folder / "schedule.json", asdict(schedule) | {"minutes": None})
 
 
-def seeded(*numbers: int) -> torch.Generator:
-    """Return a generator whose stream depends on all the numbers and on nothing else."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
-    return torch.Generator().manual_seed(seed)
-
-
 def training_dtype(device: torch.device) -> torch.dtype:
     """Return the precision that a device multiplies fastest and that training bears."""
     if device.type == "cuda":
-        return (
-            torch.bfloat16
-            if torch.cuda.is_bf16_supported(including_emulation=False)
-            else torch.float32
-        )
-    from synclora_lite.models.precision import multiplies_bfloat16
-
-    return torch.bfloat16 if multiplies_bfloat16() else torch.float32
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = multiplies_bfloat16()
+    return torch.bfloat16 if native else torch.float32
 
 
 def _rewind(folder: Path, step: int) -> None:

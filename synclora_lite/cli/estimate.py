@@ -1,6 +1,5 @@
 """`synclora estimate`: memory and time of training or editing, before anything is loaded."""
 
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -40,9 +39,9 @@ def estimate(
 ) -> None:
     """Estimate memory by part and time per step, and say what to switch if it does not fit."""
     from synclora_lite.errors import ConfigError
-    from synclora_lite.training.estimate import UTILISATION, Job
-    from synclora_lite.training.estimate import advice as advise
+    from synclora_lite.training.estimate import UTILISATION, advice
     from synclora_lite.training.estimate import estimate as run
+    from synclora_lite.training.without_data import Job
 
     job = Job(
         model,
@@ -54,17 +53,7 @@ def estimate(
     if (int8 or block_offload) and (edit or model != "ltx-2.3"):
         asked = "--int8" if int8 else "--block-offload"
         raise ConfigError(f"{asked} for this", "--model ltx-2.3 without --edit", "leave it out")
-    if model == "ltx-2.3":
-        from synclora_lite.training.estimate_ltx2 import (
-            advice_ltx2,
-            advice_training,
-            estimate_ltx2,
-        )
-
-        found = estimate_ltx2(job)
-        advice = partial(advice_ltx2, found) if edit else partial(advice_training, job)
-    else:
-        found, advice = run(job), partial(advise, job)
+    found = run(job)
     for part, count in found.parameters.items():
         typer.echo(f"{part:32s} {count / 1e6:10.1f} million parameters")
     for part, value in found.memory.items():
@@ -79,5 +68,5 @@ def estimate(
         typer.echo("It fits.")
     else:
         typer.echo("It does not fit. What helps:")
-        for line in advice(gpu):
+        for line in advice(job, gpu):
             typer.echo(f"  {line}")

@@ -15,13 +15,13 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
 ) -> None:
     """Train the in-context adapter; goes on from the newest checkpoint."""
-    from synclora_lite.training import load_config, recipe_for
+    from synclora_lite.training import adapter_recipe, load_config
     from synclora_lite.training import train as run
     from synclora_lite.training.processes import process_group
 
     settings, out = load_config(config)
     group = process_group(settings.loop.device)
-    final = run(recipe_for(settings), settings.loop, out, progress=not quiet)
+    final = run(adapter_recipe(settings), settings.loop, out, progress=not quiet)
     if group.is_main_process:
         typer.echo(f"Trained weights are in {final}")
     group.destroy_process_group()

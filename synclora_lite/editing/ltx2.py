@@ -68,7 +68,7 @@ class LTX2:
         how = self._sampling(method, settings)
         model = self.model
         clip = resample(source, model.frame_rate)
-        size = working_size(source.size, self.stages * model.side)
+        size = working_size(source.size, self.model.stages * model.side)
         small = np.stack([resize_picture(frame, *size) for frame in clip.frames])
         window = min(model.frames, len(small))
         made, seams = edit_in_windows(
@@ -89,11 +89,6 @@ class LTX2:
         warnings = uncovered(model.covered)
         return Made(output, report, {**seen, **ran}, dict(self.hashes), warnings)
 
-    @property
-    def stages(self) -> int:
-        """Two with an upsampler."""
-        return 1 if self.model.upsampler is None else 2
-
     def _sampling(self, method: Method, settings: EditSettings) -> LTX2Sampling:
         """Return how the stock pipeline samples."""
         weight = method.options[STRENGTH] if method.needs_adapter else 0.0
@@ -106,7 +101,7 @@ class LTX2:
         sampling = {
             "sigmas": [round(sigma, 6) for sigma in ran["sigmas"]],
             "guidance": ran["guidance_scale"],
-            "stages": self.stages,
+            "stages": self.model.stages,
             "crf": how.crf,
             "reference_downscale": model.reference_downscale,
         }

@@ -44,21 +44,16 @@ PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapte
 class AdapterSettings(Settings):
     """What must be known to use an adapter as it was trained.
 
-    Attributes:
-        rank: Rank of the update; alpha equals it.
-        targets: Endings of the names of the layers that are adapted. The default leaves out the
-            cross-attention, in which a constant caption of one token has nothing to choose.
-        layout: What the reference may look at.
-        reference_offset: Latent columns between target and reference; 0 shares the positions.
-        base: Name of the model it was trained on.
-
+    The default targets leave out the cross-attention, in which a constant caption of one token has
+    nothing to choose.
     """
 
-    rank: Size = 32
-    targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
-    layout: Layout = "reference-self"
+    rank: Size = 32  # of the update; alpha equals it
+    targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD  # endings of layer names
+    layout: Layout = "reference-self"  # what the reference may look at
+    # latent columns between target and reference; 0 shares the positions
     reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
-    base: str = "lite"
+    base: str = "lite"  # the model it was trained on
 
 
 def add_adapter(
@@ -69,13 +64,10 @@ def add_adapter(
     A fresh adapter changes nothing: its second factor starts at zero.
 
     Raises:
-        ModelError: The rank is below 1, no layer has one of the target names, or the transformer
-            has an adapter.
+        ModelError: No layer has one of the target names, or the transformer has an adapter.
 
     """
     _check_free(transformer)
-    if settings.rank < 1:
-        raise ModelError(f"an adapter of rank {settings.rank}", "a rank of at least 1")
     generator = torch.Generator().manual_seed(seed)
     parameters = inject(transformer, settings.targets, settings.rank, generator)
     if not parameters:
@@ -101,21 +93,16 @@ def save_adapter(
 ) -> Path:
     """Write `adapter.safetensors` and `adapter.json`.
 
-    Args:
-        transformer: Holds the adapter.
-        settings: How it is to be used.
-        folder: Made if need be.
-        key_format: "diffusers" is what the stock pipelines load, "comfyui" what ComfyUI does;
-            "peft" makes a folder for `PeftModel.from_pretrained`, with that library's file names.
-        dtype: Convert the weights to this.
-
+    The format "diffusers" is what the stock pipelines load, "comfyui" what ComfyUI does; "peft"
+    makes a folder for `PeftModel.from_pretrained`, with that library's file names.
     """
     folder = Path(folder)
     weights = to_format(adapter_weights(transformer), key_format)
     stored = {name: value.to(dtype or value.dtype) for name, value in weights.items()}
     write_tensors(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS), stored, METADATA)
     if key_format == "peft":
-        _peft_config(settings).save_pretrained(folder)
+        rank, targets = settings.rank, list(settings.targets)
+        LoraConfig(r=rank, lora_alpha=rank, target_modules=targets).save_pretrained(folder)
     write_json(folder / SETTINGS, asdict(settings))
     return folder
 
@@ -127,16 +114,13 @@ def load_adapter(
     strength: float = 1.0,
     fuse: bool = False,
 ) -> AdapterSettings:
-    """Put a saved adapter into the transformer.
+    """Put a saved adapter into the transformer, and return how to use it.
 
     Args:
         transformer: Changed in place.
         source: See `read_adapter`.
         strength: Factor on the update; 0 is the base model.
         fuse: Add the update to the weights: faster, and can't be trained further.
-
-    Returns:
-        How to use it.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer, or it has an adapter.
@@ -156,16 +140,15 @@ def load_adapter(
 def read_adapter(
     transformer: LTXVideoTransformer3DModel, source: str | Path
 ) -> tuple[Weights, AdapterSettings]:
-    """Read a saved adapter and check that it fits the transformer, which is not changed.
+    """Read the factors of a saved adapter, all of one rank, and how to use it.
+
+    For a bare file all but rank and targets are the usual ones of public in-context adapters:
+    shared positions and full attention.
 
     Args:
-        transformer: Without an adapter.
+        transformer: What it must fit; it is not changed.
         source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
             name of a downloaded hub repository.
-
-    Returns:
-        Its factors, all of one rank, and how to use it. For a bare file all but rank and targets
-        are the usual ones of public in-context adapters: shared positions and full attention.
 
     Raises:
         ModelError: Files are missing or do not fit the transformer.
@@ -179,8 +162,12 @@ def read_adapter(
             f"{file.name} knows a reference of 1/{smaller} the size", "the target's own size"
         )
     beside = file.with_name(SETTINGS)
-    bare = Path(source).is_file() or not beside.exists()
-    settings = _settings(None if bare else beside, weights)
+    if Path(source).is_file() or not beside.exists():  # a bare file: what its weights imply
+        modules = sorted({name.rsplit(".lora_", 1)[0] for name in weights})
+        rank = weights[f"{modules[0]}.lora_A.weight"].shape[0]
+        settings = AdapterSettings(rank, tuple(modules), layout="full", base="an LTX transformer")
+    else:
+        settings = build(AdapterSettings, read_json(beside), f"{beside}: ")
     expected = {}
     for name, layer in target_layers(transformer, settings.targets).items():
         expected[f"{name}.lora_A.weight"] = (settings.rank, layer.in_features)
@@ -200,18 +187,3 @@ def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
         raise ModelError(
             "a transformer that has an adapter already", "one without", "load the model anew"
         )
-
-
-def _settings(file: Path | None, weights: Weights) -> AdapterSettings:
-    """Return the settings stored beside the weights, or those that the weights imply."""
-    if file is not None:
-        return build(AdapterSettings, read_json(file), f"{file}: ")
-    modules = {name.rsplit(".lora_", 1)[0] for name in weights}
-    rank = next(v.shape[0] for n, v in weights.items() if n.endswith("lora_A.weight"))
-    return AdapterSettings(rank, tuple(sorted(modules)), layout="full", base="an LTX transformer")
-
-
-def _peft_config(settings: AdapterSettings) -> LoraConfig:
-    return LoraConfig(
-        r=settings.rank, lora_alpha=settings.rank, target_modules=list(settings.targets)
-    )

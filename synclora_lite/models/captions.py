@@ -6,6 +6,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import torch
+from diffusers import LTXImageToVideoPipeline
+from jaxtyping import Float
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -27,19 +29,17 @@ def kept_caption(
 ) -> Embedded:
     """Return the kept embedding of a model folder; if there is none, compute and keep it.
 
-    It is kept beside the weights or, where they may not be written to, in the user's cache.
-
-    Args:
-        folder: The model.
-        embed: Computes the embedding with the folder's text encoder loaded in the given format.
-        names: What the file must hold; one that was kept with less is computed anew.
+    It is kept beside the weights or, where they may not be written to, in the user's cache. The
+    file must hold `names`; one that was kept with less is computed anew.
 
     Raises:
         ModelError: There is neither a kept embedding nor a text encoder.
         ArtifactError: What was kept is damaged.
 
     """
-    beside, elsewhere = folder / CAPTION, _cached(folder)
+    place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+    beside = folder / CAPTION
+    elsewhere = cache_dir().parent / "captions" / f"{place}.safetensors"
     for file in (beside, elsewhere):
         if file.exists() and set(names) <= (kept := read_tensors(file, names=("caption",))).keys():
             return kept
@@ -58,7 +58,16 @@ def kept_caption(
     return embedded
 
 
-def _cached(folder: Path) -> Path:
-    """Return where the embedding of a read-only folder is kept."""
-    name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-    return cache_dir().parent / "captions" / f"{name}.safetensors"
+def load_caption(folder: Path) -> Float[Tensor, "1 caption_tokens dim"]:
+    """Return the kept caption embedding of an LTX-Video folder; see `kept_caption`."""
+    return kept_caption(folder, _embed)["caption"]
+
+
+@torch.no_grad()
+def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
+    """Embed the prompt without the tokens of padding, which the transformer would mask anyway."""
+    pipe = LTXImageToVideoPipeline.from_pretrained(
+        folder, transformer=None, vae=None, dtype=dtype, use_safetensors=True, local_files_only=True
+    )
+    embedding, mask, _, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
+    return {"caption": embedding[:, mask[0].bool()].float()}

@@ -5,32 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from diffusers import LTXImageToVideoPipeline
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-from jaxtyping import Float
-from torch import Tensor
 
 from synclora_lite.artifacts import shipped
 from synclora_lite.core import Positions
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, sha256
-from synclora_lite.models.captions import CAPTION, PROMPT, Embedded, kept_caption
-
-__all__ = [
-    "CAPTION",
-    "PROMPT",
-    "check_generation",
-    "encode_caption",
-    "hub_folder",
-    "is_ltx2",
-    "load_caption",
-    "model_folder",
-    "pipeline_class",
-    "stock_positions",
-    "stored_sha256",
-]
 
 PARTS = ("transformer", "vae", "scheduler", "text_encoder", "tokenizer")
 MORE = ("audio_vae", "vocoder", "connectors", "processor")  # of LTX-2
@@ -54,9 +35,7 @@ def model_folder(name: str | Path) -> Path:
 
 
 def hub_folder(name: str | Path, expected: str) -> Path:
-    """Return where the hub's client keeps a repository; nothing is downloaded here.
-
-    Full-size models are tens of gigabytes, so the download is a command of its own.
+    """Return where the hub's client keeps a repository; downloading is a command of its own.
 
     Raises:
         ModelError: The name is none of a repository, or it was never downloaded.
@@ -126,30 +105,6 @@ def stock_positions(folder: Path) -> Positions:
     """Return where the folder's own pipeline says that latent frames start."""
     older = ("LTXPipeline", "LTXImageToVideoPipeline")
     return "uniform" if pipeline_class(folder) in older else "causal"
-
-
-def load_caption(folder: Path) -> Float[Tensor, "1 caption_tokens dim"]:
-    """Return the kept caption embedding of an LTX-Video folder; see `kept_caption`."""
-
-    def embed(folder: Path, dtype: torch.dtype) -> Embedded:
-        return {"caption": encode_caption(folder, dtype=dtype)}
-
-    return kept_caption(folder, embed)["caption"]
-
-
-@torch.no_grad()
-def encode_caption(
-    folder: Path, prompt: str = PROMPT, dtype: torch.dtype = torch.float32
-) -> Float[Tensor, "1 caption_tokens dim"]:
-    """Embed a prompt with the folder's text encoder, without the tokens of padding.
-
-    The transformer would mask those anyway, so leaving them out changes nothing.
-    """
-    pipe = LTXImageToVideoPipeline.from_pretrained(
-        folder, transformer=None, vae=None, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
-    embedding, mask, _, _ = pipe.encode_prompt(prompt, do_classifier_free_guidance=False)
-    return embedding[:, mask[0].bool()].float()
 
 
 def _index(folder: Path) -> dict[str, Any]:

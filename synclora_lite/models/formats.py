@@ -17,6 +17,7 @@ from jaxtyping import Float, Shaped
 from safetensors import safe_open
 from torch import Tensor
 
+from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION
 from synclora_lite.errors import ModelError
 from synclora_lite.models.folders import hub_folder
 from synclora_lite.tensors import read_tensors
@@ -30,9 +31,11 @@ PREFIXES: dict[KeyFormat, str] = {
 WEIGHTS = "adapter.safetensors"
 DOWNSCALE, TEMPORAL = "reference_downscale_factor", "reference_temporal_scale_factor"
 METADATA = {"format": "pt", DOWNSCALE: "1", TEMPORAL: "1"}  # what is written with every adapter
-USUAL = ("attn1.to_q", "attn1.to_k", "attn1.to_v", "attn1.to_out.0", "ff.net.0.proj", "ff.net.2")
-_FACTORS = {"lora_down": "lora_A", "lora_up": "lora_B"}
-_KOHYA = ("lora_unet_", "lora_transformer_")  # before names with underscores for dots
+USUAL = (*SELF_ATTENTION, *FEED_FORWARD)
+_PREFIX = re.compile(r"(transformer\.)?(base_model\.model\.)?(diffusion_model\.)?(model\.)?")
+_UNDERSCORES = re.compile(r"lora_(?:unet|transformer)_([^.]*)")  # kohya: no dots in layers
+_FACTOR = re.compile(r"\.(?:alpha|lora_(A|B|down|up)(?:\.default)?\.weight)$")
+_LETTERS = {"A": "A", "down": "A", "B": "B", "up": "B"}
 _SCALES = ("{0}_scale", "{0}.scale", "{1}.weight_scale", "{1}.scale_weight", "{1}.scale")
 _OTHERS = {
     "lokr_": "LoKr",
@@ -41,19 +44,20 @@ _OTHERS = {
     "lora_magnitude_vector": "DoRA",
     ".diff": "full differences",
 }
-# Layers whose names differ between the original code and diffusers (as in diffusers' converters).
+# Layers whose names differ between diffusers and the original code (as in diffusers' converters).
 _ORIGINAL = {
-    "patchify_proj": "proj_in",
-    "audio_patchify_proj": "audio_proj_in",
-    "adaln_single": "time_embed",
-    "audio_adaln_single": "audio_time_embed",
-    "prompt_adaln_single": "prompt_adaln",
-    "audio_prompt_adaln_single": "audio_prompt_adaln",
-    "av_ca_video_scale_shift_adaln_single": "av_cross_attn_video_scale_shift",
-    "av_ca_audio_scale_shift_adaln_single": "av_cross_attn_audio_scale_shift",
-    "av_ca_a2v_gate_adaln_single": "av_cross_attn_video_a2v_gate",
-    "av_ca_v2a_gate_adaln_single": "av_cross_attn_audio_v2a_gate",
+    "proj_in": "patchify_proj",
+    "audio_proj_in": "audio_patchify_proj",
+    "time_embed": "adaln_single",
+    "audio_time_embed": "audio_adaln_single",
+    "prompt_adaln": "prompt_adaln_single",
+    "audio_prompt_adaln": "audio_prompt_adaln_single",
+    "av_cross_attn_video_scale_shift": "av_ca_video_scale_shift_adaln_single",
+    "av_cross_attn_audio_scale_shift": "av_ca_audio_scale_shift_adaln_single",
+    "av_cross_attn_video_a2v_gate": "av_ca_a2v_gate_adaln_single",
+    "av_cross_attn_audio_v2a_gate": "av_ca_v2a_gate_adaln_single",
 }
+_STOCK = {original: name for name, original in _ORIGINAL.items()}
 
 Weights = dict[str, Float[Tensor, "..."]]
 Stored = dict[str, Shaped[Tensor, "..."]]  # as files hold them: in 8 bits, too
@@ -72,11 +76,8 @@ class Coverage:
 
 def to_format(weights: Weights, key_format: KeyFormat) -> Weights:
     """Name plain weights (`transformer_blocks.0.attn1.to_q.lora_A.weight`) for another tool."""
-    prefix = PREFIXES[key_format]
-    if key_format != "comfyui":
-        return {prefix + name: value for name, value in weights.items()}
-    back = {ours: theirs for theirs, ours in _ORIGINAL.items()}
-    return {prefix + _renamed(name, back): value for name, value in weights.items()}
+    prefix, names = PREFIXES[key_format], _ORIGINAL if key_format == "comfyui" else {}
+    return {prefix + _renamed(name, names): value for name, value in weights.items()}
 
 
 def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
@@ -85,9 +86,7 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     A scale `alpha` stored beside the factors is multiplied into `lora_B`, so that what comes back
     always has alpha = rank. The same goes for the scales of factors in 8 bits.
 
-    Args:
-        weights: As read from a file.
-        layers: Names of the model's layers; needed for names with underscores in place of dots.
+    The names of the model's layers are needed for names with underscores in place of dots.
 
     Raises:
         ModelError: A name is none of a LoRA's, a layer lacks one of its two matrices, or a factor
@@ -97,19 +96,29 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     for name in weights:
         if other := next((kind for part, kind in _OTHERS.items() if part in name), None):
             raise ModelError(f"a {other} adapter ({name[:80]})", "a plain LoRA", "convert it first")
-    back = {ours: theirs for theirs, ours in _ORIGINAL.items()}
-    flat = {n.replace(".", "_"): layer for layer in layers for n in (layer, _renamed(layer, back))}
-    plain = {_plain(name, flat): value for name, value in _in_floating_point(weights).items()}
-    alphas = {n.removesuffix(".alpha"): v for n, v in plain.items() if n.endswith(".alpha")}
+    dotted = {n.replace(".", "_"): layer for layer in layers
+              for n in (layer, _renamed(layer, _ORIGINAL))}  # fmt: skip
+    plain = {_plain(name, dotted): value for name, value in _in_floating_point(weights).items()}
     factors = {n: v for n, v in plain.items() if not n.endswith(".alpha")}
-    _check_pairs(factors)
-    for module, alpha in alphas.items():
-        name = f"{module}.lora_B.weight"
-        if name not in factors:
+    for module in dict.fromkeys(_layer(name) for name in factors):
+        pair = [factors.get(f"{module}.lora_{factor}.weight") for factor in "AB"]
+        shapes = ["missing" if value is None else tuple(value.shape) for value in pair]
+        match shapes:
+            case [(rank, _), (_, same)] if rank == same > 0:
+                continue
+        raise ModelError(
+            f"the factors of {module} have the shapes {shapes[0]} and {shapes[1]}",
+            "(rank, inputs) and (outputs, rank)",
+            "check that the file is a whole LoRA of linear layers",
+        )
+    for name in plain.keys() - factors.keys():
+        module, alpha = name.removesuffix(".alpha"), plain[name]
+        b = f"{module}.lora_B.weight"
+        if b not in factors:
             raise ModelError(f"a scale for {module} without its factors", "lora_A and lora_B")
         if alpha.numel() != 1:
             raise ModelError(f"a scale for {module} of {alpha.numel()} numbers", "one number")
-        factors[name] = factors[name] * (alpha.item() / factors[name].shape[1])
+        factors[b] = factors[b] * (alpha.item() / factors[b].shape[1])
     return factors
 
 
@@ -145,7 +154,7 @@ def read_weights(source: str | Path, transformer: torch.nn.Module | None = None)
 
     Args:
         source: See `adapter_file`.
-        transformer: The model it is for; what does not fit it is refused.
+        transformer: What does not fit it is refused.
 
     Raises:
         ModelError: There is no such file, it holds no LoRA, or one for another model.
@@ -157,19 +166,32 @@ def read_weights(source: str | Path, transformer: torch.nn.Module | None = None)
     weights = from_any_format(read_tensors(file), layers)
     if not weights:
         raise ModelError(f"{file} is empty", "an adapter's weights")
+    expected = ("an adapter for this model", "check which model it was trained on")
+    strangers = [n for n in weights if transformer is not None and _layer(n) not in layers]
+    if strangers:
+        what = f"{len(strangers)} of {len(weights)} weights of {file.name} have no place"
+        raise ModelError(f"{what} ({strangers[0]})", *expected)
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise ModelError(f"{name} in {file.name} holds values that are no numbers", "numbers")
-    if transformer is not None:
-        _check_fit(file, weights, layers)
+        if layer := layers.get(_layer(name)):
+            down = ".lora_A." in name
+            side, needed = (-1, layer.in_features) if down else (0, layer.out_features)
+            if value.shape[side] != needed:
+                what = f"{name} of {file.name} has {value.shape[side]} channels"
+                raise ModelError(f"{what}, the layer {needed}", *expected)
     return weights
 
 
 def coverage(weights: Weights, transformer: torch.nn.Module) -> Coverage:
     """Count the layers that weights change, and the usual ones and their like in all blocks."""
-    changed = {name.rsplit(".lora_", 1)[0] for name in weights}
-    kinds = {*USUAL, *map(_kind, changed)}
-    return Coverage(len(changed), sum(_kind(name) in kinds for name in _linear(transformer)))
+
+    def kind(layer: str) -> str:
+        return re.sub(r"^transformer_blocks\.\d+\.", "", layer)
+
+    changed = {_layer(name) for name in weights}
+    kinds = {*USUAL, *map(kind, changed)}
+    return Coverage(len(changed), sum(kind(name) in kinds for name in _linear(transformer)))
 
 
 def reference_downscale(files: Sequence[Path]) -> int:
@@ -190,11 +212,12 @@ def reference_downscale(files: Sequence[Path]) -> int:
 def one_rank(weights: Weights) -> Weights:
     """Return the same update with every factor at the largest rank: the rest is zero."""
     rank = max(value.shape[0] for name, value in weights.items() if ".lora_A." in name)
-    full = {}
-    for name, value in weights.items():
-        missing = rank - value.shape[0 if ".lora_A." in name else 1]
-        full[name] = F.pad(value, (0, 0, 0, missing) if ".lora_A." in name else (0, missing))
-    return full
+    return {
+        name: F.pad(value, (0, 0, 0, rank - len(value)))
+        if ".lora_A." in name
+        else F.pad(value, (0, rank - value.shape[1]))
+        for name, value in weights.items()
+    }
 
 
 def _metadata(file: Path, name: str) -> int:
@@ -214,87 +237,51 @@ def _linear(transformer: torch.nn.Module) -> dict[str, torch.nn.Linear]:
     }
 
 
-def _kind(layer: str) -> str:
-    """Return a layer's name within its block."""
-    return re.sub(r"^transformer_blocks\.\d+\.", "", layer)
-
-
-def _check_fit(file: Path, weights: Weights, layers: dict[str, torch.nn.Linear]) -> None:
-    """Raise ModelError, with one example, unless every weight has a layer of its size."""
-    expected, advice = "an adapter for this model", "check which model it was trained on"
-    strangers = [name for name in weights if name.rsplit(".lora_", 1)[0] not in layers]
-    if strangers:
-        what = f"{len(strangers)} of {len(weights)} weights of {file.name} have no place"
-        raise ModelError(f"{what} ({strangers[0]})", expected, advice)
-    for name, value in weights.items():
-        layer = layers[name.rsplit(".lora_", 1)[0]]
-        side, needed = (-1, layer.in_features) if ".lora_A." in name else (0, layer.out_features)
-        if value.shape[side] != needed:
-            what = f"{name} of {file.name} has {value.shape[side]} channels, the layer {needed}"
-            raise ModelError(what, expected, advice)
-
-
 def _in_floating_point(weights: Stored) -> Weights:
     """Return weights stored in 8 bits as what they stand for, without their scales."""
     plain, used = {}, set()
     for name, value in weights.items():
+        plain[name] = value
         if value.itemsize > 1 or value.dtype == torch.bool:
-            plain[name] = value
             continue
         places = [place.format(name, name.removesuffix(".weight")) for place in _SCALES]
         scale = next((place for place in places if place in weights), None)
-        if scale is None and not value.dtype.is_floating_point:
+        if scale is not None:
+            used.add(scale)
+            factor = weights[scale].float()
+            by_row = factor.ndim == 1 < value.ndim
+            plain[name] = value.float() * (factor[:, None] if by_row else factor)
+        elif value.dtype.is_floating_point:
+            plain[name] = value.float()
+        else:
             raise ModelError(
                 f"{name} holds whole numbers without a scale",
                 f"the scale as {places[0]}, or floating point",
                 "export the adapter in bfloat16",
             )
-        plain[name] = value.float()
-        if scale is not None:
-            used.add(scale)
-            factor = weights[scale].float()
-            plain[name] = plain[name] * (
-                factor[:, None] if factor.ndim == 1 < value.ndim else factor
-            )
     return {name: value for name, value in plain.items() if name not in used}
 
 
-def _check_pairs(factors: Weights) -> None:
-    """Raise ModelError unless every layer has two matrices of one rank."""
-    for module in dict.fromkeys(name.rsplit(".lora_", 1)[0] for name in factors):
-        names = [f"{module}.lora_{factor}.weight" for factor in "AB"]
-        shapes = [tuple(factors[n].shape) if n in factors else "missing" for n in names]
-        match shapes:
-            case [(rank, _), (_, same)] if rank == same > 0:
-                continue
-        raise ModelError(
-            f"the factors of {module} have the shapes {shapes[0]} and {shapes[1]}",
-            "(rank, inputs) and (outputs, rank)",
-            "check that the file is a whole LoRA of linear layers",
-        )
-
-
-def _plain(name: str, flat: dict[str, str]) -> str:
-    """Return the plain name; `flat` has the layers by their names without dots."""
-    short = name
-    for prefix in (*PREFIXES.values(), "model."):
-        short = short.removeprefix(prefix)
-    for prefix in _KOHYA:
-        if short.startswith(prefix):
-            layer, _, rest = short.removeprefix(prefix).partition(".")
-            if layer not in flat:
-                raise ModelError(f"no layer of this model is meant by {name[:80]}", "one that is")
-            short = f"{flat[layer]}.{rest}"
-    for old, new in _FACTORS.items():
-        short = short.replace(old, new)
-    short = re.sub(r"\.lora_([AB])\.default\.", r".lora_\1.", short)
-    if not short.endswith((".lora_A.weight", ".lora_B.weight", ".alpha")):
+def _plain(name: str, dotted: dict[str, str]) -> str:
+    """Return the plain name; `dotted` has the layers by their names without dots."""
+    short = _PREFIX.sub("", name, count=1)
+    if flat := _UNDERSCORES.match(short):
+        if flat[1] not in dotted:
+            raise ModelError(f"no layer of this model is meant by {name[:80]}", "one that is")
+        short = dotted[flat[1]] + short[flat.end() :]
+    factor = _FACTOR.search(short)
+    if factor is None:
         raise ModelError(
             f"{name[:80]} is not an adapter weight",
             "names such as transformer.transformer_blocks.0.attn1.to_q.lora_A.weight",
             "check that the file is a LoRA for an LTX transformer",
         )
-    return _renamed(short, _ORIGINAL)
+    kind = f"lora_{_LETTERS[factor[1]]}.weight" if factor[1] else "alpha"
+    return f"{_renamed(short[: factor.start()], _STOCK)}.{kind}"
+
+
+def _layer(name: str) -> str:
+    return name.rsplit(".lora_", 1)[0]
 
 
 def _renamed(name: str, table: dict[str, str]) -> str:

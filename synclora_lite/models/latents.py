@@ -1,5 +1,8 @@
 """From pixels to normalised latents, from noise to others, and back."""
 
+from typing import Any
+
+import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -24,16 +27,18 @@ def to_frames(
 
 
 def encode(
-    model: I2VModel | Autoencoder, video: Float[Tensor, "batch 3 frames height width"]
+    model: I2VModel | torch.nn.Module, video: Float[Tensor, "batch 3 frames height width"]
 ) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
+
+    The autoencoder may be any of the LTX family; their scaling factors are all 1.
 
     Raises:
         ModelError: The number of frames is not 1 + a multiple of the temporal ratio, or the size
             no multiple of the spatial ratio.
 
     """
-    vae = model.vae if isinstance(model, I2VModel) else model
+    vae: Any = model.vae if isinstance(model, I2VModel) else model
     check_size(vae, *video.shape[2:])
     latents = vae.encode(video.to(vae.dtype)).latent_dist.mode()
     return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
@@ -69,8 +74,8 @@ def denoise(
         noise: Gaussian noise.
         steps: Euler steps.
         reference: Normalised latents of the source clip.
-        reference_offset: Latent columns between target and reference; 0 shares the positions.
-        layout: What the reference may attend to; as the adapter was trained.
+        reference_offset: Latent columns between target and reference.
+        layout: What the reference may attend to.
         guidance: Weight s of pred + s (pred_ref - pred).
 
     """
@@ -79,7 +84,7 @@ def denoise(
     return sample(model.transformer, first_frame, noise, sigmas, conditioning, guidance=guidance)
 
 
-def check_size(vae: Autoencoder, frames: int, height: int, width: int) -> None:
+def check_size(vae: Any, frames: int, height: int, width: int) -> None:
     """Raise a ModelError that names the nearest legal size if the autoencoder cannot take this."""
     r, s = vae.temporal_compression_ratio, vae.spatial_compression_ratio
     if frames < 1 or (frames - 1) % r:

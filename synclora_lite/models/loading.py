@@ -26,15 +26,11 @@ _ADVICE = "restore the folder, or make it again"
 
 
 def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.float32) -> Part:
-    """Load one network of a model folder.
+    """Load one network from `config.json` and safetensors files.
 
     Pickled weights are never read, whatever the folder holds, and a configuration that asks for
-    more than the largest models have is refused before anything is built.
-
-    Args:
-        kind: Class of the network, unless its configuration names one of OURS.
-        folder: Of this network: `config.json` and safetensors files.
-        dtype: Of the weights.
+    more than the largest models have is refused before anything is built. The network is of the
+    given class, unless its configuration names one of OURS.
 
     Raises:
         ModelError: A file is missing or damaged, or the weights do not fit the configuration.

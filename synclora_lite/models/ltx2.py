@@ -71,39 +71,43 @@ class _Settings(Settings):
 
 @dataclass(frozen=True)
 class LTX2Model:
-    """An LTX-2 pipeline without its text encoder, and the prompts' embeddings in its place.
+    """An LTX-2 pipeline without its text encoder, and the prompts' embeddings in its place."""
 
-    Attributes:
-        pipe: The stock pipeline, with the adapters in it; its scheduler takes noise levels as
-            they are given.
-        scheduler: The one it came with.
-        caption: Embedding of the prompt, as `encode_prompt` gives it.
-        mask: 1 for its tokens, 0 for padding.
-        negative: The same of the official negative prompt, which the dev setting needs.
-        name: For reports.
-        frame_rate: Of the clips it is given, as the released adapter was trained.
-        side: Root of the number of pixels of a frame, likewise; a second stage doubles it.
-        frames: Most frames at once, likewise.
-        upsampler: Doubles the sides of latents, before a second stage.
-        adapters: Loaded, in this order.
-        covered: Per adapter, how many layers it changes.
-        reference_downscale: How much smaller than the target the adapters know the reference.
-
-    """
-
-    pipe: LTX2InContextPipeline
-    scheduler: FlowMatchEulerDiscreteScheduler
-    caption: Float[Tensor, "1 caption_tokens dim"]
-    mask: Int[Tensor, "1 caption_tokens"]
-    negative: Caption | None
+    pipe: LTX2InContextPipeline  # with the adapters; its scheduler takes noise levels as given
+    scheduler: FlowMatchEulerDiscreteScheduler  # the one it came with
+    caption: Float[Tensor, "1 caption_tokens dim"]  # as `encode_prompt` gives it
+    mask: Int[Tensor, "1 caption_tokens"]  # 1 for its tokens, 0 for padding
+    negative: Caption | None  # of the official negative prompt, which the dev setting needs
     name: str
-    frame_rate: float
-    side: int
-    frames: int
-    upsampler: LTX2LatentUpsamplePipeline | None = None
+    frame_rate: float  # of the clips it is given, as the released adapter was trained
+    side: int  # root of the number of pixels of a frame, likewise; a second stage doubles it
+    frames: int  # most at once, likewise
+    upsampler: LTX2LatentUpsamplePipeline | None = None  # doubles latents for a second stage
     adapters: tuple[Adapter, ...] = ()
-    covered: tuple[Coverage, ...] = ()
-    reference_downscale: int = 1
+    covered: tuple[Coverage, ...] = ()  # by adapter
+    reference_downscale: int = 1  # how much smaller than the target the reference is
+
+    @property
+    def stages(self) -> int:
+        """Two with an upsampler."""
+        return 1 if self.upsampler is None else 2
+
+    def prompts(self, *, guided: bool) -> dict[str, Tensor]:
+        """Return what the stock pipeline is told of the prompts."""
+        told = {"prompt_embeds": self.caption, "prompt_attention_mask": self.mask}
+        if not guided:
+            return told
+        if self.negative is None:
+            raise ModelError(
+                f"{self.name} holds no embedding of the negative prompt and no text encoder",
+                "one of the two for the dev setting",
+                "say --distilled, or download the text encoder; it is needed once",
+            )
+        embedding, mask = self.negative
+        return told | {
+            "negative_prompt_embeds": embedding,
+            "negative_prompt_attention_mask": mask,
+        }
 
 
 def load_ltx2(
@@ -125,8 +129,8 @@ def load_ltx2(
         upsampler: Folder or hub name of a latent upsampler: edits then take two stages.
         device: Where to run.
         dtype: bfloat16 on a GPU.
-        offload: What waits in main memory: "none"; all "parts" but the one at work; all "layers"
-            but the one at work (slow, fits any card). "auto" goes by the GPU's free memory.
+        offload: What waits in main memory but when it works: "none", "parts", "layers" (slow, fits
+            any card); "auto" goes by the GPU's free memory.
 
     Raises:
         ModelError: Something is missing, of another family, or an adapter does not fit.
@@ -140,12 +144,12 @@ def load_ltx2(
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
-    prompts = _prompts(folder)
-    caption, mask = padded_caption(prompts)
-    negative = None
-    if "negative" in prompts:
-        found = padded_caption(prompts, "negative")
-        negative = found[0].to(device, dtype), found[1].to(device)
+    complete = (folder / "text_encoder").is_dir()  # else the negative prompt may be missing
+    wanted = ("caption", "negative") if complete else ("caption",)
+    prompts, embedded = kept_caption(folder, _embed, wanted), {}
+    for prompt in {"caption", "negative"} & prompts.keys():
+        embedding, mask = padded_caption(prompts, prompt)
+        embedded[prompt] = embedding.to(device, dtype), mask.to(device)
     pipe = LTX2InContextPipeline.from_pretrained(
         folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
     )
@@ -156,9 +160,8 @@ def load_ltx2(
     return LTX2Model(
         pipe,
         stock,
-        caption.to(device, dtype),
-        mask.to(device),
-        negative,
+        *embedded["caption"],
+        embedded.get("negative"),
         Path(name).name,
         **asdict(settings),
         upsampler=_upsampler(upsampler, pipe, device, dtype) if upsampler else None,
@@ -180,10 +183,8 @@ def edit_ltx2(
     """Carry the edit of the first frame through a clip with the in-context pipeline.
 
     With an upsampler the official two stages: half the size with the reference, then doubled,
-    noised a little and refined without reference and without the in-context adapter.
-
-    A clip whose length is not 8k+1 is padded by its last frame and trimmed again; a size that is
-    no multiple of 32 (64 for two stages) is padded at the edges and cropped again.
+    noised a little and refined without reference and without the in-context adapter. A clip whose
+    length is not 8k+1, or whose size no multiple of 32 (64), is padded and cropped again.
 
     Args:
         model: From `load_ltx2`.
@@ -198,18 +199,15 @@ def edit_ltx2(
 
     """
     frames, height, width = source.shape[:3]
-    pipe, stages = model.pipe, 1 if model.upsampler is None else 2
+    pipe, stages = model.pipe, model.stages
     setting = how.arguments(model.scheduler)
-    prompts = {"prompt_embeds": model.caption, "prompt_attention_mask": model.mask}
-    if setting["guidance_scale"] != 1:
-        prompts |= _negative(model)
+    prompts = model.prompts(guided=setting["guidance_scale"] != 1)
     ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
     legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
     size = {"height": legal[1], "width": legal[2]}
-    padded = _pad(np.concatenate([source, first_frame[None]]), (0, *legal[1:]))
-    clip = [PIL.Image.fromarray(frame) for frame in _pad(padded[:-1], legal)]
+    clip = [PIL.Image.fromarray(frame) for frame in _pad(source, legal)]
     reference = LTX2ReferenceCondition(frames=clip, strength=how.reference_strength)
-    frame = recompress(padded[-1], how.crf)
+    frame = recompress(_pad(first_frame[None], (1, *legal[1:]))[0], how.crf)
     common: dict[str, Any] = {
         "conditions": [LTX2VideoCondition(frames=frame, index=0, strength=1.0, crf=0)],
         "num_frames": legal[0],
@@ -242,8 +240,7 @@ def _refine(
     made, _ = model.pipe(
         **common,
         **REFINING,
-        prompt_embeds=model.caption,
-        prompt_attention_mask=model.mask,
+        **model.prompts(guided=False),
         latents=large,
         output_type="np",
     )
@@ -263,13 +260,7 @@ def recompress(
 
 
 def choose_offload(parts: Mapping[str, float], free: float) -> Offload:
-    """Return what must wait in main memory so that a GPU with `free` bytes can run the parts.
-
-    Args:
-        parts: Bytes of weights by part.
-        free: Bytes free on the GPU.
-
-    """
+    """Return what must wait in main memory for a GPU with so many free bytes to run the parts."""
     room = HEADROOM * free
     if sum(parts.values()) <= room:
         return "none"
@@ -290,23 +281,6 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
     full = caption.new_zeros(*mask.shape, caption.shape[2])
     full[mask.bool()] = caption[0]
     return full, mask
-
-
-def _prompts(folder: Path) -> Embedded:
-    """Return the kept embeddings; without a text encoder the negative prompt's may be missing."""
-    complete = (folder / "text_encoder").is_dir()
-    return kept_caption(folder, _embed, ("caption", "negative") if complete else ("caption",))
-
-
-def _negative(model: LTX2Model) -> dict[str, Tensor]:
-    if model.negative is None:
-        raise ModelError(
-            f"{model.name} holds no embedding of the negative prompt and no text encoder",
-            "one of the two for the dev setting",
-            "say --distilled, or download the text encoder; it is needed once",
-        )
-    embedding, mask = model.negative
-    return {"negative_prompt_embeds": embedding, "negative_prompt_attention_mask": mask}
 
 
 @torch.no_grad()
@@ -342,9 +316,8 @@ def _add_adapters(pipe: LTX2InContextPipeline, adapters: Sequence[Adapter]) -> t
 
 
 def _weigh(pipe: LTX2InContextPipeline, strengths: Sequence[float]) -> None:
-    """Set the factors of the first adapters."""
-    if names := [f"adapter_{number}" for number in range(len(strengths))]:
-        pipe.set_adapters(names, list(strengths))
+    if strengths:
+        pipe.set_adapters([f"adapter_{n}" for n in range(len(strengths))], list(strengths))
 
 
 def _upsampler(

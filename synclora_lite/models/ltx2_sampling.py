@@ -18,15 +18,8 @@ from diffusers.pipelines.ltx2.utils import (
 )
 
 from synclora_lite.errors import EditError
+from synclora_lite.models.presets import SIZES
 
-SCHEDULER_23: dict[str, Any] = {  # scheduler_config.json of LTX-2.3
-    "use_dynamic_shifting": True,
-    "base_shift": 0.95,
-    "max_shift": 2.05,
-    "base_image_seq_len": 1024,
-    "max_image_seq_len": 4096,
-    "shift_terminal": 0.1,
-}
 AS_GIVEN: dict[str, Any] = {"use_dynamic_shifting": False, "shift_terminal": None, "shift": 1.0}
 DEV_STEPS = 30
 DEV_GUIDANCE: dict[str, Any] = {
@@ -56,22 +49,18 @@ REFINING: dict[str, Any] = {  # the second stage: noised again to its first leve
 class LTX2Sampling:
     """How one edit with an LTX-2 is sampled.
 
-    Attributes:
-        distilled: Eight fixed noise levels and no guidance, as the released adapter is run: for a
-            distilled model, or a dev model with the distilled LoRA. False is the official setting
-            of the dev model. None goes by the model's scheduler, which is made for one of them.
-        steps: Of the dev setting; 30 if None.
-        seed: Of the noise.
-        reference_strength: 1 is a clean reference; 0 leaves it out.
-        crf: The edited frame is compressed by H.264 at this rate factor, as the frames of videos
-            in training were: 33 is official, 0 leaves it as it is.
-
+    The distilled setting is that of the released adapter: eight fixed noise levels and no guidance,
+    for a distilled model, or a dev model with the distilled LoRA.
     """
 
-    distilled: bool | None = None
-    steps: int | None = None
-    seed: int = 0
-    reference_strength: float = 1.0
+    distilled: bool | None = (
+        None  # False is the dev model's setting, None what its scheduler is for
+    )
+    steps: int | None = None  # of the dev setting; 30 if None
+    seed: int = 0  # of the noise
+    reference_strength: float = 1.0  # 1 is a clean reference; 0 leaves it out
+    # The edited frame is compressed by H.264 at this rate factor, as the frames of videos in
+    # training were: 33 is official, 0 leaves it as it is.
     crf: int = DEFAULT_IMAGE_CRF
 
     def arguments(self, scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]:
@@ -97,23 +86,17 @@ class LTX2Sampling:
 
 @dataclass(frozen=True)
 class LTX2Request:
-    """What `edit_video` is told for LTX-2 models alone.
+    """What `edit_video` is told for LTX-2 models alone."""
 
-    Attributes:
-        sampling: The setting; seed and strength of the reference come from the other options.
-        upsampler: Folder or hub name of a latent upsampler: two stages, 512 and then 1024.
-
-    """
-
-    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)
-    upsampler: str | Path | None = None
+    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)  # seed, strength come from others
+    upsampler: str | Path | None = None  # folder or hub name: two stages, 512 and then 1024
 
 
 def dev_sigmas(steps: int) -> list[float]:
     """Return the official noise levels of the dev model: shifted by mu = 2.05, last one 0.1."""
     if steps == 1:
         return [1.0]  # the first level and the last at once
-    scheduler = FlowMatchEulerDiscreteScheduler(**SCHEDULER_23)
+    scheduler = FlowMatchEulerDiscreteScheduler(**SIZES["ltx-2.3"]["scheduler"])
     levels = np.linspace(1.0, 1 / steps, steps)
-    scheduler.set_timesteps(sigmas=levels, mu=SCHEDULER_23["max_shift"])
+    scheduler.set_timesteps(sigmas=levels, mu=scheduler.config.max_shift)
     return scheduler.sigmas[:-1].tolist()

@@ -20,13 +20,8 @@ from synclora_lite.core import Conditioning, Layout, Positions, token_coordinate
 from synclora_lite.errors import ModelError
 from synclora_lite.files import atomic_path, read_json, write_json
 from synclora_lite.models.autoencoder import Autoencoder
-from synclora_lite.models.folders import (
-    CAPTION,
-    load_caption,
-    model_folder,
-    pipeline_class,
-    stock_positions,
-)
+from synclora_lite.models.captions import CAPTION, load_caption
+from synclora_lite.models.folders import model_folder, pipeline_class, stock_positions
 from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 
@@ -42,26 +37,15 @@ class _Settings(Settings):
 
 @dataclass(frozen=True)
 class I2VModel:
-    """An image-to-video model of the LTX-Video family.
+    """An image-to-video model of the LTX-Video family."""
 
-    Attributes:
-        vae: The autoencoder; it also holds the mean and deviation of its latents.
-        transformer: Predicts velocities, with or without an adapter.
-        scheduler: Its configuration sets the noise levels of sampling.
-        caption: The embedding that stands for the prompt of every clip.
-        frame_rate: Frames per second of the clips it knows; sets the time coordinate.
-        positions: Where a latent frame starts; see `latent_frame_starts`.
-        name: For reports.
-
-    """
-
-    vae: Autoencoder
-    transformer: LTXVideoTransformer3DModel
-    scheduler: FlowMatchEulerDiscreteScheduler
-    caption: Float[Tensor, "1 caption_tokens dim"]
-    frame_rate: float = 12.0
-    positions: Positions = "causal"
-    name: str = "lite"
+    vae: Autoencoder  # holds the mean and deviation of its latents, too
+    transformer: LTXVideoTransformer3DModel  # predicts velocities, with or without an adapter
+    scheduler: FlowMatchEulerDiscreteScheduler  # sets the noise levels of sampling
+    caption: Float[Tensor, "1 caption_tokens dim"]  # stands for the prompt of every clip
+    frame_rate: float = 12.0  # of the clips it knows; sets the time coordinate
+    positions: Positions = "causal"  # where a latent frame starts; see `latent_frame_starts`
+    name: str = "lite"  # for reports
 
     @property
     def spatial_ratio(self) -> int:
@@ -100,7 +84,7 @@ class I2VModel:
         reference_offset: int = 0,
         layout: Layout = "reference-self",
     ) -> Conditioning:
-        """Return what the transformer is told about clips of latent `size` besides their noise.
+        """Return what the transformer is told about clips besides their noise.
 
         Args:
             size: Latent frames, rows and columns of the target.
@@ -111,11 +95,8 @@ class I2VModel:
         """
         place = None
         if reference is not None:
-            frames, height, width = reference.shape[2:]
-            place = self.coordinates(frames, height, width, reference_offset)
-        frames, height, width = size
-        target = self.coordinates(frames, height, width)
-        return Conditioning(self.caption, target, reference, place, layout)
+            place = self.coordinates(*reference.shape[2:], offset_columns=reference_offset)
+        return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
 
 
 def create_model(
@@ -171,6 +152,13 @@ def load_model(
     settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
     if (folder / SETTINGS).exists():
         settings |= asdict(build(_Settings, read_json(folder / SETTINGS)))
+    config = read_json(folder / "scheduler" / "scheduler_config.json")
+    check_config(config, folder / "scheduler")
+    try:
+        scheduler = FlowMatchEulerDiscreteScheduler.from_config(config)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        what = f"the scheduler in {folder / 'scheduler'} makes no sense ({str(error)[:100]})"
+        raise ModelError(what, "scheduler_config.json as diffusers writes it") from error
     caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
     diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
     vae = load_part(AutoencoderKLLTXVideo, folder / "vae", dtype)
@@ -178,23 +166,10 @@ def load_model(
     return I2VModel(
         vae.to(device).eval(),
         transformer.to(device).eval(),
-        _scheduler(folder / "scheduler"),
+        scheduler,
         caption.to(device, dtype),
         **{"name": Path(name).name, **settings},
     )
-
-
-def _scheduler(folder: Path) -> FlowMatchEulerDiscreteScheduler:
-    """Return the scheduler that a folder describes."""
-    config = read_json(folder / "scheduler_config.json")
-    check_config(config, folder)
-    try:
-        return FlowMatchEulerDiscreteScheduler.from_config(config)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        raise ModelError(
-            f"the scheduler in {folder} makes no sense ({str(error)[:100]})",
-            "scheduler_config.json as diffusers writes it",
-        ) from error
 
 
 def save_model(
@@ -206,12 +181,8 @@ def save_model(
 ) -> Path:
     """Write the model in diffusers layout, so that the stock LTX pipelines load it.
 
-    Args:
-        model: What to save; it is not changed.
-        folder: Made if need be.
-        dtype: Convert weights to this, e.g. `torch.float16` for half the size.
-        max_shard_size: Weights larger than this are split into several files.
-
+    Weights may be converted, e.g. to `torch.float16` for half the size; larger files than
+    `max_shard_size` are split.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +192,16 @@ def save_model(
     with atomic_path(folder / CAPTION) as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
     write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
-    write_json(folder / "model_index.json", _model_index(model))
+    index: dict[str, Any] = {
+        "_class_name": "LTXImageToVideoPipeline",
+        "_diffusers_version": diffusers.__version__,
+    }
+    parts = {"scheduler": model.scheduler, "text_encoder": None, "tokenizer": None,
+             "transformer": model.transformer, "vae": model.vae}  # fmt: skip
+    for part, of in parts.items():
+        found = [type(of).__module__.split(".")[0], type(of).__name__]
+        index[part] = [None, None] if of is None else found
+    write_json(folder / "model_index.json", index)
     return folder
 
 
@@ -239,16 +219,3 @@ def save_part(
     converted = type(part).from_config(part.config)
     converted.load_state_dict(part.state_dict())
     torch.nn.Module.to(converted, dtype).save_pretrained(folder, max_shard_size=max_shard_size)
-
-
-def _model_index(model: I2VModel) -> dict[str, Any]:
-    vae, transformer = type(model.vae), type(model.transformer)
-    return {
-        "_class_name": "LTXImageToVideoPipeline",
-        "_diffusers_version": diffusers.__version__,
-        "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-        "text_encoder": [None, None],
-        "tokenizer": [None, None],
-        "transformer": [transformer.__module__.split(".")[0], transformer.__name__],
-        "vae": [vae.__module__.split(".")[0], vae.__name__],
-    }

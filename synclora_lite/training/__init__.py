@@ -8,10 +8,10 @@ from synclora_lite.training.config import (
     LoopConfig,
     load_config,
 )
-from synclora_lite.training.estimate import Estimate, Job, advice, estimate
+from synclora_lite.training.estimate import Estimate, advice, estimate
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
-from synclora_lite.training.run import recipe_for
+from synclora_lite.training.without_data import Job
 
 __all__ = [
     "AdapterConfig",
@@ -27,7 +27,6 @@ __all__ = [
     "load_config",
     "plot_log",
     "read_log",
-    "recipe_for",
     "seeded",
     "shuffled_rows",
     "train",

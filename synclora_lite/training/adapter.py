@@ -1,7 +1,8 @@
-"""Recipe: the in-context adapter, on pairs of the same motion.
+"""Recipe: an in-context adapter, on pairs of the same motion.
 
 To be read top to bottom: load the base and the pairs, put an adapter in, and for every batch call
-`core.training_loss`. The loop in `training.loop` does the rest.
+`core.training_loss`. The loop in `training.loop` does the rest. `training.ltx2` does the same with
+an LTX-2, which has a loss of its own.
 """
 
 from dataclasses import asdict
@@ -18,7 +19,7 @@ from synclora_lite.core import (
     scheduler_shift,
     training_loss,
 )
-from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.errors import ConfigError
 from synclora_lite.models import (
     AdapterSettings,
     I2VModel,
@@ -29,66 +30,72 @@ from synclora_lite.models import (
 )
 from synclora_lite.models.folders import model_folder, transformer_digest
 from synclora_lite.models.precision import awake, natural_dtype
-from synclora_lite.training.bank import LatentDataset, shuffled_rows, split_rows
-from synclora_lite.training.config import AdapterConfig
-from synclora_lite.training.loop import Recipe
+from synclora_lite.training.bank import LatentDataset, shuffled_rows
+from synclora_lite.training.config import AdapterConfig, Config, LTX2Config
+from synclora_lite.training.loop import Metrics, Recipe
 from synclora_lite.training.pair_latents import is_pairs, pair_latents
 from synclora_lite.training.precision import base_dtype
 from synclora_lite.training.processes import process_group
 from synclora_lite.training.validation import loss_by_level, sample_clips
 
-Metrics = dict[str, float]
 
-
-def adapter_recipe(config: AdapterConfig) -> Recipe:
+def adapter_recipe(config: Config) -> Recipe:
     """Return the recipe that trains the adapter to take motion from the reference.
 
     Raises:
         ConfigError: This machine has no such device, the adapter to start from is of another kind,
-            or every pair is held back for validation.
+            every pair is held back for validation, or a batch of LTX-2 holds clips of many sizes.
+        ModelError: The model is missing or of another family.
         TrainingError: No pair is left after filtering.
 
     """
     process_group(config.loop.device)
-    training = AdapterTraining(config)
-    transformer = training.model.transformer
+    if isinstance(config, LTX2Config):
+        from synclora_lite.training.ltx2 import LTX2Training  # imports its pipeline for seconds
+
+        training: AdapterTraining | LTX2Training = LTX2Training(config)
+    else:
+        training = AdapterTraining(config)
+    named = training.transformer.named_parameters()
+    settings = {k: v for k, v in asdict(config).items() if k not in ("loop", "block_offload")}
     return Recipe(
-        parameters={n: p for n, p in transformer.named_parameters() if p.requires_grad},
+        parameters={n: p for n, p in named if p.requires_grad},
         loss=training.loss,
         validate=training.validate if config.validation_clips else None,
-        export=lambda folder: save_adapter(transformer, training.settings, folder),
-        settings={k: v for k, v in asdict(config).items() if k != "loop"}
-        | {"base_weights": transformer_digest(config.model)},
+        export=training.export,
+        settings={**settings, "base_weights": transformer_digest(config.model)},
         pairs=lambda index: training.dataset.names(training.rows(index)),
-        autocast=False,  # the frozen weights are in the fast format, and activations stay in it
+        autocast=False,  # activations stay in the format of the frozen weights
     )
 
 
 class AdapterTraining:
-    """What one run of training works on: base, pairs, adapter, and what is drawn at random."""
+    """What a run on an LTX-Video works on: base, pairs, adapter, and what is drawn at random."""
 
     def __init__(self, config: AdapterConfig) -> None:
-        self.config = config
-        self.model, dtype = _base(config)
-        self.dataset = _dataset(config, self.model)
-        channels = self.model.transformer.config.in_channels
-        if self.dataset.shape[0] != channels:
-            raise ConfigError(
-                f"{config.bank} holds latents of {self.dataset.shape[0]} channels",
-                f"{channels}, as {self.model.name} has",
-                "name the model whose autoencoder made them",
-            )
-        torch.nn.Module.to(self.model.transformer, dtype)
-        self.settings = _adapt(self.model, config)
-        self.train_rows, self.held_rows = split_rows(
-            torch.arange(len(self.dataset)), config.validation_clips
+        self.config, loop = config, config.loop
+        dtype = base_dtype(config.base, loop)
+        small = natural_dtype(model_folder(config.model), loop.device) == torch.float32
+        self.model = load_model(config.model, loop.device, torch.float32 if small else dtype)
+        self.transformer = self.model.transformer
+        if loop.offload:
+            self.model.vae.to("cpu")
+        self.dataset = self._dataset()
+        torch.nn.Module.to(self.transformer, dtype)
+        self.settings = AdapterSettings(
+            config.rank, config.targets, config.layout, config.reference_offset, self.model.name
         )
-        if config.data == "filtered":
-            self.train_rows = self.train_rows[self.dataset.accepted[self.train_rows]]
-        if not len(self.train_rows):
-            raise TrainingError(f"no pair of {config.bank} is accepted", "pairs to train on")
-        tokens = self.dataset.shape[1:].numel()
-        mu = config.flow.mu
+        if config.start:
+            found = load_adapter(self.transformer, config.start)
+            _check_start(found, self.settings, self.model, config.start)
+        else:
+            add_adapter(self.transformer, self.settings, loop.seed)
+        if loop.checkpointing:
+            self.transformer.enable_gradient_checkpointing()
+        self.train_rows, self.held_rows = self.dataset.split(
+            config.validation_clips, accepted=config.data == "filtered"
+        )
+        mu, tokens = config.flow.mu, self.dataset.shape[1:].numel()
         self.objective = Objective(
             mu=scheduler_shift(tokens, self.model.scheduler) if mu is None else mu,
             std=config.flow.std,
@@ -96,7 +103,7 @@ class AdapterTraining:
             first_frame_probability=config.first_frame,
             reference_dropout=config.reference_dropout,
         )
-        self.loss_of = torch.compile(training_loss) if config.loop.compile else training_loss
+        self.loss_of = torch.compile(training_loss) if loop.compile else training_loss
 
     def rows(self, index: int) -> Int[Tensor, " batch"]:
         """Return which pairs batch number `index` is made of."""
@@ -113,10 +120,14 @@ class AdapterTraining:
         conditioning = self.model.conditioning(
             target.shape[2:], source, config.reference_offset, config.layout
         )
-        losses = self.loss_of(
-            self.model.transformer, target, conditioning, generator, self.objective
-        )
-        return self._mean(losses, rows), _by_kind(losses.detach().cpu(), identical)
+        losses = self.loss_of(self.transformer, target, conditioning, generator, self.objective)
+        weights = torch.ones_like(losses)
+        if config.data == "weighted":
+            weights = self.dataset.weight[rows].to(losses)
+        found = losses.detach().cpu()
+        kinds = {"loss_identical": found[identical], "loss_edited": found[~identical]}
+        metrics = {name: part.mean().item() for name, part in kinds.items() if len(part)}
+        return (losses * weights).sum() / weights.sum().clamp(min=1e-6), metrics
 
     def validate(self, step: int, out: Path) -> Metrics:
         """Return losses on pairs held back from training, and how clips made from them compare."""
@@ -126,9 +137,9 @@ class AdapterTraining:
             edited.shape[2:], source, config.reference_offset, config.layout
         )
 
-        def held_loss(noise: Tensor, levels: Tensor) -> Tensor:
+        def held_loss(noise: Tensor, levels: Tensor) -> Float[Tensor, " batch"]:
             batch = in_context_batch(edited, noise, levels, conditioning)
-            return flow_loss(self.model.transformer, batch)
+            return flow_loss(self.transformer, batch)
 
         return loss_by_level(held_loss, edited) | sample_clips(
             self.model,
@@ -139,11 +150,34 @@ class AdapterTraining:
             layout=config.layout,
         )
 
-    def _mean(self, losses: Float[Tensor, " batch"], rows: Tensor) -> Float[Tensor, ""]:
-        if self.config.data != "weighted":
-            return losses.mean()
-        weights = self.dataset.weight[rows].to(losses)
-        return (losses * weights).sum() / weights.sum().clamp(min=1e-6)
+    def export(self, folder: Path) -> Path:
+        """Write the adapter."""
+        return save_adapter(self.transformer, self.settings, folder)
+
+    def _dataset(self) -> LatentDataset:
+        """Open the latents; a folder of pairs is encoded first, by one process."""
+        config, model = self.config, self.model
+        if is_pairs(config.bank):
+            group, size = process_group(config.loop.device), (config.size, config.size)
+            with group.main_process_first(), awake(model.vae, model.device):
+                dataset = pair_latents(
+                    config.bank,
+                    model.vae,
+                    model.frame_rate,
+                    lambda *_: (config.frames, *size),
+                    f"{config.frames} frames of {config.size}",
+                    progress=group.is_main_process,
+                )
+        else:
+            dataset = LatentDataset(config.bank)
+        channels = self.transformer.config.in_channels
+        if dataset.shape[0] != channels:
+            raise ConfigError(
+                f"{config.bank} holds latents of {dataset.shape[0]} channels",
+                f"{channels}, as {model.name} has",
+                "name the model whose autoencoder made them",
+            )
+        return dataset
 
 
 def identical_share(step: int, config: AdapterConfig) -> float:
@@ -153,64 +187,20 @@ def identical_share(step: int, config: AdapterConfig) -> float:
     return first + (last - first) * progress
 
 
-def _by_kind(losses: Tensor, identical: Tensor) -> Metrics:
-    """Return the mean losses of identical and of edited pairs, where the batch has any."""
-    parts = {"loss_identical": losses[identical], "loss_edited": losses[~identical]}
-    return {name: part.mean().item() for name, part in parts.items() if len(part)}
-
-
-def _base(config: AdapterConfig) -> tuple[I2VModel, torch.dtype]:
-    """Load the frozen model, and return the format in which its transformer is trained."""
-    device, dtype = config.loop.device, base_dtype(config.base, config.loop)
-    small = natural_dtype(model_folder(config.model), device) == torch.float32
-    model = load_model(config.model, device, torch.float32 if small else dtype)
-    if config.loop.offload:
-        model.vae.to("cpu")
-    return model, dtype
-
-
-def _dataset(config: AdapterConfig, model: I2VModel) -> LatentDataset:
-    """Open the latents; a folder of pairs is encoded first, by one process."""
-    if not is_pairs(config.bank):
-        return LatentDataset(config.bank)
-    group = process_group(config.loop.device)
-    with group.main_process_first(), awake(model.vae, model.device):
-        size, frames, shown = config.size, config.frames, group.is_main_process
-        latents = pair_latents(config.bank, model, size=size, frames=frames, progress=shown)
-    return LatentDataset(latents)
-
-
-def _adapt(model: I2VModel, config: AdapterConfig) -> AdapterSettings:
-    """Put a fresh adapter, or the one to start from, into the model; it is trained in float32."""
-    settings = AdapterSettings(
-        config.rank, config.targets, config.layout, config.reference_offset, model.name
-    )
-    if config.start:
-        _check_start(load_adapter(model.transformer, config.start), settings, model, config.start)
-    else:
-        add_adapter(model.transformer, settings, config.loop.seed)
-    if config.loop.checkpointing:
-        model.transformer.enable_gradient_checkpointing()
-    return settings
-
-
 def _check_start(
     found: AdapterSettings, wanted: AdapterSettings, model: I2VModel, start: Path
 ) -> None:
     """Raise ConfigError unless an adapter is of the kind to be trained, as it will be saved."""
     layers = [f".{name}" for name, _ in model.transformer.named_modules()]
 
-    def differs(name: str) -> bool:
-        ours, theirs = getattr(wanted, name), getattr(found, name)
-        if name == "targets":  # endings or whole names, in any order: what counts is the layers
-            ours, theirs = (
-                [layer for layer in layers if layer.endswith(tuple(f".{t}" for t in targets))]
-                for targets in (ours, theirs)
-            )
-        return bool(ours != theirs)
+    def kind(settings: AdapterSettings, name: str) -> object:
+        if name != "targets":
+            return getattr(settings, name)
+        endings = tuple(f".{target}" for target in settings.targets)
+        return [layer for layer in layers if layer.endswith(endings)]  # what counts is the layers
 
-    names = [n for n in ("rank", "targets", "layout", "reference_offset") if differs(n)]
-    if names:
+    compared = ("rank", "targets", "layout", "reference_offset")
+    if names := [name for name in compared if kind(wanted, name) != kind(found, name)]:
         got, kept = (
             ", ".join(f"{name} = {str(getattr(settings, name))[:100]}" for name in names)
             for settings in (wanted, found)

@@ -6,9 +6,8 @@ height, width) as float16. A file `scores.safetensors` beside them holds `weight
 `accepted` (bool) of every pair, in the order of the shards.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -17,10 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.files import atomic_path, read_json, write_json
+from synclora_lite.files import atomic_path
 from synclora_lite.tensors import read_tensors
 
-SCORES, MADE = "scores.safetensors", "made.json"
+SCORES = "scores.safetensors"
 
 
 class LatentDataset:
@@ -29,15 +28,25 @@ class LatentDataset:
     Args:
         folder: Where the shards are.
         key: The tensor to read, `latents` or `frames`.
+        files: The shards; all of the folder if left out.
+        scores: `weight` and `accepted` of every pair; those of the folder if left out.
 
     Raises:
         TrainingError: The folder holds no shards, or one is broken or lacks a tensor.
 
     """
 
-    def __init__(self, folder: str | Path, key: str = "latents") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        key: str = "latents",
+        *,
+        files: Sequence[Path] | None = None,
+        scores: Mapping[str, Tensor] | None = None,
+    ) -> None:
         self.folder = Path(folder)
-        self.files = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
+        found = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
+        self.files = found if files is None else list(files)
         if not self.files:
             raise TrainingError(
                 f"{folder} holds no shards", "a bank of safetensors files", "build the bank first"
@@ -45,11 +54,12 @@ class LatentDataset:
         self.shards = [_mapped(file, key) for file in self.files]
         sizes = torch.tensor([len(shard) for shard in self.shards])
         self.ends: Int[Tensor, " shards"] = sizes.cumsum(0)
-        scored = (self.folder / SCORES).exists()
-        scores = read_tensors(self.folder / SCORES) if scored else {}
-        self.weight: Float[Tensor, " rows"] = scores.get("weight", torch.ones(len(self)))
-        accepted = scores.get("accepted", torch.ones(len(self)))
-        self.accepted: Bool[Tensor, " rows"] = accepted.bool()
+        if scores is None:
+            beside = self.folder / SCORES
+            scores = read_tensors(beside) if beside.exists() else {}
+        ones = torch.ones(len(self))
+        self.weight: Float[Tensor, " rows"] = scores.get("weight", ones)
+        self.accepted: Bool[Tensor, " rows"] = scores.get("accepted", ones).bool()
         if len(self.weight) < len(self) or len(self.accepted) < len(self):
             raise TrainingError(
                 f"{SCORES} scores {len(self.weight)} of {len(self)} rows",
@@ -66,6 +76,22 @@ class LatentDataset:
         """Size of one clip: channels, frames, height, width of latents."""
         return self.shards[0].shape[2:]
 
+    def split(
+        self, held: int, *, accepted: bool = True
+    ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+        """Return the rows to train on, perhaps the accepted ones only, and the last, held back.
+
+        Raises:
+            ConfigError: All are held back.
+            TrainingError: None of the others is accepted.
+
+        """
+        training, validation = split_rows(torch.arange(len(self)), held)
+        training = training[self.accepted[training]] if accepted else training
+        if not len(training):
+            raise TrainingError(f"no pair of {self.folder} is accepted", "pairs to train on")
+        return training, validation
+
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
         """Return pairs, source first; half precision becomes float32.
 
@@ -73,20 +99,20 @@ class LatentDataset:
             TrainingError: A pair holds values that are no numbers.
 
         """
-        return torch.stack([self._row(int(row)) for row in rows])
-
-    def _row(self, row: int) -> Tensor:
-        shard = int(torch.searchsorted(self.ends, row, right=True))
-        tensor = self.shards[shard][row - int(self.ends[shard])]
-        if not tensor.is_floating_point():
-            return tensor
-        if not torch.isfinite(tensor).all():
-            raise TrainingError(
-                f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
-                "finite numbers",
-                "leave the pair out, or build its shard again",
-            )
-        return tensor.float()
+        pairs = []
+        for row in rows.tolist():
+            shard = int(torch.searchsorted(self.ends, row, right=True))
+            pair = self.shards[shard][row - int(self.ends[shard])]  # counted from the shard's end
+            if pair.is_floating_point():
+                if not torch.isfinite(pair).all():
+                    raise TrainingError(
+                        f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
+                        "finite numbers",
+                        "leave the pair out, or build its shard again",
+                    )
+                pair = pair.float()
+            pairs.append(pair)
+        return torch.stack(pairs)
 
     def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
         """Return where pairs lie: shard and row in it."""
@@ -106,28 +132,6 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
     """Write one shard; every tensor has the same number of rows."""
     with atomic_path(path) as partial:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-
-
-def check_made(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Record what the shards of a bank are made with, or compare it with the record.
-
-    Shards from before there were records have none; they are taken for what is asked for.
-
-    Raises:
-        TrainingError: The bank was made with something else; says what differs.
-
-    """
-    record = folder / MADE
-    known = read_json(record) if record.exists() else None
-    if known is None and not any(folder.glob("*.safetensors")):
-        write_json(record, facts)
-    elif known not in (None, facts):
-        differing = [name for name in facts if known.get(name) != facts[name]]
-        got, wanted = (
-            ", ".join(f"{name} {of.get(name)}" for name in differing) for of in (known, facts)
-        )
-        advice = "name another folder, or delete this one"
-        raise TrainingError(f"{folder} was made with {got}", wanted, advice)
 
 
 def split_rows(

@@ -76,10 +76,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingError]]:
-    """Read the newest checkpoint that is whole.
-
-    Returns:
-        It, or None if there is none at all; and what is wrong with those that are newer.
+    """Return the newest checkpoint that is whole, if any, and what is wrong with newer ones.
 
     Raises:
         TrainingError: There are checkpoints, and all of them are damaged.

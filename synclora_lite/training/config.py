@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field
 
-from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION, Layout
+from synclora_lite.core import ATTENTION, FEED_FORWARD, SELF_ATTENTION, Layout
 from synclora_lite.errors import ConfigError
 from synclora_lite.settings import Count, Fraction, NonNegative, Settings, Size, Steps, build
 
@@ -58,73 +58,48 @@ class FlowConfig(Settings):
 
 @dataclass(frozen=True)
 class AdapterConfig(Settings):
-    """Train the in-context adapter on a bank of pairs.
-
-    Attributes:
-        bank: A bank of latents, or a folder of pairs, which is then encoded first.
-        size: Side in pixels of the clips of a folder of pairs, and `frames` their length.
-        base: Format of the frozen weights; "auto" is a fast one for large models on a GPU.
-        data: "filtered" takes accepted pairs only, "unfiltered" all, "weighted" all with their
-            losses scaled by the score.
-        identical: Fraction of samples whose target is the source itself, at the first step and
-            after `identical_steps`, linear between: the adapter finds the reference by copying,
-            then learns to edit.
-        reference_dropout: Fraction of steps without a reference, for guidance on it.
-
-    """
+    """Train the in-context adapter on a bank of pairs."""
 
     loop: LoopConfig
-    bank: Path
-    size: Annotated[int, Field(ge=16, le=8192)] = 512
-    frames: Size = 81
+    bank: Path  # of latents; or a folder of pairs, which is then encoded first
+    size: Annotated[int, Field(ge=16, le=8192)] = 512  # pixels of a side of these pairs' clips
+    frames: Size = 81  # and their length
     model: str = "lite"
-    base: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    base: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # format of frozen weights
     rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
     reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
-    start: Path | None = None
+    start: Path | None = None  # an adapter to go on with
+    # accepted pairs; all of them; or all, with losses scaled by the score
     data: Literal["filtered", "unfiltered", "weighted"] = "filtered"
+    # Fraction of samples whose target is the source itself, at the first step and after
+    # `identical_steps`: the adapter finds the reference by copying, then learns to edit.
     identical: tuple[Fraction, Fraction] = (1.0, 0.0)
     identical_steps: Annotated[int, Field(ge=0, le=10**9)] = 500
-    first_frame: Fraction = 1.0
-    reference_dropout: Fraction = 0.0
+    first_frame: Fraction = 1.0  # probability that the first frame is given
+    reference_dropout: Fraction = 0.0  # of steps without a reference, for guidance on it
     flow: FlowConfig = field(default_factory=FlowConfig)
-    validation_clips: Count = 16
-    samples: Count = 4
+    validation_clips: Count = 16  # pairs held back
+    samples: Count = 4  # of these edited at every validation
 
 
 @dataclass(frozen=True)
 class LTX2Config(Settings):
-    """Train an in-context adapter for LTX-2.3 on a folder of pairs.
-
-    Attributes:
-        bank: A folder of pairs, built or imported; latents are kept in it.
-        model: A folder or hub name in diffusers layout; the dev model.
-        side: Root of the number of pixels of a clip, whose aspect is kept.
-        frames: Most frames of a clip.
-        rank: Of the adapter; alpha equals it.
-        targets: Endings of the names of the layers that are adapted.
-        quantise: "int8" keeps the linear layers of the frozen blocks in 8 bits.
-        block_offload: The frozen blocks wait in main memory, but for the one at work.
-        first_frame: Probability that the first frame is given.
-        validation_clips: Pairs held back, and `samples` of them edited at every validation, in
-            `sample_steps` steps.
-
-    """
+    """Train an in-context adapter for LTX-2.3 on a folder of pairs."""
 
     loop: LoopConfig
-    bank: Path
-    model: str = "diffusers/LTX-2.3-Diffusers"
-    side: Annotated[int, Field(ge=16, le=8192)] = 512
-    frames: Size = 81
+    bank: Path  # a folder of pairs, built or imported; latents are kept in it
+    model: str = "diffusers/LTX-2.3-Diffusers"  # in diffusers layout; the dev model
+    side: Annotated[int, Field(ge=16, le=8192)] = 512  # root of a clip's pixels; aspects are kept
+    frames: Size = 81  # at most
     rank: Size = 128
     targets: tuple[str, ...] = (
-        *(f"attn{k}.{name}" for k in (1, 2) for name in ("to_q", "to_k", "to_v", "to_out.0")),
+        *(f"attn{k}.{name}" for k in (1, 2) for name in ATTENTION),
         *FEED_FORWARD,
     )
-    quantise: Literal["none", "int8"] = "none"
-    block_offload: bool = False
+    quantise: Literal["none", "int8"] = "none"  # linear layers of the frozen blocks in 8 bits
+    block_offload: bool = False  # frozen blocks wait in main memory, but for the one at work
     first_frame: Fraction = 1.0
     flow: FlowConfig = field(default_factory=FlowConfig)
     validation_clips: Count = 4
@@ -146,14 +121,7 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
 
 
 def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Path]:
-    """Read a TOML file: `recipe`, `out`, the recipe's settings, and tables such as `[loop]`.
-
-    Args:
-        path: The file.
-        recipes: The configurations that it may hold, by the name of their recipe.
-
-    Returns:
-        The recipe's configuration, and the folder the run writes to.
+    """Read a TOML file: `recipe`, the folder `out`, and the settings of one of the recipes.
 
     Raises:
         ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong.

@@ -88,9 +88,7 @@ def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 def open_tracker(name: str, out: Path) -> GeneralTracker | None:
     """Return accelerate's tracker of that name, which shows the log elsewhere; none for "csv".
 
-    Args:
-        name: "csv", "tensorboard" (files go to `out/logs`) or "trackio".
-        out: Folder of the run, whose name the tracker shows.
+    The files of "tensorboard" go to `out/logs`.
 
     Raises:
         ConfigError: Its package is not installed.

@@ -1,5 +1,6 @@
 """The training loop: one for all recipes, resumable at any checkpoint to the same bits."""
 
+import json
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -35,47 +36,33 @@ from synclora_lite.training.optimizer import (
     optimizer_state,
     restore,
     restore_optimizer,
-    restore_scaler,
-    scaler_state,
     update_average,
 )
 from synclora_lite.training.precision import autocast, compute_dtype
 from synclora_lite.training.processes import process_group, share
 
-FREE = {
+FREE = {  # settings that may change between a run and its resumption
     *("steps", "log_every", "log_with", "validate_every", "checkpoint_every", "keep", "device"),
     *("checkpointing", "offload"),
 }
-"""Settings that may change between a run and its resumption."""
-EXPLODED = 1e4
-"""A loss above this has exploded: every recipe's loss is of order 1 from its first step on."""
+EXPLODED = 1e4  # every recipe's loss is of order 1 from its first step on
 Metrics = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a training run learns; the loop does the rest.
+    """What a training run learns; the loop does the rest."""
 
-    Attributes:
-        parameters: What is trained, by name.
-        loss: From the number of the batch and a seeded generator, the loss of one batch and
-            metrics worth logging.
-        validate: From the step and the run's folder, metrics for `validation.csv`.
-        export: Writes the trained weights in their final form into a folder.
-        settings: Recorded in checkpoints; a run resumes only with the same ones.
-        pairs: From the number of a batch, the names of its pairs, for the message of a run that
-            has to stop.
-        autocast: Whether `loss` is to run under autocast, because what it trains is in float32.
-
-    """
-
-    parameters: Mapping[str, torch.nn.Parameter]
+    parameters: Mapping[str, torch.nn.Parameter]  # what is trained, by name
+    # from the number of the batch and a seeded generator, the loss and metrics worth logging
     loss: Callable[[int, torch.Generator], tuple[Tensor, Metrics]]
+    # from the step and the run's folder, metrics for `validation.csv`
     validate: Callable[[int, Path], Metrics] | None = None
-    export: Callable[[Path], object] | None = None
-    settings: Mapping[str, Any] | None = None
+    export: Callable[[Path], object] | None = None  # writes the trained weights into a folder
+    settings: Mapping[str, Any] | None = None  # a run resumes only with the same ones
+    # from the number of a batch, the names of its pairs, for the message of a run that has to stop
     pairs: Callable[[int], list[str]] | None = None
-    autocast: bool = True
+    autocast: bool = True  # run `loss` under autocast, because what it trains is in float32
 
 
 @dataclass
@@ -114,11 +101,9 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
     Args:
         recipe: What to learn.
         config: How.
-        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`.
+        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`, the
+            exported weights, whose folder is returned.
         progress: Show a progress bar.
-
-    Returns:
-        The folder with the exported weights, `out/final`.
 
     Raises:
         ConfigError: `out` holds a run with other settings, or `accumulate` is no multiple of the
@@ -178,7 +163,7 @@ def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
             growth_interval=200,
             enabled=compute_dtype(config) == torch.float16,
         ),
-        _plain({**kept, **(recipe.settings or {})}),
+        json.loads(json.dumps({**kept, **(recipe.settings or {})}, default=str)),
     )
     if config.ema:
         run.averaged = {n: p.detach().clone() for n, p in parameters.items()}
@@ -243,7 +228,7 @@ def save_run(run: Run) -> None:
     _check_weights(run)
     if not run.group.is_main_process:
         return
-    state = optimizer_state(run.optimizers, run.parameters) | scaler_state(run.scaler)
+    state = optimizer_state(run.optimizers, run.parameters, run.scaler)
     weights = {name: p.detach() for name, p in run.parameters.items()}
     checkpoint = Checkpoint(run.step, weights, run.averaged, state, run.settings)
     save_checkpoint(checkpoint, run.checkpoints, run.config.keep)
@@ -273,8 +258,7 @@ def _resume(run: Run) -> None:
             "restore them, or name another `out`",
         )
     restore(run.parameters, saved.weights)
-    moments = restore_scaler(run.scaler, saved.optimizer)
-    restore_optimizer(run.optimizers, run.parameters, moments)
+    restore_optimizer(run.optimizers, run.parameters, saved.optimizer, run.scaler)
     run.averaged = {n: v.to(run.parameters[n].device) for n, v in saved.averaged.items()}
     run.step = saved.step
 
@@ -307,12 +291,3 @@ def _check_weights(run: Run) -> None:
                 "finite weights",
                 f"{run.last_good}; start from other weights, or lower lr",
             )
-
-
-def _plain(value: Any) -> Any:
-    """Return settings as JSON keeps them, for comparison after a round trip."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value

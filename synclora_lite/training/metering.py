@@ -1,14 +1,14 @@
 """Peak memory and operations of a computation on the meta device, where nothing is computed."""
 
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,7 +20,7 @@ def peak_memory(run: Callable[[], object], device: str = "meta") -> float:
     Attention and normalisation count as the fused kernels of a GPU: the matrix of attention
     weights is never held, and a norm keeps its input and one number per token.
     """
-    with _fused_kernels(), _Allocations(device) as allocations:
+    with _FusedKernels(), _Allocations(device) as allocations:
         run()
     return float(allocations.peak)
 
@@ -50,48 +50,43 @@ class _Allocations(TorchDispatchMode):
         known = {id(storage) for storage in self._storages((args, kwargs))}
         result = func(*args, **(kwargs or {}))
         for storage in self._storages(result):
-            if id(storage) not in known:
-                self._add(storage)
+            if id(storage) not in known and storage not in self.seen:
+                self.seen.add(storage)
+                self._change(storage.nbytes())
+                weakref.finalize(storage, self._change, -storage.nbytes())
         return result
 
     def _storages(self, tree: object) -> list[torch.UntypedStorage]:
         leaves = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
         return [x.untyped_storage() for x in leaves if x.device.type == self.device]
 
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        if storage in self.seen:
-            return
-        self.seen.add(storage)
-        size = storage.nbytes()
+    def _change(self, size: int) -> None:
         self.live += size
         self.peak = max(self.peak, self.live)
-        weakref.finalize(storage, self._remove, size)
-
-    def _remove(self, size: int) -> None:
-        self.live -= size
 
 
-@contextmanager
-def _fused_kernels() -> Iterator[None]:
-    """Replace PyTorch's attention and norm by ones that allocate what a GPU's kernels do.
+class _FusedKernels(TorchFunctionMode):
+    """Has attention and norms allocate what a GPU's kernels do, in passes backward as well."""
 
-    A patch and not a mode: a mode would be off while checkpointed blocks are computed again.
-    """
-    attention, norm = F.scaled_dot_product_attention, F.rms_norm
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.scaled_dot_product_attention:
+            return _attention(*args, **kwargs)
+        if func is F.rms_norm:
+            return _Norm.apply(args[0])
+        if func is Tensor.backward:
+            # A mode is off in all that a function calls, and so where checkpointed blocks are
+            # computed again: the engine is started with the mode on.
+            run = torch.autograd.Variable._execution_engine.run_backward
+            with self:
+                return run((args[0],), (torch.ones_like(args[0]),), False, False, (), True, True)
+        return func(*args, **kwargs)
 
-    def fused(query: Tensor, key: Tensor, value: Tensor, **_: Any) -> Tensor:
-        return cast("Tensor", _Attention.apply(query, key, value))
 
-    def fused_norm(x: Tensor, *_: Any, **__: Any) -> Tensor:
-        return cast("Tensor", _Norm.apply(x))
-
-    F.scaled_dot_product_attention = fused  # type: ignore[assignment]
-    F.rms_norm = fused_norm  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        F.scaled_dot_product_attention = attention
-        F.rms_norm = norm
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
+    return cast("Tensor", _Attention.apply(query, key, value))
 
 
 class _Norm(torch.autograd.Function):

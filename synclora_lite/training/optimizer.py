@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
@@ -12,7 +13,7 @@ from synclora_lite.training.checkpoint import Named
 from synclora_lite.training.config import LoopConfig
 
 Parameters = Mapping[str, torch.nn.Parameter]
-_SCALER, _CHANGING = "loss_scale", ("scale", "_growth_tracker")
+SCALE, CHANGING = "loss_scale", ("scale", "_growth_tracker")
 
 
 def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.optim.Optimizer]:
@@ -30,22 +31,13 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     matrices = [p for p in rest if p.ndim == 2]
     if config.optimizer == "muon" and matrices:
         rest = [p for p in rest if p.ndim != 2]
-        optimizers = [
-            torch.optim.Muon(
-                matrices,
-                lr=config.lr,
-                weight_decay=decay,
-                momentum=betas[0],
-                adjust_lr_fn="match_rms_adamw",
-            )
-        ]
+        muon: dict[str, Any] = {"momentum": betas[0], "adjust_lr_fn": "match_rms_adamw"}
+        optimizers = [torch.optim.Muon(matrices, lr=config.lr, weight_decay=decay, **muon)]
     groups = [
         {"params": [p for p in rest if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    if not groups:
-        return optimizers
     if config.optimizer == "adamw8bit":
         if find_spec("bitsandbytes") is None:
             what = 'optimizer = "adamw8bit"'
@@ -53,7 +45,9 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
         from bitsandbytes.optim import AdamW8bit  # type: ignore[import-not-found,unused-ignore]
 
         return [AdamW8bit(groups, lr=config.lr, betas=betas)]
-    return [*optimizers, torch.optim.AdamW(groups, lr=config.lr, betas=betas, fused=True)]
+    if groups:
+        optimizers.append(torch.optim.AdamW(groups, lr=config.lr, betas=betas, fused=True))
+    return optimizers
 
 
 def learning_rate(step: int, config: LoopConfig) -> float:
@@ -67,47 +61,40 @@ def learning_rate(step: int, config: LoopConfig) -> float:
     return config.lr * (config.final_lr + (1 - config.final_lr) * wave)
 
 
-def optimizer_state(optimizers: list[torch.optim.Optimizer], parameters: Parameters) -> Named:
-    """Return the optimisers' moments and counters by parameter name, all as tensors."""
-    return {
+def optimizer_state(
+    optimizers: list[torch.optim.Optimizer],
+    parameters: Parameters,
+    scaler: torch.amp.GradScaler | None = None,
+) -> Named:
+    """Return moments and counters by parameter name, and the loss scale of float16, as tensors."""
+    state = {
         f"{name}.{key}": torch.as_tensor(value).clone()
         for name, parameter in parameters.items()
         for optimizer in optimizers
         for key, value in optimizer.state.get(parameter, {}).items()
     }
+    scale = scaler.state_dict() if scaler is not None else {}  # of a scaler that is off, too
+    return state | {f"{SCALE}.{n}": torch.tensor(scale[n]) for n in CHANGING if scale}
 
 
 def restore_optimizer(
-    optimizers: list[torch.optim.Optimizer], parameters: Parameters, state: Named
+    optimizers: list[torch.optim.Optimizer],
+    parameters: Parameters,
+    state: Named,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> None:
     """Undo `optimizer_state`."""
-    owner = {
-        parameter: optimizer
-        for optimizer in optimizers
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-    }
+    owner = {p: o for o in optimizers for group in o.param_groups for p in group["params"]}
     for full_name, value in state.items():
         name, key = full_name.rsplit(".", 1)
+        if name == SCALE:
+            if scaler is not None and scaler.is_enabled():
+                scaler.load_state_dict(scaler.state_dict() | {key: value.item()})
+            continue
         parameter = parameters[name]
         counter = value.dtype == torch.int64  # bitsandbytes counts steps in Python
         moment = value.item() if counter else value.to(parameter.device).clone()
         owner[parameter].state[parameter][key] = moment
-
-
-def scaler_state(scaler: torch.amp.GradScaler) -> Named:
-    """Return what a checkpoint must hold of the loss scale of float16; nothing for others."""
-    state = scaler.state_dict()
-    return {f"{_SCALER}.{name}": torch.tensor(state[name]) for name in _CHANGING if state}
-
-
-def restore_scaler(scaler: torch.amp.GradScaler, state: Named) -> Named:
-    """Undo `scaler_state`, and return what else a checkpoint holds."""
-    own = {n.removeprefix(f"{_SCALER}."): v for n, v in state.items() if n.startswith(_SCALER)}
-    if own and scaler.is_enabled():
-        kept = {name: own[name].item() for name in _CHANGING}
-        scaler.load_state_dict(scaler.state_dict() | kept)
-    return {name: value for name, value in state.items() if not name.startswith(_SCALER)}
 
 
 @torch.no_grad()

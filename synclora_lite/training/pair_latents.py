@@ -1,27 +1,26 @@
-"""From a folder of pairs, built or imported, to a bank of latents: each clip is encoded once.
-
-A clip is shown at the model's frame rate, scaled and cropped to a square about its middle, and
-trimmed, or continued by its last frame, to the length that is trained.
-"""
+"""From a folder of pairs, built or imported, to latents: each clip is encoded once."""
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.models import I2VModel, check_size, encode
+from synclora_lite.models import encode
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.pairs.manifest import MANIFEST, Pair, locate, read_manifest
-from synclora_lite.training.bank import SCORES, write_shard
+from synclora_lite.training.bank import LatentDataset, write_shard
 from synclora_lite.video import Clip, read_clip, resample
 from synclora_lite.video.geometry import resize_picture
 
-SHARD = 16  # pairs per file
+Size = tuple[int, int, int]  # frames, height, width
+SizeOf = Callable[[int, tuple[int, int]], Size]
+Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
 def is_pairs(folder: str | Path) -> bool:
@@ -30,69 +29,73 @@ def is_pairs(folder: str | Path) -> bool:
 
 
 def pair_latents(
-    folder: str | Path, model: I2VModel, *, size: int, frames: int, progress: bool = True
-) -> Path:
-    """Encode all pairs of a folder that are not encoded yet, and return the bank.
+    folder: str | Path,
+    vae: Any,
+    frame_rate: float,
+    size_of: SizeOf,
+    sizes: str,
+    *,
+    progress: bool = True,
+) -> LatentDataset:
+    """Encode all pairs of a folder that are not encoded yet, and return the latents of all.
 
-    It lies in the folder, under a name that depends on the clips, the autoencoder and the size:
-    other settings make another bank.
+    They lie in the folder, one file a pair, under names that depend on the clips, the autoencoder,
+    the rate and the sizes: what is encoded in another way is another file.
 
     Args:
         folder: From `synclora pairs build` or `import`.
-        model: Its autoencoder encodes.
-        size: Side of the square in pixels.
-        frames: Length.
+        vae: Encodes, on the device where it is.
+        frame_rate: Of the clips as they are encoded.
+        size_of: From the length and size of a clip, those to encode it at.
+        sizes: What these depend on, in words.
         progress: Show a progress bar.
 
     Raises:
-        ModelError: The autoencoder cannot take this size or length; names the nearest it can.
+        ModelError: The autoencoder cannot take such a size or length; names the nearest it can.
         VideoError: A clip cannot be read.
         PairError: The manifest is broken.
 
     """
-    check_size(model.vae, frames, size, size)
-    pairs = read_manifest(folder)
-    bank = Path(folder) / "latents" / _name(pairs, model, size, frames)
-    firsts = range(0, len(pairs), SHARD)
-    todo = {k: bank / f"pairs-{k:06d}.safetensors" for k in firsts}
-    for first, path in tqdm(todo.items(), disable=not progress, desc="encoding", unit="shard"):
-        if not path.exists():
-            rows = [
-                _encoded(folder, pair, model, size, frames) for pair in pairs[first : first + SHARD]
-            ]
-            write_shard(path, latents=torch.stack(rows))
-    weights = torch.tensor([1.0 if pair.weight is None else pair.weight for pair in pairs])
-    accepted = torch.tensor([pair.verdict != "reject" for pair in pairs])
-    write_shard(bank / SCORES, weight=weights, accepted=accepted)
-    return bank
+    pairs, files = read_manifest(folder), []
+    weight = next(vae.parameters()).detach().float().sum().item()
+    config = {name: value for name, value in vae.config.items() if not name.startswith("_")}
+    place = Path(folder) / "latents" / _digest([config, f"{weight:.6g}", frame_rate, sizes])
+    for pair in tqdm(pairs, disable=not progress, desc="encoding", unit="pair"):
+        made_of = _digest([pair.source.sha256, pair.edited.sha256])
+        files.append(place / f"{pair.id}-{made_of}.safetensors")
+        if not files[-1].exists():
+            clips = pair_clips(folder, pair, frame_rate, size_of)
+            with torch.no_grad():
+                videos = [to_model_range(torch.from_numpy(clip)[None]) for clip in clips]
+                encoded = [encode(vae, video.to(vae.device)).half().cpu() for video in videos]
+            write_shard(files[-1], latents=torch.stack(encoded, dim=1))
+    weights = [1.0 if pair.weight is None else pair.weight for pair in pairs]
+    accepted = [pair.verdict != "reject" for pair in pairs]
+    scores = {"weight": torch.tensor(weights), "accepted": torch.tensor(accepted)}
+    return LatentDataset(folder, files=files, scores=scores)
 
 
-def square(clip: Clip, size: int, frames: int) -> UInt8[np.ndarray, "frames size size 3"]:
-    """Scale the shorter side to `size`, cut the middle out, and bring to the length."""
-    height, width = clip.size
-    scale = size / min(height, width)
-    tall, wide = max(size, round(height * scale)), max(size, round(width * scale))
-    y, x = (tall - size) // 2, (wide - size) // 2
+def pair_clips(
+    folder: str | Path, pair: Pair, frame_rate: float, size_of: SizeOf
+) -> tuple[Frames, Frames]:
+    """Return source and edited clip at one rate, length and size."""
+    source, edited = (
+        resample(read_clip(locate(folder, media.path)), frame_rate)
+        for media in (pair.source, pair.edited)
+    )
+    size = size_of(min(len(source), len(edited)), source.size)
+    return covered(source, size), covered(edited, size)
+
+
+def covered(clip: Clip, size: Size) -> Frames:
+    """Scale a clip to cover a size, cut its middle out, trim it or go on with its last frame."""
+    frames, height, width = size
+    scale = max(height / clip.size[0], width / clip.size[1])
+    tall, wide = (max(n, round(s * scale)) for n, s in zip(size[1:], clip.size, strict=True))
+    y, x = (tall - height) // 2, (wide - width) // 2
     shown = clip.frames[np.minimum(np.arange(frames), len(clip) - 1)]
-    return np.stack([resize_picture(f, tall, wide)[y : y + size, x : x + size] for f in shown])
+    return np.stack([resize_picture(f, tall, wide)[y : y + height, x : x + width] for f in shown])
 
 
-@torch.no_grad()
-def _encoded(
-    folder: str | Path, pair: Pair, model: I2VModel, size: int, frames: int
-) -> Float[Tensor, "2 channels latent_frames latent_height latent_width"]:
-    """Return the latents of source and edited clip."""
-    latents = []
-    for media in (pair.source, pair.edited):
-        clip = resample(read_clip(locate(folder, media.path)), model.frame_rate)
-        video = to_model_range(torch.from_numpy(square(clip, size, frames))[None])
-        latents.append(encode(model, video.to(model.vae.device)).half().cpu())
-    return torch.cat(latents)
-
-
-def _name(pairs: list[Pair], model: I2VModel, size: int, frames: int) -> str:
-    vae = {name: value for name, value in model.vae.config.items() if not name.startswith("_")}
-    content = [(pair.source.sha256, pair.edited.sha256) for pair in pairs]
-    first = next(model.vae.parameters()).detach().float().sum().item()
-    facts = [content, vae, f"{first:.6g}", size, frames, model.frame_rate]
+def _digest(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:16]

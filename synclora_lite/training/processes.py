@@ -11,9 +11,7 @@ from synclora_lite.models.precision import check_device
 
 
 def process_group(device: str) -> PartialState:
-    """Return accelerate's view of the processes that this one was started with.
-
-    On GPUs every process takes the one of its local rank, which "cuda" then means.
+    """Return accelerate's view of the processes; "cuda" means the GPU of this one's rank.
 
     Raises:
         ConfigError: This machine has no such device.

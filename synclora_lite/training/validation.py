@@ -21,10 +21,7 @@ LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> dict[str, float]:
     """Return the mean loss at fixed noise levels with fixed noise, and their mean.
 
-    Args:
-        loss: From noise and one noise level per clip, one loss per clip.
-        clips: Gives the shape.
-
+    `loss` makes one loss per clip of noise, in the shape of the clips, and one level per clip.
     """
     noise = torch.randn(clips.shape, generator=seeded(17)).to(clips.device)
     losses = {}
@@ -46,10 +43,8 @@ def sample_clips(
 ) -> dict[str, float]:
     """Generate clips from the first frames of `truth` and write them below truth (and source).
 
-    Returns:
-        PSNR in dB of the frames after the first against the decoded truth, and how much they
-        move in comparison with it (1 is right); nothing for no clips.
-
+    Returns the PSNR in dB of the frames after the first against the decoded truth, and how much
+    they move in comparison with it (1 is right); nothing for no clips.
     """
     if not len(truth):
         return {}

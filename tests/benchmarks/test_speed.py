@@ -35,7 +35,7 @@ def test_the_full_size_benchmark_runs_to_its_end_at_tiny_size():
     values = full_size.main(
         ["--model", "tiny-ltx-2.3", "--frames", "9", "--size", "64", "--rank", "4"]
     )
-    assert {*values["training"]} == {"int8", "bfloat16", "smallest"}
+    assert {*values["training"]} == {*values["optimizer"]} == {"int8", "bfloat16", "smallest"}
     assert positive(values["training"])
     assert positive(values["editing"])
     late = full_size.main(["--model", "tiny-ltx-2.3", "--minutes", "0"])

@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as F
 import typer
 from diffusers import LTX2VideoTransformer3DModel
-from peft import LoraConfig
 from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
 from synclora_lite.cli.estimate import estimate as command
-from synclora_lite.core import flow_loss, in_context_batch
+from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
 from synclora_lite.models import AdapterSettings, add_adapter, create_model, save_model
@@ -22,11 +21,11 @@ from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.config import LTX2Config
-from synclora_lite.training.estimate import RUNTIME, _measure, meta_model, model_configs
-from synclora_lite.training.estimate_ltx2 import advice_ltx2, advice_training, estimate_ltx2
+from synclora_lite.training.estimate import RUNTIME, measure, measure_directly
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.metering import count_operations, peak_memory
+from synclora_lite.training.without_data import Configs, model_configs
 
 WIDE = {"num_attention_heads": 4, "attention_head_dim": 32, "cross_attention_dim": 128}
 DEEP = {**TINY_TRANSFORMER, **WIDE, "num_layers": 5}
@@ -151,7 +150,7 @@ def test_the_estimate_holds_under_autocast_with_a_base_in_bfloat16(job, monkeypa
 def test_at_real_size_following_the_line_equals_measuring_all_blocks(training):
     job = Job("ltx-video-2b", training=training, checkpointing=True)
     followed = estimate(job)
-    direct = _measure(meta_model(model_configs(job.model), torch.bfloat16), job)
+    direct = measure_directly(model_configs(job.model), job, 28)
     assert followed.parameters == direct.parameters
     assert followed.peak - RUNTIME == pytest.approx(direct.peak - RUNTIME, rel=0.02)
     assert followed.operations == pytest.approx(direct.operations)
@@ -191,16 +190,16 @@ def test_the_smallest_settings_train_2b_in_16_gb_and_plain_ones_with_checkpointi
 
 def test_an_edit_with_ltx2_3_is_estimated_and_parts_wait_where_they_must():
     job = Job("ltx-2.3", training=False)
-    found = estimate_ltx2(job)
+    found = estimate(job)
     with torch.device("meta"):
         whole = LTX2VideoTransformer3DModel(**TRANSFORMER_23)
     assert found.parameters["transformer"] == sum(p.numel() for p in whole.parameters())
     assert found.tokens == 2 * 11 * 16 * 16
     assert found.peak > found.memory["transformer"]
-    parts, layers = advice_ltx2(found, 24.0)
+    parts, layers = advice(job, 24.0)
     assert parts.startswith("parts wait in main memory: ")
     assert layers.endswith("fits")
-    assert advice_ltx2(found, 48.0)[-1].startswith("parts wait")
+    assert advice(job, 48.0)[-1].startswith("parts wait")
 
 
 @pytest.mark.parametrize("quantise", ["none", "int8"])
@@ -210,13 +209,10 @@ def test_the_estimate_of_ltx2_3_is_what_its_training_takes_from_the_allocator(qu
              "cross_attention_dim": 128}  # fmt: skip
     depth = 4
     transformer = LTX2VideoTransformer3DModel(**{**sizes, "num_layers": depth})
-    transformer.requires_grad_(requires_grad=False)
     if quantise == "int8":
         quantise_blocks(transformer)
-    targets = [*LTX2Config.__dataclass_fields__["targets"].default]
-    transformer.add_adapter(LoraConfig(r=8, lora_alpha=8, target_modules=targets))
+    trained = inject(transformer, LTX2Config.targets, 8)
     transformer.enable_gradient_checkpointing()
-    trained = [p for p in transformer.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, fused=True)
     context = Context(torch.randn(1, 1024, 128), torch.randn(1, 1024, 16), torch.ones(1, 1024))
     clip = torch.randn(1, 8, 2, 8, 8)
@@ -231,7 +227,7 @@ def test_the_estimate_of_ltx2_3_is_what_its_training_takes_from_the_allocator(qu
     real = allocated(lambda: [step() for _ in range(2)])
     job = Job("ltx-2.3", 9, 256, rank=8, checkpointing=True, precision="float32",
               quantise=quantise)  # fmt: skip
-    found = estimate_ltx2(job, sizes, depth)
+    found = measure(Configs({}, {**sizes, "num_layers": depth}, 1024, ltx2=True), job)
     expected = sum(found.memory[part] for part in ("activations", "gradients", "optimiser"))
     assert expected == pytest.approx(real, rel=0.15)
     assert found.memory["transformer"] == pytest.approx(
@@ -244,10 +240,10 @@ def test_ltx2_3_trains_on_cards_from_12_to_80_gb():
     whole = Job("ltx-2.3", checkpointing=True)
     coded = replace(whole, quantise="int8")
     small = replace(coded, block_offload=True, eight_bit=True, rank=32, size=384)
-    peaks = [estimate_ltx2(job).peak / 1e9 for job in (whole, coded, small)]
+    peaks = [estimate(job).peak / 1e9 for job in (whole, coded, small)]
     for peak, card in zip(peaks, (80, 48, 12), strict=True):
         assert peak < card
-    (line,) = advice_training(replace(whole, checkpointing=False), 80)
+    (line,) = advice(replace(whole, checkpointing=False), 80)
     assert line == f"checkpointing = true: {peaks[0]:.1f} GB, fits"
 
 

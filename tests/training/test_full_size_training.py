@@ -30,7 +30,7 @@ from synclora_lite.training import (
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.optimizer import make_optimizers, optimizer_state, restore_optimizer
-from synclora_lite.training.pair_latents import pair_latents, square
+from synclora_lite.training.pair_latents import covered, pair_latents
 from synclora_lite.training.processes import share
 from synclora_lite.video import Clip, write_clip
 
@@ -170,20 +170,22 @@ def test_an_imported_data_set_is_encoded_once_and_trained_on(public, folder, tmp
     import_pairs(tmp_path / "pairs", public)
     wanted = replace(config(tmp_path / "pairs", folder, steps=2), size=32, frames=9)
     train(adapter_recipe(wanted), wanted.loop, tmp_path / "run", progress=False)
-    (place,) = (tmp_path / "pairs" / "latents").iterdir()
-    shard = place / "pairs-000000.safetensors"
-    written = shard.stat().st_mtime_ns
-    assert load_file(shard)["latents"].shape == (2, 2, 8, 3, 2, 2)
+    files = sorted((tmp_path / "pairs" / "latents").glob("*/*.safetensors"))
+    written = [file.stat().st_mtime_ns for file in files]
+    assert [load_file(file)["latents"].shape for file in files] == [(1, 2, 8, 3, 2, 2)] * 2
     load_adapter(load_model(folder).transformer, tmp_path / "run" / "final")
-    again = pair_latents(tmp_path / "pairs", load_model(folder), size=32, frames=9, progress=False)
-    assert (again, shard.stat().st_mtime_ns) == (place, written)
+    model, text = load_model(folder), "9 frames of 32"
+    given = (tmp_path / "pairs", model.vae, model.frame_rate)
+    again = pair_latents(*given, lambda *_: (9, 32, 32), text, progress=False)
+    assert sorted(again.files) == files
+    assert [file.stat().st_mtime_ns for file in files] == written
     with pytest.raises(ModelError, match=r"10 frames; expected 4k\+1 frames.*trim to 9"):
-        pair_latents(tmp_path / "pairs", load_model(folder), size=32, frames=10)
+        pair_latents(*given, lambda *_: (10, 32, 32), "10 frames of 32", progress=False)
 
 
 def test_clips_are_cut_to_a_square_and_brought_to_the_length():
     frames = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 20, 40, 3), np.uint8)
-    made = square(Clip(frames, 12.0), 10, 5)
+    made = covered(Clip(frames, 12.0), (5, 10, 10))
     assert made.shape == (5, 10, 10, 3)
     assert made[:, 0, 0, 0].tolist() == [0, 1, 2, 2, 2]
 

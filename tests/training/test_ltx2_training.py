@@ -14,11 +14,11 @@ from synclora_lite.models.ltx2_sampling import LTX2Sampling
 from synclora_lite.models.ltx2_sizes import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.pairs import add_files, read_manifest
 from synclora_lite.tensors import read_tensors
-from synclora_lite.training import LoopConfig, load_config, recipe_for, train
+from synclora_lite.training import LoopConfig, adapter_recipe, load_config, train
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import Int8Linear, place
-from synclora_lite.training.ltx2 import cache_context, ltx2_loss, ltx2_recipe
+from synclora_lite.training.ltx2 import cache_context, ltx2_loss
 from synclora_lite.training.metering import peak_memory
 from synclora_lite.video import Clip, read_clip, write_clip
 
@@ -49,7 +49,7 @@ def config(bank, folder, steps=2, **changes):
 
 
 def gradients(wanted, index=0):
-    recipe = ltx2_recipe(wanted)
+    recipe = adapter_recipe(wanted)
     with torch.no_grad():  # a fresh adapter has no gradient on its first factor
         for name, parameter in recipe.parameters.items():
             if "lora_B" in name:
@@ -74,10 +74,10 @@ def test_training_lays_out_the_sequence_as_the_stock_pipeline_does(folder, bank,
     original = transformer.forward
     monkeypatch.setattr(transformer, "forward", lambda *a, **k: seen.append(k) or original(*a, **k))
     wanted = config(bank, folder)
-    ltx2_recipe(wanted)  # encodes
-    file = bank / "latents-ltx-2" / f"{read_manifest(bank)[0].id}.safetensors"
-    source, edited = read_tensors(file)["latents"].float()[:, None]
+    adapter_recipe(wanted)  # encodes
     pair = read_manifest(bank)[0]
+    (file,) = (bank / "latents").glob(f"*/{pair.id}-*.safetensors")
+    source, edited = read_tensors(file)["latents"].float().unbind(1)
     clips = [read_clip(bank / media.path).frames for media in (pair.source, pair.edited)]
     edit_ltx2(model, clips[0], clips[1][0], QUICK)
     context = cache_context(model, torch.device("cpu"))[-1]
@@ -174,14 +174,14 @@ def test_a_run_learns_and_what_it_writes_edits(bank, folder, tmp_path):
     """Pairs of two aspects, each encoded once; validation clips; the stock layout of a LoRA."""
     wanted = config(bank, folder, steps=30, validation_clips=1, sample_steps=2)
     wanted = replace(wanted, loop=replace(wanted.loop, validate_every=15, checkpoint_every=15))
-    final = train(ltx2_recipe(wanted), wanted.loop, tmp_path / "run", progress=False)
+    final = train(adapter_recipe(wanted), wanted.loop, tmp_path / "run", progress=False)
     lines = (tmp_path / "run" / "validation.csv").read_text().splitlines()
     assert len(lines) == 3
     held = read_manifest(bank)[-1].id
     shown = read_clip(tmp_path / "run" / "samples" / "step-00000030" / f"{held}.mp4")
     assert shown.frames.shape == (9, 64, 3 * 64, 3)
     files = {f.stem: read_tensors(f)["latents"].shape for f in
-             (bank / "latents-ltx-2").glob("*.safetensors")}  # fmt: skip
+             (bank / "latents").glob("*/*.safetensors")}  # fmt: skip
     assert sorted(tuple(shape[-2:]) for shape in files.values()) == [(1, 3), (2, 2), (2, 2)]
     with safe_open(final / "adapter.safetensors", framework="pt") as stored:
         names, metadata = set(stored.keys()), stored.metadata()
@@ -195,7 +195,7 @@ def test_a_run_learns_and_what_it_writes_edits(bank, folder, tmp_path):
 
 
 def test_a_run_learns(bank, folder):
-    recipe = ltx2_recipe(config(bank, folder))
+    recipe = adapter_recipe(config(bank, folder))
     optimizer = torch.optim.AdamW(recipe.parameters.values(), lr=1e-2)
     losses = []
     for _ in range(40):
@@ -211,7 +211,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(bank, folder, tmp_path):
     for name, stops in (("once", (4,)), ("twice", (2, 4))):
         for steps in stops:
             wanted = config(bank, folder, steps=steps)
-            train(ltx2_recipe(wanted), wanted.loop, tmp_path / name, progress=False)
+            train(adapter_recipe(wanted), wanted.loop, tmp_path / name, progress=False)
     once, twice = (
         read_tensors(tmp_path / name / "final" / "adapter.safetensors")
         for name in ("once", "twice")
@@ -222,9 +222,9 @@ def test_a_stopped_run_goes_on_to_the_same_bits(bank, folder, tmp_path):
 def test_settings_that_make_no_sense_are_refused(bank, folder):
     two = replace(config(bank, folder).loop, batch=2)
     with pytest.raises(ConfigError, match=r"^batch = 2; expected 1: pairs differ in size"):
-        ltx2_recipe(config(bank, folder, loop=two))
+        adapter_recipe(config(bank, folder, loop=two))
     with pytest.raises(ConfigError, match=r"^no layer is named to_all; expected endings"):
-        ltx2_recipe(config(bank, folder, targets=("to_all",)))
+        adapter_recipe(config(bank, folder, targets=("to_all",)))
 
 
 def test_the_configuration_that_comes_with_the_project_is_one_for_ltx_2_3():
@@ -243,5 +243,5 @@ def test_the_command_trains_by_that_recipe(bank, folder, tmp_path):
     )
     found, out = load_config(file)
     assert (
-        train(recipe_for(found), found.loop, out, progress=False) / "adapter.safetensors"
+        train(adapter_recipe(found), found.loop, out, progress=False) / "adapter.safetensors"
     ).exists()
