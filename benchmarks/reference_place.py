@@ -3,13 +3,12 @@
     python -m benchmarks.reference_place --record
 
 "on top" is the shipped adapter, "beside" one trained by configs/adapter-beside.toml, and "base
-alone" has the reference beside the target as well, but an adapter that was never trained and does
-nothing. All take the same exam; the others are compared with the shipped one, clip by clip.
+alone" has the reference, but no adapter. All take the same exam; the others are compared with the
+shipped one, clip by clip.
 Writes data/results/reference_place.json.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,8 @@ from benchmarks.ablations import COMPARED
 from synclora_lite.evaluation import Exam, run_exam
 from synclora_lite.evaluation.intervals import compared, summarize
 from synclora_lite.files import data_dir, write_result
-from synclora_lite.models import add_adapter, load_adapter, load_model, save_adapter
 
 SHIPPED = "on top"
-
-
-def untrained(adapter: Path, folder: Path) -> Path:
-    """Write an adapter of the same kind that changes nothing: the base by itself."""
-    settings = load_adapter(load_model("lite").transformer, adapter)
-    transformer = load_model("lite").transformer
-    add_adapter(transformer, settings, seed=0)
-    return save_adapter(transformer, replace(settings, base="lite"), folder)
 
 
 def metrics_of(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -46,15 +36,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs/reference-place"))
     parser.add_argument("--record", action="store_true")
     args = parser.parse_args()
-    adapters = {
-        SHIPPED: data_dir() / "models" / "lite-adapter",
-        "beside": args.beside,
-        "base alone": untrained(args.beside, args.folder / "untrained"),
+    usual = {"model": "lite", "steps": 20}
+    shipped, beside = str(data_dir() / "models" / "lite-adapter"), str(args.beside)
+    exams = {
+        SHIPPED: Exam("sync-lora", options=usual | {"adapter": shipped}),
+        "beside": Exam("sync-lora", options=usual | {"adapter": beside}),
+        "base alone": Exam("base-reference", options=usual),
     }
-    rows = {}
-    for name, adapter in adapters.items():
-        exam = Exam("sync-lora", options={"model": "lite", "adapter": str(adapter), "steps": 20})
-        rows[name] = run_exam(exam, args.clips, folder=args.folder, progress=True)
+    rows = {
+        name: run_exam(exam, args.clips, folder=args.folder, progress=True)
+        for name, exam in exams.items()
+    }
     values = metrics_of(rows)
     for name, found in values.items():
         means = {metric: round(found["all"][metric]["mean"], 3) for metric in COMPARED}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from synclora_lite.editing import SDEdit
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import CONDITIONS, Exam, pareto, record_exam, set_case
 from synclora_lite.portraits import Camera, held_out
@@ -85,10 +86,14 @@ def test_results_of_conditions_and_output_steps_are_kept_apart(tmp_path, monkeyp
     for exam in (
         Exam("copy"),
         Exam("copy", condition="moved"),
-        Exam("copy", options={"restoration": "source"}),
+        Exam("sdedit", options={"restore": True}),
+        Exam(SDEdit(strength=0.4)),
     ):
         record_exam(exam, [row])
     files = {path.name for path in (tmp_path / "results").iterdir()}
-    assert files == {"exam_copy.json", "exam_copy_moved.json", "exam_copy+source.json"}
-    assert set(pareto.read_exams()) == {"copy", "copy+source"}
+    assert files == {
+        *("exam_copy.json", "exam_copy_moved.json"),
+        *("exam_sdedit+restoration.json", "exam_sdedit+strength0.4.json"),
+    }
+    assert set(pareto.read_exams()) == {"copy", "sdedit + restoration", "sdedit + strength 0.4"}
     assert set(pareto.read_exams("moved")) == {"copy"}

@@ -61,7 +61,7 @@ def test_clips_of_different_sizes_are_refused(clips):
     source, truth = clips
     with pytest.raises(EditError, match="one shape"):
         judge(source, truth, truth[:-1])
-    with pytest.raises(EditError, match="one frame"):
+    with pytest.raises(EditError, match="two frames"):
         judge(source[:1], truth[:1], truth[:1])
 
 
