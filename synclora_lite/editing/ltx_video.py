@@ -45,6 +45,7 @@ class LTXVideo:
         adapter: How the adapter is to be used, or None for the plain model.
         hashes: SHA-256 by weight file, for provenance.
         covered: How many layers the adapter changes.
+        fused: Whether the adapter was added to the weights, so that there is no plain model.
 
     """
 
@@ -53,6 +54,7 @@ class LTXVideo:
     adapter: AdapterSettings | None = None
     hashes: dict[str, str] = field(default_factory=dict)
     covered: Coverage | None = None
+    fused: bool = False
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -104,7 +106,7 @@ def load_ltx_video(
         hashes["adapter strength"] = f"{strength:g}"
     stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
     domain = FULL_SIZE if stock else load_domain(folder)
-    return LTXVideo(loaded, domain, settings, hashes, covered)
+    return LTXVideo(loaded, domain, settings, hashes, covered, settings is not None)
 
 
 def adapter_place(name: str | Path) -> Path:

@@ -176,7 +176,9 @@ class SyncLoraPipeline:
 
     def fuse_lora(self) -> None:
         """Add the adapters in use to the weights, which is faster; it cannot be undone."""
-        merge(self.ltx_video.model.transformer)
+        backend = self.ltx_video
+        merge(backend.model.transformer)
+        self.backend = replace(backend, fused=backend.fused or backend.adapter is not None)
         self.adapters.clear()
 
     def unload_lora_weights(self) -> None:
@@ -236,6 +238,9 @@ class SyncLoraPipeline:
             raise EditError(f"a model without adapter for {method.name}", "one with an adapter")
         if not isinstance(self.backend, LTXVideo):
             return self.backend.edit(source, first_frame, method, settings)
+        if self.backend.fused and not method.needs_adapter:
+            what = f"method {method.name} with an adapter in the model's weights"
+            raise EditError(what, "the plain model", "load the model without an adapter")
         return edit_ltx_video(self.backend, source.frames, first_frame, method, settings)
 
     @property
@@ -335,7 +340,7 @@ def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dic
 
 @contextmanager
 def _adapter_off(backend: LTXVideo, *, off: bool) -> Iterator[None]:
-    """Run the plain model for a method without adapter, unless the adapter was fused."""
+    """Run the plain model for a method without adapter."""
     layers = [layer for _, layer in lora_layers(backend.model.transformer)] if off else []
     scales = [layer.scale for layer in layers]
     for layer in layers:

@@ -90,16 +90,20 @@ class Exam:
         return " + ".join([plain["method"], *more])
 
     @property
+    def unusual(self) -> dict[str, Any]:
+        """Seed, size, frames, condition and blur, as far as they are not as usual."""
+        usual, names = Exam(self.method), ("condition", "seed", "size", "frames", "blur")
+        every = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in every.items() if value != getattr(usual, name)}
+
+    @property
     def result(self) -> str:
         """Name of its file under data/results: exam_METHOD, and what is not as usual."""
-        usual = Exam(self.method)
-        words = ["exam", self.label.replace(" ", "")]
-        words += [self.condition] if self.condition != usual.condition else []
-        words += [f"seed{self.seed}"] if self.seed != usual.seed else []
-        shape, as_usual = (self.size, self.frames), (usual.size, usual.frames)
-        words += [f"{self.size}px{self.frames}"] if shape != as_usual else []
-        words += [f"blur{self.blur:g}"] if self.blur != usual.blur else []
-        return "_".join(words)
+        shape = f"{self.size}px{self.frames}"
+        marks = {"condition": self.condition, "seed": f"seed{self.seed}", "size": shape}
+        marks |= {"frames": shape, "blur": f"blur{self.blur:g}"}
+        words = dict.fromkeys(marks[name] for name in self.unusual)
+        return "_".join(["exam", self.label.replace(" ", ""), *words])
 
     @property
     def name(self) -> str:
@@ -180,13 +184,10 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
 
 def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
     """Write the summary to data/results/RESULT.json, from where the book quotes it."""
-    plain, usual = exam.to_dict(), Exam(exam.method)
-    words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed}
-    for word in ("condition", "size", "frames", "blur"):
-        if plain[word] != getattr(usual, word):
-            words[word] = plain[word]
-    options = {word: value for word, value in plain["options"].items() if word != "restore"}
-    flags = [f"--{word} {value}" for word, value in (words | options).items()]
+    plain = exam.to_dict()
+    words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed, **exam.unusual}
+    words |= {word: value for word, value in plain["options"].items() if word != "restore"}
+    flags = [f"--{word} {value}" for word, value in words.items()]
     flags += ["--restore"] if exam.options.get("restore") else []
     command = f"synclora exam {' '.join(flags)} --record"
     about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}

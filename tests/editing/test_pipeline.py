@@ -68,6 +68,8 @@ def test_a_folder_becomes_a_pipeline_that_edits_as_a_fused_one_does(tmp_path, ad
     made = fused(VIDEO, IMAGE, generator=seeded(), **FEW)
     assert np.abs(output.frames - made.frames).mean() < 0.5 / 255
     assert np.array_equal((output.frames[0, 0] * 255).round(), IMAGE)
+    with pytest.raises(EditError, match="i2v with an adapter in the model's weights"):
+        fused(VIDEO, IMAGE, method="i2v", **FEW)
 
 
 def test_the_generator_decides_and_output_may_be_images(pipe, adapters):
@@ -103,8 +105,11 @@ def test_without_adapters_the_model_is_the_plain_one(pipe, adapters):
     assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) > 2 / 255
     for method in ("i2v", SDEdit(strength=1.0)):  # nor do they see an adapter that is loaded
         assert difference(pipe(VIDEO, IMAGE, method=method, generator=seeded(), **FEW), plain) == 0
+    control = pipe(VIDEO, IMAGE, method="base-reference", generator=seeded(), **FEW)
     pipe.unload_lora_weights()
     assert difference(pipe(VIDEO, IMAGE, generator=seeded(), **FEW), plain) == 0
+    again = pipe(VIDEO, IMAGE, method="base-reference", generator=seeded(), **FEW)
+    assert difference(again, control) == 0
 
 
 def test_strength_and_guidance_count(pipe, adapters):
