@@ -37,7 +37,7 @@ def exam(
     record: Annotated[
         bool, typer.Option("--record", help="Write data/results/exam_METHOD.json.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all metrics as JSON.")] = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
     from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
@@ -78,5 +78,5 @@ def _show(results: dict[str, dict[str, Any]]) -> None:
     typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
     for method, result in results.items():
         cells = (result["all"].get(name) for name in HEADLINE)
-        figures = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
-        typer.echo(f"{method:<{width}} {result['clips']:>5} {figures}")
+        means = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
+        typer.echo(f"{method:<{width}} {result['clips']:>5} {means}")

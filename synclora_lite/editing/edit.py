@@ -67,13 +67,17 @@ def edit_video(
     """
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
-    picture = as_picture(first_frame)
+    picture, method = as_picture(first_frame), settings.chosen()
     frame, warnings = to_size(picture, source.size)
     if settings.align:
         frame = align(source, frame)
     framing, more = check_framing(source, frame)
-    made = _made(source, frame, settings, pipeline)
-    ran = {"method": settings.chosen().name, "align": settings.align, **made.provenance}
+    loaded = pipeline.load_for(settings) if isinstance(pipeline, ModelSource) else pipeline
+    if loaded is not None and method.needs_model:
+        made = loaded.edit(source, frame, settings)
+    else:
+        made = Made(method(Window(source.frames, frame), torch.Generator(), 0))
+    ran = {"method": method.name, "align": settings.align, **made.provenance}
     report = {
         "warnings": warnings + more + made.warnings,
         "framing": asdict(framing),
@@ -82,25 +86,6 @@ def edit_video(
     }
     edit = Edit(replace(source, frames=made.frames), source, frame, report)
     return measured(edit) if settings.measure else edit
-
-
-def _made(
-    source: Clip,
-    frame: Image,
-    settings: EditSettings,
-    pipeline: SyncLoraPipeline | ModelSource,
-) -> Made:
-    """Run the method: alone on the whole clip, or in a pipeline, which is loaded now."""
-    method = settings.chosen()
-    if method.needs_model:
-        if isinstance(pipeline, ModelSource):
-            pipeline = pipeline.load_for(settings)
-        return pipeline.edit(source, frame, settings)
-    if isinstance(pipeline, ModelSource) and pipeline.ltx2 is not None:
-        raise EditError(
-            f"the setting of an LTX-2 with {method.name}", "an LTX-2 model", "leave it out"
-        )
-    return Made(method(Window(source.frames, frame), torch.Generator(), 0))
 
 
 def measured(edit: Edit) -> Edit:

@@ -126,7 +126,7 @@ def _head_size(picture: Image, head: Head) -> tuple[float, float]:
 
 
 def add_smile(picture: Image, amount: float = 1.0) -> Image:
-    """Warp the corners of the mouth out and up; cheeks and lower lids follow."""
+    """Pull the corners of the mouth out and up; cheeks and lower lids follow."""
     head = head_in(picture, "picture")
     unit, axes = float(head.scale[0]), head.rotation[0][:2, :2].T  # the head's x and y
     grid = np.moveaxis(np.indices(picture.shape[:2])[::-1], 0, -1).astype(np.float32)

@@ -268,9 +268,14 @@ class ModelSource:
     device: str = "cpu"
     ltx2: LTX2Request | None = None
 
-    def load_for(self, settings: EditSettings) -> SyncLoraPipeline:
+    def load_for(self, settings: EditSettings) -> SyncLoraPipeline | None:
         """Load what a method needs, after a look at whether the model has a place for it."""
         method = settings.chosen()
+        if not method.needs_model:
+            if self.ltx2 is not None:
+                what = f"the setting of an LTX-2 with {method.name}"
+                raise EditError(what, "an LTX-2 model", "leave it out")
+            return None
         if is_ltx2(self.model):
             check_ltx2(method, settings)
         return self.load(in_context=method.needs_adapter)

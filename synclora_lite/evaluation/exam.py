@@ -20,7 +20,6 @@ from synclora_lite.editing import (
     METHODS,
     Method,
     ModelSource,
-    SyncLoraPipeline,
     edit_settings,
     edit_video,
 )
@@ -208,14 +207,12 @@ def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Run the method as `synclora edit` does, with other noise for every clip."""
     own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
     settings = edit_settings({"method": exam.method, **own})
-    pipeline: ModelSource | SyncLoraPipeline
-    pipeline = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))
-    if settings.chosen().needs_model:
-        pipeline = pipeline.load_for(settings)
+    source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))
+    pipeline = source.load_for(settings)
 
     def edited(k: int, task: Challenge) -> Frames:
         trial = replace(settings, seed=settings.seed + k)
-        return edit_video(task.source, task.first_frame, trial, pipeline).clip.frames
+        return edit_video(task.source, task.first_frame, trial, pipeline or source).clip.frames
 
     return edited
 
