@@ -221,7 +221,7 @@ def test_window_and_first_frame_are_encoded_once(pair: tuple[Clip, np.ndarray]) 
 
     counting = Counting(tiny_model(), Domain(side=32, frames=9, limit=1e9), AdapterSettings())
     edit(*pair, SyncLoraPipeline(counting), steps=2, restore=True)
-    assert [len(frames) for frames in encoded] == [9, 1]
+    assert sorted(len(frames) for frames in encoded) == [1, 9]
 
 
 def test_restoration_is_recorded_and_belongs_to_the_model(
