@@ -7,9 +7,8 @@ The clip is data/clips/hat.mp4 with its edited first frame. "cached" computes th
 and values once, "masked" takes the reference through every step beside the target, which it may
 not see. Both give the same latents, and how far they are apart is stored. An edit is encoding,
 20 steps and decoding, with the model loaded; "edit_video" is what `synclora edit` runs before it
-scores and writes, with the settings of the command: the checks of the input, a registered first
-frame, a warm start and carried detail. All take turns within one run; the peak of memory is that
-of a process which loads the model and edits.
+scores and writes, with the checks of the input. All take turns within one run; the peak of memory
+is that of a process which loads the model and edits.
 Writes data/results/editing_speed.json.
 """
 
@@ -29,8 +28,7 @@ from torch import Tensor
 from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
 from synclora_lite import core
 from synclora_lite.core import inference_sigmas
-from synclora_lite.editing import LTXVideo, SyncLoraPipeline, edit_settings, edit_video
-from synclora_lite.editing.defaults import SHIPPED
+from synclora_lite.editing import EditSettings, LTXVideo, SyncLoraPipeline, edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.ltx_video import Latents, load_ltx_video
 from synclora_lite.editing.methods import tuned_options
@@ -180,10 +178,9 @@ def variants(
 
 def whole(editor: LTXVideo, clip: Clip, first: np.ndarray, plan: Plan) -> object:
     """Edit as `synclora edit` does, with the settings that were tuned for the model."""
-    settings = edit_settings({"steps": plan.steps, "seed": SEED, **SHIPPED})
-    return edit_video(
-        clip, first, settings, SyncLoraPipeline(editor, tuned_options(model_folder(plan.model)))
-    )
+    settings = EditSettings(steps=plan.steps, seed=SEED)
+    tuned = tuned_options(model_folder(plan.model))
+    return edit_video(clip, first, settings, SyncLoraPipeline(editor, tuned))
 
 
 @torch.no_grad()

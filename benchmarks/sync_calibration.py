@@ -2,10 +2,10 @@
 
     python -m benchmarks.sync_tracks FOLDER && python -m benchmarks.sync_calibration FOLDER
 
-Writes data/results/sync_calibration.json: for each fault the ROC curve of the misfit (clean pairs
-against the same pairs with the fault), how often an offset is found exactly, the verdicts on exact
-pairs of two people and on pairs that do not belong together, and data/results/sync_realign.json:
-how many rejected pairs a shift saves.
+Writes data/results/sync_calibration.json: for each fault the ROC curve of the sync error (clean
+pairs against the same pairs with the fault), how often an offset is found exactly, the verdicts on
+exact pairs of two people and on pairs that do not belong together, and
+data/results/sync_realign.json: how many rejected pairs a shift saves.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def measure(case: Tracks, frames: int, sign: int) -> Reports:
 
 
 def roc(clean: list[float], faulty: list[float]) -> dict[str, Any]:
-    """Return the area under the ROC curve of a misfit and the corners of the curve."""
+    """Return the area under the ROC curve of a sync error and the corners of the curve."""
     good, bad = np.array(clean), np.array(faulty)
     wins = (bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean()
     limits = np.concatenate([[np.inf], np.sort(np.concatenate([good, bad]))[::-1], [-np.inf]])
@@ -83,12 +83,12 @@ def corners(curve: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def curves(reports: list[Reports]) -> dict[str, dict[str, Any]]:
     """Return the ROC curve of every fault; early and late shifts count together."""
-    misfits = {name: [report[name].misfit for report in reports] for name in reports[0]}
+    sync_errors = {name: [report[name].sync_error for report in reports] for name in reports[0]}
     groups = {f"shift {size}": [f"shift {sign}{size}" for sign in "+-"] for size in range(1, 6)}
-    alone = [name for name in misfits if name != "clean" and not name.startswith("shift")]
+    alone = [name for name in sync_errors if name != "clean" and not name.startswith("shift")]
     groups |= {name: [name] for name in alone}
     return {
-        fault: roc(misfits["clean"], [m for name in names for m in misfits[name]])
+        fault: roc(sync_errors["clean"], [m for name in names for m in sync_errors[name]])
         for fault, names in groups.items()
     }
 
@@ -102,8 +102,8 @@ def exact(reports: list[Reports]) -> float:
 def blinks_seen(reports: list[Reports]) -> dict[str, Any]:
     """Count the sources in which a blink is seen, and measure the removed blink on these alone."""
     seen = [report for report in reports if report["clean"].blinks.source]
-    clean = [report["clean"].misfit for report in reports]
-    removed = [report["blink removed"].misfit for report in seen]
+    clean = [report["clean"].sync_error for report in reports]
+    removed = [report["blink removed"].sync_error for report in seen]
     return {"pairs": len(seen), "auc": roc(clean, removed)["auc"]}
 
 
@@ -169,8 +169,8 @@ def summary(pairs: list[Tracks], puppets: list[Tracks], plain: list[Tracks]) -> 
         "accepted_short": verdicts(plain, SHORT),
         "roc": {name: curve["curve"] for name, curve in found.items()},
         "roc_short": {name: curve["curve"] for name, curve in found_short.items()},
-        "misfit": {
-            name: [round(min(report[name].misfit, 99.0), 3) for report in reports]
+        "sync_error": {
+            name: [round(min(report[name].sync_error, 99.0), 3) for report in reports]
             for name in reports[0]
         },
     }
@@ -188,7 +188,7 @@ def main() -> None:
     }
     values = summary(kinds["pair"], kinds["puppet"], kinds["plain"])
     rows = saved(kinds["pair"])
-    print({name: value for name, value in values.items() if name not in ("roc", "misfit")})
+    print({name: value for name, value in values.items() if name not in ("roc", "sync_error")})
     print(rows)
     if not args.dry:
         command = (

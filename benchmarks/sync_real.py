@@ -50,7 +50,7 @@ def main() -> None:
             report = score_tracks(source, edited)
             pairs[f"{name} {number}"] = {
                 "verdict": report.verdict,
-                "misfit": round(report.misfit, 3),
+                "sync_error": round(report.sync_error, 3),
                 "reasons": report.reasons,
                 **shifted(source, edited),
             }

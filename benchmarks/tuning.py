@@ -9,7 +9,6 @@ into data/results.
 
 import argparse
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,7 @@ GRID: dict[str, list[Settings]] = {
     "sdedit": [{"strength": level} for level in (0.4, 0.55, 0.7, 0.85)],
     "flowedit": [{"strength": level} for level in (0.5, 0.65, 0.8, 0.95)],
     "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
-    "sync-lora": [
-        {"temperature": temperature, "edit_gain": gain}
-        for temperature, gain in product((1.0, 0.7, 0.4), (1.0, 2.0))
-    ]
-    + [{"guidance": 1.5, "temperature": 0.7, "edit_gain": 2.0}],
+    "sync-lora": [{"guidance": weight} for weight in (1.0, 1.25, 1.5, 2.0)],
 }
 
 
@@ -50,15 +45,11 @@ def score(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def tune(method: str, clips: int, exam: Exam, folder: Path) -> list[dict[str, Any]]:
     """Try every setting of a method; clips already judged are not edited again."""
-    names = {name for settings in GRID[method] for name in settings}
-    asked = exam.options | {
-        name: METHODS[method].options[name] for name in names
-    }  # nothing as tuned
     found = []
     for settings in GRID[method]:
-        rows = {}
+        tried, rows = replace(METHODS[method], **settings), {}
         for condition in CONDITIONS:
-            trial = replace(exam, method=method, condition=condition, options=asked | settings)
+            trial = replace(exam, method=tried, condition=condition)
             rows[condition] = run_exam(trial, clips, folder=folder, progress=True)
         by_condition = {condition: score(judged) for condition, judged in rows.items()}
         every = [row for judged in rows.values() for row in judged]
@@ -72,13 +63,18 @@ def best(found: list[dict[str, Any]]) -> Settings:
 
 
 def _recorded() -> dict[str, list[dict[str, Any]]]:
-    """Return what was found before, of all methods."""
+    """Return what was found before, of all methods, for options that there still are."""
     try:
-        return dict(read_result(RESULT)["values"]["search"])
+        search = read_result(RESULT)["values"]["search"]
     except ArtifactError as error:
         raise ConfigError(
             "no recorded search", f"data/results/{RESULT}.json", "run it without --only first"
         ) from error
+    known = {
+        method: [row for row in rows if row["settings"].keys() <= METHODS[method].options.keys()]
+        for method, rows in search.items()
+    }
+    return {method: rows for method, rows in known.items() if rows}
 
 
 def main() -> None:

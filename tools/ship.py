@@ -4,9 +4,8 @@
 ``python -m tools.ship adapter runs/adapter/final --command "synclora train configs/adapter.toml"``
 ``python -m tools.ship clips``
 
-What was shipped is replaced by a whole model or not at all. The gate and the tuned settings of a
-base model go with it; with an adapter goes the gate, whose promise was for the old one's edits,
-and the tuned settings stay. Measure them again.
+What was shipped is replaced by a whole model or not at all. The tuned settings of a base model go
+with it; measure them again.
 """
 
 import argparse
@@ -22,7 +21,6 @@ from PIL import Image
 from benchmarks.calibrate import calibrate
 from synclora_lite import artifacts
 from synclora_lite.editing.domain import save_domain
-from synclora_lite.editing.gate import FILE as GATE
 from synclora_lite.errors import in_one_line
 from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.models import load_adapter, load_model, save_adapter, save_model
@@ -63,7 +61,7 @@ def ship_adapter(run: Path, command: str) -> None:
     """Copy an adapter in half precision."""
     model = load_model("lite")
     settings = replace(load_adapter(model.transformer, run), base="lite")
-    with _replaced("lite-adapter", command, outdated=f"lite/{GATE}") as folder:
+    with _replaced("lite-adapter", command) as folder:
         save_adapter(model.transformer, settings, folder, dtype=torch.float16)
 
 
@@ -84,20 +82,14 @@ def ship_clips() -> None:
 
 
 @contextmanager
-def _replaced(model: str, command: str, outdated: str = "") -> Iterator[Path]:
-    """Give a folder to write to; on success it takes the model's place, in the lock too.
-
-    A file that the new model makes untrue goes first, and never stands beside the new model.
-    """
+def _replaced(model: str, command: str) -> Iterator[Path]:
+    """Give a folder to write to; on success it takes the model's place, in the lock too."""
     folder = artifacts.models_dir() / model
     with tempfile.TemporaryDirectory(prefix=f".{model}.", dir=folder.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         yield new
         for file in _files(new):
             artifacts.checked_size(file)
-        if outdated:
-            (artifacts.models_dir() / outdated).unlink(missing_ok=True)
-            artifacts.drop_missing(Path(outdated).parts[0])
         if folder.exists():
             folder.rename(old)
         new.rename(folder)

@@ -1,7 +1,5 @@
 """`synclora edit`: carry an edited first frame through a clip."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +27,8 @@ def edit(
     method: Annotated[
         str,
         typer.Option(
-            help="sync-lora, flow-propagation, residual-propagation, deformation-propagation, i2v, "
-            "copy, sdedit, flowedit or kv-inject."
+            help="sync-lora, base-reference, flow-propagation, residual-propagation, "
+            "deformation-propagation, i2v, copy, sdedit, flowedit or kv-inject."
         ),
     ] = "sync-lora",
     model: Annotated[
@@ -83,48 +81,20 @@ def edit(
     ] = None,
     strength: Annotated[
         float | None,
+        _tuned(0.05, 1.0, "Noise level from which sdedit and flowedit draw the source anew."),
+    ] = None,
+    restore: Annotated[
+        bool,
         typer.Option(
-            min=0.05,
-            max=1.0,
-            help="Noise level where sampling begins: sync-lora from the edit propagated by "
-            "deformation, sdedit and flowedit from the source; 1: from noise.",
-            show_default="0.5 for sync-lora with lite, else as tuned",
+            "--restore",
+            help="Take what optical flow propagates of the first frame where the model drew the "
+            "same.",
         ),
-    ] = None,
-    temperature: Annotated[
-        float | None, _tuned(0.0, 1.0, "Scale of the noise that sync-lora starts from.")
-    ] = None,
-    edit_gain: Annotated[
-        float | None,
-        _tuned(
-            1.0, 10.0, "Most by which sync-lora enlarges an edit smaller than in the first frame."
-        ),
-    ] = None,
-    tries: Annotated[
-        int, typer.Option(min=0, max=50, help="Seeds to try until the result passes the gate.")
-    ] = 0,
-    restoration: Annotated[
-        str | None,
-        typer.Option(
-            help="source: give back what the autoencoder loses where the edit left it alone; "
-            "both: elsewhere what it loses of the first frame, too; carried: after that, what "
-            "optical flow carries where the model drew the same; none.",
-            show_default="carried for sync-lora with lite, else none",
-        ),
-    ] = None,
+    ] = False,
     align: Annotated[
         bool,
         typer.Option("--align", help="Move the edited face onto that in the source's first frame."),
     ] = False,
-    register: Annotated[
-        bool | None,
-        typer.Option(
-            "--register/--no-register",
-            help="Then move what came back a pixel or two off onto the source's first frame, "
-            "by optical flow.",
-            show_default="for sync-lora with lite",
-        ),
-    ] = None,
     crop: Annotated[
         str | None, typer.Option(help="x0,y0,x1,y1: the part of SOURCE to edit.")
     ] = None,
@@ -158,51 +128,34 @@ def edit(
     from dataclasses import replace
 
     from synclora_lite import editing, video
-    from synclora_lite.editing.defaults import shipped_defaults
+    from synclora_lite.editing.output import Outputs
     from synclora_lite.editing.report import with_quality
     from synclora_lite.files import sha256
 
-    report = report or out.with_suffix(".html")
-    _check_names(source, first_frame, out, report)
+    outputs = Outputs(out, report or out.with_suffix(".html"))
+    outputs.check(source, first_frame)
     clip = video.read_clip(source)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
-    clip = replace(clip, person=person)
-    options: dict[str, Any] = {
-        "steps": steps,
-        "seed": seed,
-        "reference_strength": reference_strength,
-        "guidance": guidance,
-        "inject": inject,
-        "strength": strength,
-        "temperature": temperature,
-        "edit_gain": edit_gain,
-        "restoration": restoration,
-        "align": align,
-        "register": register,
-        "measure": True,
-    }
-    options = {name: value for name, value in options.items() if value is not None}
+    options = {"reference_strength": reference_strength, "guidance": guidance}
+    options |= {"inject": inject, "strength": strength, "steps": steps, "seed": seed}
     settings = editing.edit_settings(
-        {"method": method, **shipped_defaults(method, model), **options}
+        {"method": method, "restore": restore, "align": align, "measure": True, **options}
     )
     origin = editing.ModelSource(
         model, tuple(adapter or ["lite-adapter"]), device, _ltx2(distilled, upsampler, crf)
     )
     picture = video.read_image(first_frame, convert=convert)
-    with _only_one(out, report):
-        if tries:
-            result = editing.edit_gated(clip, picture, settings, origin, tries=tries)
-        else:
-            result = editing.edit_video(clip, picture, settings, origin)
-        result = with_quality(result)
+    with outputs.held():
+        edited = editing.edit_video(replace(clip, person=person), picture, settings, origin)
+        result = with_quality(edited)
         made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
-        made["source"] |= {"file_sha256": sha256(source)}
         made["source"] |= {name: value for name, value in chosen.items() if value}
+        made["source"]["file_sha256"] = sha256(source)
         made["first_frame"]["file_sha256"] = sha256(first_frame)
-        _write(result, out, report, f"{source.name} edited from {first_frame.name}")
-    _tell(result, out, report, as_json)
+        outputs.write(result, f"{source.name} edited from {first_frame.name}")
+    _tell(result, outputs.clip, outputs.page, as_json)
     if strict and result.report["sync"]["verdict"] == "reject":
         raise typer.Exit(REJECTED)
 
@@ -217,75 +170,11 @@ def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LT
     return LTX2Request(LTX2Sampling(distilled, **given), upsampler)
 
 
-def _check_names(source: Path, first_frame: Path, out: Path, report: Path) -> None:
-    """Refuse outputs that would overwrite an input, or have no name to be written under."""
-    from synclora_lite.errors import EditError, VideoError
-
-    if out.suffix.lower() not in (".mp4", ".mov"):
-        raise VideoError(f"the output {out.name}", "a name ending in .mp4", "rename it")
-    if report.suffix.lower() not in (".html", ".htm"):
-        raise EditError(f"the report {report.name}", "a name ending in .html", "rename it")
-    outputs = [path.resolve() for path in (out, _sidecar(out), report)]
-    for path in (source, first_frame):
-        if path.resolve() in outputs:
-            raise EditError(f"{path.name} is input and output", "another name for the output")
-    for path in outputs:
-        if path.is_dir():
-            raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
-
-
-@contextmanager
-def _only_one(*outputs: Path) -> Iterator[None]:
-    """Refuse a second edit of the same files; the locks lie in the cache, not beside the files."""
-    import hashlib
-
-    from filelock import FileLock, Timeout
-
-    from synclora_lite.errors import EditError
-    from synclora_lite.landmarks.cache import cache_dir
-
-    folder = cache_dir().parent / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as locks:
-        for path in sorted({str(path.resolve()) for path in outputs}):
-            name = hashlib.sha256(path.encode()).hexdigest()
-            try:
-                locks.enter_context(FileLock(folder / f"{name[:32]}.lock", timeout=0))
-            except Timeout as error:
-                raise EditError(
-                    f"another edit is about to write {path}",
-                    "one at a time",
-                    "wait until it is done, or name another output",
-                ) from error
-        yield
-
-
-def _sidecar(out: Path) -> Path:
-    return out.with_name(out.name + ".json")
-
-
-def _write(result: "Edit", out: Path, report: Path, title: str) -> None:
-    """Write clip, sidecar and page: all of them or none."""
-    from synclora_lite.editing.report import report_page
-    from synclora_lite.files import atomic_path, sha256, write_json
-    from synclora_lite.video import write_clip
-
-    page = report_page(result, title)
-    with ExitStack() as files:
-        clip = files.enter_context(atomic_path(out))
-        sidecar = files.enter_context(atomic_path(_sidecar(out)))
-        write_clip(clip, result.clip, metadata=result.report["provenance"])
-        write_json(sidecar, {**result.report, "output": {"file_sha256": sha256(clip)}})
-        files.enter_context(atomic_path(report)).write_text(page, encoding="utf-8")
-        for old in (out, _sidecar(out), report):  # who is stopped now leaves less, not a mixture
-            old.unlink(missing_ok=True)
-
-
 def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
     """Print what was made: as JSON, or in a few lines."""
     import json
 
-    from synclora_lite.editing.report import kept_in_words
+    from synclora_lite.editing.report import retention_in_words
 
     if as_json:
         typer.echo(json.dumps(result.report, indent=2))
@@ -293,7 +182,7 @@ def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
     for warning in result.report["warnings"]:
         typer.echo(f"Warning: {warning}", err=True)
     sync = result.report["sync"]
-    kept = kept_in_words(result.report)
+    kept = retention_in_words(result.report)
     typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}; {kept}")
     for reason in sync["reasons"]:
         typer.echo(f"  - {reason}")

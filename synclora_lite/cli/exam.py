@@ -3,12 +3,9 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from synclora_lite.evaluation import Exam
 
 HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity")
 
@@ -24,46 +21,37 @@ def exam(
     size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
     condition: Annotated[
-        str, typer.Option(help="exact, moved, redrawn or lively: how hard the cases are.")
+        str,
+        typer.Option(
+            help="exact, moved, redrawn, lively, turned, occluded, relit, long or real-like."
+        ),
     ] = "exact",
     model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
-    restoration: Annotated[
-        str, typer.Option(help="none, source, both or carried: the output step, see synclora edit.")
-    ] = "none",
-    strength: Annotated[
-        float | None,
-        typer.Option(
-            min=0.05,
-            max=1,
-            help="Where sampling begins, see synclora edit.",
-            show_default="as tuned",
-        ),
-    ] = None,
-    register: Annotated[
-        bool, typer.Option("--register", help="Register first frames, see synclora edit.")
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Restore by optical flow, see synclora edit.")
     ] = False,
     out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
     plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
         bool, typer.Option("--record", help="Write data/results/exam_METHOD.json.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all metrics as JSON.")] = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
     from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
 
     results: dict[str, dict[str, Any]] = {}
+    asked = {"model": model, "steps": steps, "adapter": adapter, "restore": restore}
     for name in method:
-        asked = {"adapter": adapter, "restoration": restoration, "strength": strength}
-        asked["register"] = register
-        options = _options(name, model, steps, asked)
+        options = {n: value for n, value in asked.items() if n in _looked_at(name) and value}
         settings = Exam(name, seed, size, frames, condition, options=options)
         rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
         if record:
             record_exam(settings, rows)
-        results[settings.label] = {"exam": _describe(settings), **summarize(rows)}
+        described = settings.to_dict() | {"weights": settings.weights()}
+        results[settings.label] = {"exam": described, **summarize(rows)}
     if plot is not None:
         plot_pareto(results).save(plot)
     if as_json:
@@ -72,35 +60,17 @@ def exam(
         _show(results)
 
 
-def _options(method: str, model: str, steps: int, adapted: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a method does not look at, so that it does not count as another exam."""
-    from synclora_lite.editing.methods import METHODS, find_method
+def _looked_at(name: str) -> list[str]:
+    """Name the options that a method looks at; the others make no other exam of it."""
+    from synclora_lite.editing.methods import find_method
     from synclora_lite.evaluation.exam import REFERENCES
 
-    if method in REFERENCES:
-        return {"model": model} if method == "ceiling" else {}
-    chosen = find_method(method, {})
-    registered = {"register": True} if adapted["register"] else {}
-    if not chosen.needs_model:
-        return registered
-    own = [*chosen.options, *(["adapter"] if chosen.needs_adapter else [])]
-    own += ["restoration"] if chosen.restorable else []
-    idle: dict[str, Any] = {
-        "restoration": "none",
-        "strength": None,
-    }  # what changes nothing is not recorded
-    if method == "sync-lora":
-        idle["strength"] = METHODS[method].options["strength"]
-    asked = {
-        n: value for n, value in adapted.items() if n in own and value not in (None, idle.get(n))
-    }
-    return {"model": model, "steps": steps, **asked, **registered}
-
-
-def _describe(settings: "Exam") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(settings) | {"weights": settings.weights()}
+    if name in REFERENCES:
+        return ["model"] if name == "ceiling" else []
+    method = find_method(name, {})
+    looked = ["model", "steps"] if method.needs_model else []
+    looked += ["adapter"] if method.needs_adapter else []
+    return [*looked, "restore"] if method.restorable else looked
 
 
 def _show(results: dict[str, dict[str, Any]]) -> None:
@@ -108,5 +78,5 @@ def _show(results: dict[str, dict[str, Any]]) -> None:
     typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
     for method, result in results.items():
         cells = (result["all"].get(name) for name in HEADLINE)
-        figures = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
-        typer.echo(f"{method:<{width}} {result['clips']:>5} {figures}")
+        means = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
+        typer.echo(f"{method:<{width}} {result['clips']:>5} {means}")

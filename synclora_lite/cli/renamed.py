@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import typer
 
 RENAMED = {
-    "--warm": "--strength",
     "--start": "--strength",
-    "--detail": "--restoration",
     "--sync-guidance": "--guidance",
     "flow-warp": "flow-propagation",
     "residual-warp": "residual-propagation",

@@ -1,13 +1,12 @@
 """Editing: carry an edited first frame through a clip, by the model or by simpler means."""
 
 from synclora_lite.editing.edit import Edit, edit_video, measured
-from synclora_lite.editing.gate import Gate, edit_gated, edit_survival
 from synclora_lite.editing.ltx_video import LTXVideo
 from synclora_lite.editing.methods import METHODS, FlowPropagation, Method, SDEdit, SyncLora
 from synclora_lite.editing.pipeline import ModelSource, SyncLoraOutput, SyncLoraPipeline
 from synclora_lite.editing.precheck import Framing, align, compare_framing
-from synclora_lite.editing.propagation import propagate
-from synclora_lite.editing.registration import register
+from synclora_lite.editing.propagation import edit_retention, propagate
+from synclora_lite.editing.restoration import restore
 from synclora_lite.editing.settings import EditSettings, edit_settings
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "EditSettings",
     "FlowPropagation",
     "Framing",
-    "Gate",
     "LTXVideo",
     "Method",
     "ModelSource",
@@ -26,11 +24,10 @@ __all__ = [
     "SyncLoraPipeline",
     "align",
     "compare_framing",
-    "edit_gated",
+    "edit_retention",
     "edit_settings",
-    "edit_survival",
     "edit_video",
     "measured",
     "propagate",
-    "register",
+    "restore",
 ]

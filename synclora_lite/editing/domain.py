@@ -3,10 +3,8 @@
 A small autoencoder has words only for what it was trained on: rendered portraits come back as
 they were, photographs as something smoother. And photographs have texture everywhere, drawings
 on their edges only. What four of five pixels stay under, in error and in texture, tells the two
-kinds apart (the worst pixels do not: both have edges; nor do the best: both have smooth walls);
-one of the two alone is too near for drawings that were compressed. Where to draw the line is
-measured once per model, on held-out portraits and on photo puppets, and stored beside the weights
-in `domain.json`.
+kinds apart; the worst pixels do not (both have edges), nor do the best (both have smooth walls).
+Where to draw the line is measured once per model, on held-out portraits and on photo puppets.
 """
 
 import math
@@ -65,11 +63,8 @@ def load_domain(folder: str | Path) -> Domain:
     """
     path = Path(folder) / FILE
     if not path.exists():
-        raise ModelError(
-            f"{Path(folder).name} has no {FILE}",
-            "a model whose domain was measured",
-            "run: python -m benchmarks.calibrate FOLDER",
-        )
+        what, advice = f"{Path(folder).name} has no {FILE}", "python -m benchmarks.calibrate FOLDER"
+        raise ModelError(what, "a model whose domain was measured", f"run: {advice}")
     return build(Domain, read_json(path), f"{path}: ")
 
 
@@ -85,19 +80,18 @@ def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pic
     Error is what the autoencoder gets wrong, texture the Laplacian; of both, the worst channel,
     and what four of five pixels stay under.
     """
+
+    def most(change: Float[Tensor, "pictures 3 _ _"]) -> Float[Tensor, " pictures"]:
+        return change.abs().amax(1).flatten(1).quantile(0.8, 1)
+
     video = to_model_range(torch.from_numpy(pictures)[:, None]).to(vae.device)
     found = []
     for part in video.split(8):
         error = (decode(vae, encode(vae, part)) - part)[:, :, 0]
         texture = F.conv2d(part[:, :, 0].flatten(0, 1)[:, None], LAPLACIAN.to(part))
         texture = texture.unflatten(0, (len(part), 3))[:, :, 0]
-        found.append((_most(error) * _most(texture)).sqrt())
+        found.append((most(error) * most(texture)).sqrt())
     return torch.cat(found).double().cpu().numpy()
-
-
-def _most(change: Float[Tensor, "pictures 3 _ _"]) -> Float[Tensor, " pictures"]:
-    """Return what four of five pixels stay under."""
-    return change.abs().amax(1).flatten(1).quantile(0.8, 1)
 
 
 def check_domain(
@@ -129,10 +123,7 @@ def check_domain(
         return 0.0
     ratio = float(np.median(strangeness(vae, pictures))) / domain.limit
     if ratio > slack:
-        raise EditError(
-            f"the model knows {domain.kind} only, and the {what} looks like something else "
-            f"({ratio:.2f} times as strange as it may be)",
-            domain.kind,
-            advice,
-        )
+        known = f"the model knows {domain.kind} only, and the {what} looks like something else"
+        what = f"{known} ({ratio:.2f} times as strange as it may be)"
+        raise EditError(what, domain.kind, advice)
     return ratio

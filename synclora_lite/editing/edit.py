@@ -1,7 +1,7 @@
 """`edit_video`: a source clip and an edited first frame in, the edited clip out.
 
-Data flows: scale -> (align) -> checks of the first frame -> (register) -> the method or pipeline
--> the source's rate and sound -> report.
+Data flows: scale -> (align) -> checks of the first frame -> the method or pipeline -> the source's
+rate and sound -> report.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from synclora_lite.editing.methods import Window
 from synclora_lite.editing.pipeline import ModelSource, SyncLoraPipeline
 from synclora_lite.editing.precheck import align, as_picture, check_framing, to_size
 from synclora_lite.editing.provenance import provenance
-from synclora_lite.editing.registration import register
 from synclora_lite.editing.settings import EditSettings, Made
-from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError
 from synclora_lite.sync import score_clips
 from synclora_lite.video import Clip
@@ -33,9 +32,8 @@ class Edit:
     Attributes:
         clip: The result, with the source's size, length, rate and sound.
         source: What was edited.
-        first_frame: The edited first frame as it was used: scaled, aligned and registered.
-        report: JSON: warnings, framing (before registration), domain, seams, provenance, and sync
-            if it was measured.
+        first_frame: The edited first frame as it was used: scaled and aligned.
+        report: JSON: warnings, framing, domain, seams, provenance, and sync if it was measured.
 
     """
 
@@ -56,7 +54,7 @@ def edit_video(
     Args:
         source: The clip to edit: any size and length.
         first_frame: Its first frame, edited: 8-bit RGB, the same aspect.
-        settings: Method, steps, seed, restoration, and what is done to the first frame.
+        settings: Method, steps, seed, restoration, and whether the first frame is aligned.
         pipeline: Loaded, or what to load, with an adapter if the method needs one; not looked at
             by methods without a model.
 
@@ -69,16 +67,17 @@ def edit_video(
     """
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
-    picture = as_picture(first_frame)
+    picture, method = as_picture(first_frame), settings.chosen()
     frame, warnings = to_size(picture, source.size)
     if settings.align:
         frame = align(source, frame)
     framing, more = check_framing(source, frame)
-    if settings.register:
-        frame = register(source.frames[0], frame)
-    made = _made(source, frame, settings, pipeline)
-    ran = {"method": settings.chosen().name, "align": settings.align}
-    ran |= {"register": settings.register, **made.provenance}
+    loaded = pipeline.load_for(settings) if isinstance(pipeline, ModelSource) else pipeline
+    if loaded is not None and method.needs_model:
+        made = loaded.edit(source, frame, settings)
+    else:
+        made = Made(method(Window(source.frames, frame), torch.Generator(), 0))
+    ran = {"method": method.name, "align": settings.align, **made.provenance}
     report = {
         "warnings": warnings + more + made.warnings,
         "framing": asdict(framing),
@@ -87,25 +86,6 @@ def edit_video(
     }
     edit = Edit(replace(source, frames=made.frames), source, frame, report)
     return measured(edit) if settings.measure else edit
-
-
-def _made(
-    source: Clip,
-    frame: Image,
-    settings: EditSettings,
-    pipeline: SyncLoraPipeline | ModelSource,
-) -> Made:
-    """Run the method: alone on the whole clip, or in a pipeline, which is loaded now."""
-    method = settings.chosen()
-    if method.needs_model:
-        if isinstance(pipeline, ModelSource):
-            pipeline = pipeline.load_for(settings)
-        return pipeline.edit(source, frame, settings)
-    if isinstance(pipeline, ModelSource) and pipeline.ltx2 is not None:
-        raise EditError(
-            f"the setting of an LTX-2 with {method.name}", "an LTX-2 model", "leave it out"
-        )
-    return Made(method(Window(source.frames, frame), torch.Generator(), 0))
 
 
 def measured(edit: Edit) -> Edit:

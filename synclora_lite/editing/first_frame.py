@@ -1,8 +1,9 @@
 """Edited first frames without an image model, painted where the landmarks say.
 
 Each function takes an 8-bit RGB picture of one person, drawn or photographed, and returns a new
-one of the same size. Places on the head are in its own coordinates: x to the image's right, y
-down, z away from the camera, in distances of the outer eye corners, from the point between them.
+one of the same size; it raises EditError if there is no face, or no such colour. Places on the
+head are in its own coordinates: x to the image's right, y down, z away from the camera, in
+distances of the outer eye corners, from the point between them.
 """
 
 import cv2
@@ -39,12 +40,7 @@ PULLS = {
 
 
 def parse_colour(colour: str) -> Float[np.ndarray, "3"]:
-    """Read a colour name or "#rrggbb" as RGB, 0 to 255.
-
-    Raises:
-        EditError: There is no such colour.
-
-    """
+    """Read a colour name or "#rrggbb" as RGB, 0 to 255."""
     try:
         return 255 * np.array(to_rgb(colour))
     except ValueError as error:
@@ -52,12 +48,7 @@ def parse_colour(colour: str) -> Float[np.ndarray, "3"]:
 
 
 def draw_glasses(picture: Image, colour: str = "#26262b") -> Image:
-    """Put glasses on.
-
-    Raises:
-        EditError: No face, or no such colour.
-
-    """
+    """Put glasses on."""
     head = head_in(picture, "picture")
     tone = parse_colour(colour) * _brightness(picture, head)
     thick = 0.055 * float(head.scale[0])
@@ -90,12 +81,7 @@ def _rim(head: Head, lids: tuple[int, int, int, int]) -> Places:
 
 
 def draw_hat(picture: Image, colour: str = "#a8443c") -> Image:
-    """Put a knitted hat on, over whatever hair there is: half an ellipsoid around the skull.
-
-    Raises:
-        EditError: No face, or no such colour.
-
-    """
+    """Put a knitted hat on, over whatever hair there is: half an ellipsoid around the skull."""
     head = head_in(picture, "picture")
     tone = parse_colour(colour) * _brightness(picture, head)
     half, top = _head_size(picture, head)
@@ -110,9 +96,11 @@ def draw_hat(picture: Image, colour: str = "#a8443c") -> Image:
     outwards = np.stack([x, y - edge, z - 0.45], axis=-1) @ head.rotation[0].T
     seen = outwards[..., 2] < 0.05  # turned to the camera
     cuff = 4  # heights of the folded band
-    crown = _cover(picture, _hull(_pixels(head, dome[seen])))
-    band = _cover(picture, _hull(_pixels(head, dome[: cuff + 1][seen[: cuff + 1]]))) * crown
-    hat = _paint(_paint(picture, crown, tone), band, 0.8 * tone)
+    crown, band = (
+        _cover(picture, cv2.convexHull(_pixels(head, part).astype(np.float32))[:, 0])
+        for part in (dome[seen], dome[: cuff + 1][seen[: cuff + 1]])
+    )
+    hat = _paint(_paint(picture, crown, tone), band * crown, 0.8 * tone)
     seams = _canvas(picture)
     for k in np.flatnonzero(seen[0]):
         _stroke(seams, _pixels(head, dome[: cuff + 1, k]), 0.03 * float(head.scale[0]))
@@ -138,12 +126,7 @@ def _head_size(picture: Image, head: Head) -> tuple[float, float]:
 
 
 def add_smile(picture: Image, amount: float = 1.0) -> Image:
-    """Warp the corners of the mouth out and up; cheeks and lower lids follow.
-
-    Raises:
-        EditError: No face.
-
-    """
+    """Pull the corners of the mouth out and up; cheeks and lower lids follow."""
     head = head_in(picture, "picture")
     unit, axes = float(head.scale[0]), head.rotation[0][:2, :2].T  # the head's x and y
     grid = np.moveaxis(np.indices(picture.shape[:2])[::-1], 0, -1).astype(np.float32)
@@ -160,46 +143,35 @@ def add_smile(picture: Image, amount: float = 1.0) -> Image:
 
 
 def replace_background(picture: Image, colour: str) -> Image:
-    """Put a colour behind the person.
-
-    Raises:
-        EditError: No face, or no such colour.
-
-    """
+    """Put a colour behind the person."""
     mask = _person(picture, head_in(picture, "picture"))
     return _paint(picture, 1 - _soft(picture, mask), parse_colour(colour))
 
 
 def recolour_hair(picture: Image, colour: str) -> Image:
-    """Give the hair another colour and keep its light and shade.
-
-    Raises:
-        EditError: No face, no hair to be seen, or no such colour.
-
-    """
+    """Give the hair another colour and keep its light and shade; EditError without hair."""
     head, tone = head_in(picture, "picture"), parse_colour(colour)
     hair = _hair(picture, head)
     if hair.sum() < 0.1 * head.scale[0] ** 2:
         raise EditError("no hair in the picture", "a person whose hair can be seen")
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    goal = cv2.cvtColor((tone / 255).astype(np.float32)[None, None], cv2.COLOR_RGB2LAB)[0, 0]
+    lab = _lab(picture)
+    goal = _lab(tone[None, None])[0, 0]
     typical = np.median(lab[hair], axis=0)
     contrast = np.clip((goal[0] + 15) / (typical[0] + 15), 0.6, 1.6)
     new = goal + 0.35 * (lab - typical)
     light = np.clip((lab[..., 0] - typical[0]) * contrast, -45, 30)
     new[..., 0] = np.clip(0.6 * goal[0] + 0.4 * typical[0] + light, 0, 100)
-    return _paint(
-        picture, _soft(picture, hair), 255 * np.clip(cv2.cvtColor(new, cv2.COLOR_LAB2RGB), 0, 1)
-    )
+    painted = 255 * np.clip(cv2.cvtColor(new, cv2.COLOR_LAB2RGB), 0, 1)
+    return _paint(picture, _soft(picture, hair), painted)
 
 
 def _hair(picture: Image, head: Head) -> Mask:
     """Return what of the head is neither of the skin's colour nor within the face."""
     unit, (x, y) = float(head.scale[0]), head.centre[0, :2]
     rows, columns = np.indices(picture.shape[:2])
-    face = _cover(picture, _pixels(head, head.face[0, list(OVAL)])) > 0.5
+    face = _face(picture, head)
     inner = cv2.erode(face.astype(np.uint8), _disc(0.2 * unit)) > 0
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = _lab(picture)
     centre, spread = lab[inner].mean(0), np.cov(lab[inner].T) + np.diag([30.0, 8.0, 8.0])
     away = np.einsum("hwi,ij,hwj->hw", lab - centre, np.linalg.inv(spread), lab - centre)
     near = ((columns - x) / 1.5) ** 2 + ((rows - y + 0.2 * unit) / 1.7) ** 2 < unit**2
@@ -217,7 +189,7 @@ def _person(picture: Image, head: Head) -> Mask:
     guess = np.where(likely > 0.5, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     guess[cv2.dilate((likely > 0.3).astype(np.uint8), _disc(0.25 * unit)) == 0] = cv2.GC_BGD
     guess[cv2.erode((likely > 0.8).astype(np.uint8), _disc(0.25 * unit)) > 0] = cv2.GC_FGD
-    guess[_cover(picture, _pixels(head, head.face[0, list(OVAL)])) > 0.5] = cv2.GC_FGD
+    guess[_face(picture, head)] = cv2.GC_FGD
     cv2.setRNGSeed(0)
     models = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.grabCut(picture, guess, None, *models, 4, cv2.GC_INIT_WITH_MASK)
@@ -228,8 +200,16 @@ def _person(picture: Image, head: Head) -> Mask:
 
 def _brightness(picture: Image, head: Head) -> float:
     """Return how light it is where the person is, 0.3 to 1, by the brightest of the face."""
-    face = picture[_cover(picture, _pixels(head, head.face[0, list(OVAL)])) > 0.5]
-    return float(np.clip(np.quantile(face.max(-1), 0.9) / 180, 0.3, 1.0))
+    brightest = np.quantile(picture[_face(picture, head)].max(-1), 0.9)
+    return float(np.clip(brightest / 180, 0.3, 1.0))
+
+
+def _face(picture: Image, head: Head) -> Mask:
+    return _cover(picture, _pixels(head, head.face[0, list(OVAL)])) > 0.5
+
+
+def _lab(picture: np.ndarray) -> Float[np.ndarray, "height width 3"]:
+    return cv2.cvtColor((picture / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
 
 
 def _pixels(head: Head, places: Places) -> Flat:
@@ -241,10 +221,6 @@ def _cover(picture: Image, outline: Flat) -> Cover:
     canvas = _canvas(picture)
     cv2.fillPoly(canvas, [_fine(outline)], 255, cv2.LINE_AA)
     return _shrink(canvas)
-
-
-def _hull(points: Flat) -> Float[np.ndarray, "corners 2"]:
-    return cv2.convexHull(points.astype(np.float32))[:, 0].astype(float)
 
 
 def _canvas(picture: Image) -> UInt8[np.ndarray, "fine_height fine_width"]:

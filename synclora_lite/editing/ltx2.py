@@ -35,7 +35,6 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 
 OVERLAP = 9  # frames that neighbouring windows share
 RELEASED = "SagiPolaczek/LTX-2.3-Sync-LoRA"
-STRENGTH = "reference_strength"
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,14 @@ class LTX2:
 
     Attributes:
         model: With the adapters in it.
-        hashes: SHA-256 of the weight files.
+        hashes: SHA-256 by weight file.
         sampling: Its setting; steps, seed and strength of the reference come with each edit.
         in_context: Whether the first adapter is the in-context adapter.
 
     """
 
     model: LTX2Model
-    hashes: tuple[tuple[str, str], ...]
+    hashes: dict[str, str]
     sampling: LTX2Sampling
     in_context: bool
 
@@ -65,15 +64,18 @@ class LTX2:
 
         """
         check_ltx2(method, settings)
-        how = self._sampling(method, settings)
-        model = self.model
+        model, stages = self.model, self.model.stages
+        weight = method.options.get("reference_strength", 0.0)  # i2v looks at no reference
+        how = replace(
+            self.sampling, steps=settings.steps, seed=settings.seed, reference_strength=weight
+        )
         clip = resample(source, model.frame_rate)
-        size = working_size(source.size, self.model.stages * model.side)
-        small = np.stack([resize_picture(frame, *size) for frame in clip.frames])
+        height, width = working_size(source.size, stages * model.side)
+        small = np.stack([resize_picture(frame, height, width) for frame in clip.frames])
         window = min(model.frames, len(small))
         made, seams = edit_in_windows(
             small,
-            resize_picture(first_frame, *size),
+            resize_picture(first_frame, height, width),
             lambda window, anchor: edit_ltx2(model, window, anchor, how),
             window=window,
             overlap=min(OVERLAP, max(1, window // 2)),
@@ -82,26 +84,20 @@ class LTX2:
         shown = made[np.clip(np.floor(moments + 0.5).astype(int), 0, len(made) - 1)]
         output = np.stack([resize_picture(frame, *source.size) for frame in shown])
         output[0] = first_frame
-        at = {"frames": len(small), "height": size[0], "width": size[1], "fps": model.frame_rate}
-        ran = self._told(how)
-        seen = {"seed": settings.seed, "reference_strength": method.options.get(STRENGTH, 1.0)}
+        at = {"frames": len(small), "height": height, "width": width, "fps": model.frame_rate}
+        ran = self._told(how, stages)
+        options = {"seed": settings.seed, "reference_strength": 1.0, **method.options}
+        options.pop("guidance", None)
         report = {"model_input": at, "seams": seams, **ran, "model": model.name}
-        warnings = uncovered(model.covered)
-        return Made(output, report, {**seen, **ran}, dict(self.hashes), warnings)
+        return Made(output, report, {**options, **ran}, self.hashes, uncovered(model.covered))
 
-    def _sampling(self, method: Method, settings: EditSettings) -> LTX2Sampling:
-        """Return how the stock pipeline samples."""
-        weight = method.options[STRENGTH] if method.needs_adapter else 0.0
-        how = replace(self.sampling, steps=settings.steps, seed=settings.seed)
-        return replace(how, reference_strength=weight)
-
-    def _told(self, how: LTX2Sampling) -> dict[str, Any]:
+    def _told(self, how: LTX2Sampling, stages: int) -> dict[str, Any]:
         """Return setting and adapters, for report and provenance."""
         model, ran = self.model, how.arguments(self.model.scheduler)
         sampling = {
             "sigmas": [round(sigma, 6) for sigma in ran["sigmas"]],
             "guidance": ran["guidance_scale"],
-            "stages": self.model.stages,
+            "stages": stages,
             "crf": how.crf,
             "reference_downscale": model.reference_downscale,
         }
@@ -145,11 +141,9 @@ def load_backend(
     for number, adapter in enumerate(adapters):
         if number or in_context:
             place, strength = split_strength(adapter)
-            file = adapter_file(adapter_place(place))
-            stacked.append(Adapter(file, strength, refines=number > 0))
-    model = load_ltx2(
-        name, stacked, upsampler=request.upsampler, device=device, dtype=fast_dtype(device)
-    )
+            stacked.append(Adapter(adapter_file(adapter_place(place)), strength, number > 0))
+    dtype = fast_dtype(device)
+    model = load_ltx2(name, stacked, upsampler=request.upsampler, device=device, dtype=dtype)
     hashes = weight_hashes([model_folder(name), *(a.file for a in stacked)])
     return LTX2(model, hashes, request.sampling, in_context)
 

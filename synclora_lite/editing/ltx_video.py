@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +43,18 @@ class LTXVideo:
         model: The image-to-video model, with its adapters.
         domain: Size, length and kind of the clips it knows.
         adapter: How the adapter is to be used, or None for the plain model.
-        hashes: SHA-256 of the weight files, for provenance.
-        folder: Where the model was loaded from.
+        hashes: SHA-256 by weight file, for provenance.
         covered: How many layers the adapter changes.
+        fused: Whether the adapter was added to the weights, so that there is no plain model.
 
     """
 
     model: I2VModel
     domain: Domain
     adapter: AdapterSettings | None = None
-    hashes: tuple[tuple[str, str], ...] = ()
-    folder: Path | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
     covered: Coverage | None = None
+    fused: bool = False
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -95,11 +95,18 @@ def load_ltx_video(
         places.append(adapter_place(name))
         covered = coverage(read_weights(places[-1], loaded.transformer), loaded.transformer)
         settings = load_adapter(loaded.transformer, places[-1], strength=strength, fuse=True)
-    _check_finite(loaded)
+    for part in (loaded.vae, loaded.transformer):  # one such weight would make every frame grey
+        for name, weight in part.named_parameters():
+            if not torch.isfinite(weight).all():
+                what = f"{type(part).__name__}.{name} holds values that are no numbers"
+                advice = "restore the files, or train again with a lower learning rate"
+                raise ModelError(what, "finite weights", advice)
     hashes = weight_hashes(places)
     if strength != 1:
-        hashes = (*hashes, ("adapter strength", f"{strength:g}"))
-    return LTXVideo(loaded, _domain(folder), settings, hashes, folder, covered)
+        hashes["adapter strength"] = f"{strength:g}"
+    stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
+    domain = FULL_SIZE if stock else load_domain(folder)
+    return LTXVideo(loaded, domain, settings, hashes, covered, settings is not None)
 
 
 def adapter_place(name: str | Path) -> Path:
@@ -124,46 +131,26 @@ def split_strength(adapter: str | Path) -> tuple[str, float]:
         EditError: The strength is beyond reason.
 
     """
-    name, colon, number = str(adapter).rpartition(":")
+    name, _, number = str(adapter).rpartition(":")
     try:
-        strength = float(number)
+        strength = float(number) if name else 1.0
     except ValueError:
-        return str(adapter), 1.0
-    if not colon:
-        return str(adapter), 1.0
+        name, strength = "", 1.0
     if not -4 <= strength <= 4:
         raise EditError(f"an adapter of strength {number}", "-4 to 4; 1 is as trained")
-    return name, strength
+    return name or str(adapter), strength
 
 
-def weight_hashes(places: list[Path]) -> tuple[tuple[str, str], ...]:
-    """Return name and SHA-256 of every weight file in folders (or of the files themselves)."""
+def weight_hashes(places: list[Path]) -> dict[str, str]:
+    """Return the SHA-256 of every weight file in folders (or of the files themselves)."""
     files = [
         file
         for place in places
         for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
     ]
-    return tuple((f"{file.parent.name}/{file.name}", stored_sha256(file)) for file in files)
+    return {f"{file.parent.name}/{file.name}": stored_sha256(file) for file in files}
 
 
 def uncovered(adapters: Iterable[Coverage]) -> list[str]:
     """Return a warning for every adapter that leaves out some of the usual layers."""
     return [f"the adapter covers {a}" for a in adapters if a.layers < a.usual]
-
-
-def _domain(folder: Path) -> Domain:
-    """Return what was measured, or for a stock folder, which is none of ours, no limit."""
-    stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
-    return FULL_SIZE if stock else load_domain(folder)
-
-
-def _check_finite(model: I2VModel) -> None:
-    """Raise ModelError if a weight is not a finite number: it would make every frame grey."""
-    for part in (model.vae, model.transformer):
-        for name, weight in part.named_parameters():
-            if not torch.isfinite(weight).all():
-                raise ModelError(
-                    f"{type(part).__name__}.{name} holds values that are no numbers",
-                    "finite weights",
-                    "restore the files, or train again with a lower learning rate",
-                )

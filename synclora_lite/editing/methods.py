@@ -5,8 +5,9 @@ x_sigma = (1 - sigma) x + sigma n.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,26 +25,64 @@ from synclora_lite.core import (
     target_velocity,
     unpack,
 )
+from synclora_lite.editing.ltx_video import Latents, LTXVideo
 from synclora_lite.editing.propagation import Propagation, propagate
-from synclora_lite.editing.window import Window
 from synclora_lite.errors import ConfigError, EditError
 from synclora_lite.files import read_json
 from synclora_lite.models import I2VModel, denoise
 from synclora_lite.settings import Settings, build
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
-Latents = Float[Tensor, "1 channels frames height width"]
 Tokens = Float[Tensor, "1 tokens channels"]
 
 TUNED = "tuned.json"  # of a model folder: what did best on validation clips, see benchmarks.tuning
+PROPAGATIONS: dict[Propagation, str] = {
+    "flow": "the edited frame carried along optical flow",
+    "residual": "the edit minus the source carried along optical flow",
+    "deformation": "the source bent as the edit bent frame 0, plus the rest",
+}
 RANGES = {
     "strength": (0.05, 1),
     "reference_strength": (0, 1),
     "guidance": (0, 20),
-    "temperature": (0, 1),
-    "edit_gain": (1, 10),
     "inject": (0, 1),
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """What a method is given: a stretch of the source and its edited first frame.
+
+    Attributes:
+        frames: Of the source; at the model's size if there is one.
+        first_frame: The edited picture that frame 0 becomes.
+        backend: The model, for the methods that need one.
+
+    """
+
+    frames: Frames
+    first_frame: UInt8[np.ndarray, "height width 3"]
+    backend: LTXVideo | None = None
+
+    @property
+    def loaded(self) -> LTXVideo:
+        """The model; there must be one."""
+        assert self.backend is not None
+        return self.backend
+
+    @cached_property
+    def source(self) -> Latents:
+        """The frames, encoded."""
+        return self.loaded.encode(self.frames)
+
+    @cached_property
+    def first(self) -> Float[Tensor, "1 channels 1 height width"]:
+        """The edited first frame, encoded as a clip of one frame."""
+        return self.loaded.encode(self.first_frame[None])
+
+    def noise(self, generator: torch.Generator) -> Latents:
+        """Draw noise of the size of the source's latents."""
+        return torch.randn(self.source.shape, generator=generator).to(self.source)
 
 
 @dataclass(frozen=True)
@@ -52,7 +91,7 @@ class Method(Settings, ABC):
 
     needs_model: ClassVar[bool] = True  # which knows only the kind of clips it was trained on
     needs_adapter: ClassVar[bool] = False
-    restorable: ClassVar[bool] = False  # whether it follows the source, so that `Restored` helps
+    restorable: ClassVar[bool] = False  # whether it follows the source, so that `restore` helps
 
     @property
     @abstractmethod
@@ -72,6 +111,14 @@ class Method(Settings, ABC):
     def options(self) -> dict[str, float]:
         """What may be set, but for what its name says."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "kind"}
+
+    def checked(self) -> "Method":
+        """Return the method if its options are within their ranges; EditError if not."""
+        for name, value in self.options.items():
+            low, high = RANGES[name]
+            if not low <= value <= high:
+                raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -99,11 +146,7 @@ class FlowPropagation(Method):
 
     @property
     def line(self) -> str:  # noqa: D102
-        return {
-            "flow": "the edited frame carried along optical flow",
-            "residual": "the edit minus the source carried along optical flow",
-            "deformation": "the source bent as the edit bent frame 0, plus the rest",
-        }[self.kind]
+        return PROPAGATIONS[self.kind]
 
     def __call__(self, window: Window, generator: torch.Generator, steps: int) -> Frames:  # noqa: D102
         return propagate(window.frames, window.first_frame, self.kind)
@@ -126,23 +169,14 @@ class SyncLora(LatentMethod):
     """The method of the paper: the source in context, read by the adapter (arXiv 2512.03013).
 
     Attributes:
-        strength: Noise level at which sampling begins. At 1 it begins with noise; below, as SDEdit
-            does, with the edit propagated by deformation: what that shows roughly stays, and what
-            is wrong in it is drawn anew.
         reference_strength: Weight of the source, 0 (not seen) to 1 (as trained).
         guidance: Pushes towards the source beyond that: pred + s (pred_ref - pred). The weight of
             the difference is the product of both; other than 1 it costs a second pass per step.
-        temperature: Scale of the noise; below 1 it draws what is likeliest rather than one of all
-            that is likely.
-        edit_gain: Most by which the edit that is predicted may be enlarged; at 1 never.
 
     """
 
-    strength: float = 1.0
     reference_strength: float = 1.0
     guidance: float = 1.0
-    temperature: float = 1.0
-    edit_gain: float = 1.0
 
     restorable = True
     needs_adapter = True
@@ -150,23 +184,30 @@ class SyncLora(LatentMethod):
     line = "the source as in-context reference, read by the adapter"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, adapter = window.loaded.model, window.loaded.adapter
+        adapter = window.loaded.adapter
         assert adapter is not None
-        source, first = window.source.latents, window.first.latents
-        noise = self.temperature * torch.randn(source.shape, generator=generator).to(source)
-        levels = inference_sigmas(model.scheduler, steps, source[0, 0].numel())
-        if self.strength < 1:
-            levels = _levels(model, source, steps, self.strength)
-            noise = torch.lerp(window.deformed.latents, noise, levels[0].to(source))
-        return sample(
-            model.transformer,
-            first,
-            noise,
-            levels,
-            model.conditioning(source.shape[2:], source, adapter.reference_offset, adapter.layout),
+        return denoise(
+            window.loaded.model,
+            window.first,
+            window.noise(generator),
+            steps=steps,
+            reference=window.source,
+            reference_offset=adapter.reference_offset,
+            layout=adapter.layout,
             guidance=self.reference_strength * self.guidance,
-            adjust=None if self.edit_gain == 1 else enlarge_edit(source, first, self.edit_gain),
         )
+
+
+@dataclass(frozen=True)
+class BaseReference(LatentMethod):
+    """The control of the method: all as it is there, but no adapter reads the source."""
+
+    name = "base-reference"
+    line = "the source as in-context reference of the plain model, without an adapter"
+
+    def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
+        model, noise = window.loaded.model, window.noise(generator)
+        return denoise(model, window.first, noise, steps=steps, reference=window.source)
 
 
 @dataclass(frozen=True)
@@ -177,9 +218,8 @@ class ImageToVideo(LatentMethod):
     line = "the edited frame continued by the plain model, which never sees the source"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        source = window.source.latents
-        noise = torch.randn(source.shape, generator=generator).to(source)
-        return denoise(window.loaded.model, window.first.latents, noise, steps=steps)
+        model, noise = window.loaded.model, window.noise(generator)
+        return denoise(model, window.first, noise, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -198,12 +238,11 @@ class SDEdit(LatentMethod):
     line = "the source noised half-way and denoised from the edited frame"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, source = window.loaded.model, window.source.latents
+        model, source = window.loaded.model, window.source
         levels = _levels(model, source, steps, self.strength)
-        noise = torch.randn(source.shape, generator=generator).to(source)
-        begun = torch.lerp(source, noise, levels[0].to(source))
+        begun = torch.lerp(source, window.noise(generator), levels[0].to(source))
         conditioning = model.conditioning(source.shape[2:])
-        return sample(model.transformer, window.first.latents, begun, levels, conditioning)
+        return sample(model.transformer, window.first, begun, levels, conditioning)
 
 
 @dataclass(frozen=True)
@@ -226,9 +265,9 @@ class FlowEdit(LatentMethod):
 
     @torch.no_grad()
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, source = window.loaded.model, window.source.latents
+        model, source = window.loaded.model, window.source
         size = source.shape[2:]
-        source_tokens, first_tokens = pack(source), pack(window.first.latents)
+        source_tokens, first_tokens = pack(source), pack(window.first)
         fixed = first_tokens.shape[1]
         edit = source_tokens.clone()
         for sigma, following in pairwise(_levels(model, source, steps, self.strength)):
@@ -263,11 +302,11 @@ class KVInject(LatentMethod):
 
     @torch.no_grad()
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, source = window.loaded.model, window.source.latents
+        model, source = window.loaded.model, window.source
         size = source.shape[2:]
         levels = inference_sigmas(model.scheduler, steps, size.numel())
         path = _invert(model, pack(source), levels, size)
-        first_tokens = pack(window.first.latents)
+        first_tokens = pack(window.first)
         fixed = first_tokens.shape[1]
         x = path[0].clone()
         x[:, :fixed] = first_tokens
@@ -285,9 +324,8 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         SyncLora(),
-        FlowPropagation("flow"),
-        FlowPropagation("residual"),
-        FlowPropagation("deformation"),
+        BaseReference(),
+        *map(FlowPropagation, PROPAGATIONS),
         ImageToVideo(),
         Copy(),
         SDEdit(),
@@ -313,16 +351,7 @@ def find_method(name: str, options: Mapping[str, Any]) -> Method:
             raise EditError(
                 f"{flag} with method {name}", having or "no such option", f"leave {flag} out"
             )
-    return checked(replace(METHODS[name], **options))
-
-
-def checked(method: Method) -> Method:
-    """Return the method if its options are within their ranges; EditError if not."""
-    for name, value in method.options.items():
-        low, high = RANGES[name]
-        if not low <= value <= high:
-            raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
-    return method
+    return replace(METHODS[name], **options).checked()
 
 
 def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
@@ -340,37 +369,11 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
     tuned = {}
     for name, options in stored.items():
         try:
-            method = checked(build(type(METHODS[name]), options, f"{file}: {name}."))
+            method = build(type(METHODS[name]), options, f"{file}: {name}.").checked()
         except EditError as error:
             raise ConfigError(f"{file}: {name} has {error.what}", error.expected) from error
         tuned[name] = {option: method.options[option] for option in options}
     return tuned
-
-
-def enlarge_edit(
-    source: Latents, first: Float[Tensor, "1 channels 1 height width"], most: float
-) -> Callable[[Float[Tensor, "1 channels later height width"]], Tensor]:
-    """Return a correction of predicted clean latents: an edit as large as in the first frame.
-
-    A model that is not sure draws too little of an edit, thin glasses or a light beard above all.
-    How large it should be is known: in latents, the difference to the source has nearly the same
-    norm in every frame of a true edit (chapter 7 shows it). So the predicted difference is scaled
-    to the norm that it has in frame 0, frame by frame, but never made smaller and at most `most`
-    times as large.
-    """
-    wanted = frame_norm(first - source[:, :, :1])
-
-    def adjust(clean: Latents) -> Latents:
-        edit = clean - source[:, :, 1:]
-        gain = (wanted / frame_norm(edit).clamp_min(1e-6)).clamp(1, most)
-        return clean + (gain - 1) * edit
-
-    return adjust
-
-
-def frame_norm(latents: Latents) -> Float[Tensor, "1 1 frames 1 1"]:
-    """Return the root of the mean square of every latent frame."""
-    return latents.float().square().mean((1, 3, 4), keepdim=True).sqrt()
 
 
 def _levels(

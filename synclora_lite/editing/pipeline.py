@@ -23,14 +23,13 @@ from synclora_lite.core.lora import lora_layers
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.fitting import Fit, edit_in_windows
 from synclora_lite.editing.ltx_video import LTXVideo, adapter_place, load_ltx_video, uncovered
-from synclora_lite.editing.methods import METHODS, Method, tuned_options
+from synclora_lite.editing.methods import METHODS, Method, Window, tuned_options
 from synclora_lite.editing.precheck import as_picture, to_size
-from synclora_lite.editing.restoration import Restored
+from synclora_lite.editing.restoration import restore
 from synclora_lite.editing.settings import STEPS, EditSettings, Made, check_ltx2
-from synclora_lite.editing.window import Window
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.models import AdapterSettings, read_adapter
-from synclora_lite.models.folders import is_ltx2
+from synclora_lite.models.folders import is_ltx2, model_folder
 from synclora_lite.models.formats import Weights
 from synclora_lite.models.ltx2_sampling import LTX2Request
 from synclora_lite.models.precision import check_device
@@ -97,6 +96,7 @@ class SyncLoraPipeline:
             ltx2: Setting and stages of an LTX-2 model.
 
         Raises:
+            EditError: The adapters or settings are not for this model.
             ModelError: Files are missing or damaged.
             ConfigError: This machine lacks the device.
 
@@ -109,9 +109,8 @@ class SyncLoraPipeline:
     def ltx_video(self) -> LTXVideo:
         """The back end, if adapters can be exchanged in it; ModelError for LTX-2."""
         if not isinstance(self.backend, LTXVideo):
-            raise ModelError(
-                "another adapter for a loaded LTX-2", "one named to from_pretrained(adapter=...)"
-            )
+            expected = "one named to from_pretrained(adapter=...)"
+            raise ModelError("another adapter for a loaded LTX-2", expected)
         return self.backend
 
     @property
@@ -163,26 +162,23 @@ class SyncLoraPipeline:
             raise ModelError(f"{len(weights)} weights for {len(names)} adapters", "one for each")
         settings = [self.adapters[name][1] for name in names]
         if len({(s.layout, s.reference_offset) for s in settings}) > 1:
-            raise ModelError(
-                f"the adapters {', '.join(names)} together, of different layout or offset",
-                "adapters that look at the reference in one way",
-            )
-        transformer = self.ltx_video.model.transformer
+            what = f"the adapters {', '.join(names)} together, of different layout or offset"
+            raise ModelError(what, "adapters that look at the reference in one way")
+        transformer, used = self.ltx_video.model.transformer, None
         eject(transformer)
-        if not names:
-            self.backend = replace(self.ltx_video, adapter=None)
-            return
-        both = combine([self.adapters[name][0] for name in names], weights)
-        layers = sorted({name.rsplit(".lora_", 1)[0] for name in both})
-        rank = sum(s.rank for s in settings)
-        inject(transformer, layers, rank)
-        load_lora_state_dict(transformer, both)
-        used = replace(settings[0], rank=rank, targets=tuple(layers))
+        if names:
+            both = combine([self.adapters[name][0] for name in names], weights)
+            layers = sorted({name.rsplit(".lora_", 1)[0] for name in both})
+            used = replace(settings[0], rank=sum(s.rank for s in settings), targets=tuple(layers))
+            inject(transformer, layers, used.rank)
+            load_lora_state_dict(transformer, both)
         self.backend = replace(self.ltx_video, adapter=used)
 
     def fuse_lora(self) -> None:
         """Add the adapters in use to the weights, which is faster; it cannot be undone."""
-        merge(self.ltx_video.model.transformer)
+        backend = self.ltx_video
+        merge(backend.model.transformer)
+        self.backend = replace(backend, fused=backend.fused or backend.adapter is not None)
         self.adapters.clear()
 
     def unload_lora_weights(self) -> None:
@@ -210,7 +206,7 @@ class SyncLoraPipeline:
             method: A name of `METHODS`, with its options as tuned for the model, or a method as it
                 is; "sync-lora" if None, without an adapter "i2v", which does not see the source.
             num_inference_steps: Euler steps.
-            strength: Noise level at which sampling begins, for a method given by name.
+            strength: Noise level at which sdedit or flowedit begins, given by name.
             guidance_scale: Weight s of pred + s (pred_ref - pred), likewise; 1 costs nothing extra.
             generator: Source of the noise.
             output_type: "np" or "pil".
@@ -242,6 +238,9 @@ class SyncLoraPipeline:
             raise EditError(f"a model without adapter for {method.name}", "one with an adapter")
         if not isinstance(self.backend, LTXVideo):
             return self.backend.edit(source, first_frame, method, settings)
+        if self.backend.fused and not method.needs_adapter:
+            what = f"method {method.name} with an adapter in the model's weights"
+            raise EditError(what, "the plain model", "load the model without an adapter")
         return edit_ltx_video(self.backend, source.frames, first_frame, method, settings)
 
     @property
@@ -269,41 +268,33 @@ class ModelSource:
     device: str = "cpu"
     ltx2: LTX2Request | None = None
 
-    def load_for(self, settings: EditSettings) -> SyncLoraPipeline:
+    def load_for(self, settings: EditSettings) -> SyncLoraPipeline | None:
         """Load what a method needs, after a look at whether the model has a place for it."""
         method = settings.chosen()
+        if not method.needs_model:
+            if self.ltx2 is not None:
+                what = f"the setting of an LTX-2 with {method.name}"
+                raise EditError(what, "an LTX-2 model", "leave it out")
+            return None
         if is_ltx2(self.model):
             check_ltx2(method, settings)
         return self.load(in_context=method.needs_adapter)
 
     def load(self, *, in_context: bool) -> SyncLoraPipeline:
-        """Load the model, with the in-context adapter or without.
-
-        Raises:
-            EditError: The adapters or settings are not for this model.
-            ModelError: Files are missing or damaged.
-            ConfigError: This machine lacks the device.
-
-        """
+        """Load the model, with the in-context adapter or without; see `from_pretrained`."""
         if is_ltx2(self.model):  # its pipeline takes seconds to import, so only when it is used
             from synclora_lite.editing.ltx2 import load_backend
 
-            request = self.ltx2 or LTX2Request()
-            return SyncLoraPipeline(
-                load_backend(self.model, self.adapters, request, self.device, in_context=in_context)
-            )
+            asked = (self.model, self.adapters, self.ltx2 or LTX2Request(), self.device)
+            return SyncLoraPipeline(load_backend(*asked, in_context=in_context))
         if self.ltx2 is not None:
-            raise EditError(
-                f"the setting of an LTX-2 with {self.model}", "an LTX-2 model", "leave it out"
-            )
+            what = f"the setting of an LTX-2 with {self.model}"
+            raise EditError(what, "an LTX-2 model", "leave it out")
         if in_context and len(self.adapters) != 1:
-            raise EditError(
-                f"{len(self.adapters)} adapters with this model", "one, or an LTX-2 model"
-            )
-        adapter = self.adapters[0] if in_context else None
-        backend = load_ltx_video(self.model, adapter, self.device)
-        assert backend.folder is not None
-        return SyncLoraPipeline(backend, tuned_options(backend.folder))
+            what = f"{len(self.adapters)} adapters with this model"
+            raise EditError(what, "one, or an LTX-2 model")
+        backend = load_ltx_video(self.model, self.adapters[0] if in_context else None, self.device)
+        return SyncLoraPipeline(backend, tuned_options(model_folder(self.model)))
 
 
 def edit_ltx_video(
@@ -314,22 +305,15 @@ def edit_ltx_video(
     settings: EditSettings,
 ) -> Made:
     """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
-    domain, vae = backend.domain, backend.model.vae
+    domain, steps = backend.domain, settings.steps or STEPS
     fit = Fit((source.shape[1], source.shape[2]), domain.side)
-    small = np.stack([fit.inward(frame) for frame in source])
-    first = fit.inward(first_frame)
-    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
-    advice = f"use --method {without_model}, or the full-size model"
-    probes = small[np.linspace(0, len(small) - 1, 3).astype(int)]
-    known = {
-        "source": check_domain(vae, domain, probes, "source", advice),
-        "first_frame": check_domain(vae, domain, first[None], "edited first frame", advice, DRAWN),
-    }
-    steps, whole = settings.steps or STEPS, Restored(method, settings.restoration)
+    small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
+    known = _check_known(backend, small, first)
 
     def edit(piece: Frames, anchor: Picture) -> Frames:
         generator = torch.Generator().manual_seed(settings.seed)  # the same noise in every window
-        return whole(Window(piece, anchor, backend), generator, steps)
+        made = method(Window(piece, anchor, backend), generator, steps)
+        return restore(piece, anchor, made) if settings.restore else made
 
     with _adapter_off(backend, off=not method.needs_adapter):
         made, seams = edit_in_windows(
@@ -341,18 +325,27 @@ def edit_ltx_video(
     covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []
     if covered:
         report["adapter"] = {"covers": str(covered[0])}
-    ran: dict[str, Any] = {
-        "steps": steps,
-        "seed": settings.seed,
-        "restoration": settings.restoration,
-    }
+    ran = {"steps": steps, "seed": settings.seed, "restore": settings.restore}
     ran |= {**method.options, "model": backend.model.name}
-    return Made(output, report, ran, dict(backend.hashes), uncovered(covered))
+    return Made(output, report, ran, backend.hashes, uncovered(covered))
+
+
+def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dict[str, float]:
+    """Return how strange source and first frame are to the model; EditError if too strange."""
+    domain, vae = backend.domain, backend.model.vae
+    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
+    advice = f"use --method {without_model}, or the full-size model"
+    probes = source[np.linspace(0, len(source) - 1, 3).astype(int)]
+    edited = first_frame[None]
+    return {
+        "source": check_domain(vae, domain, probes, "source", advice),
+        "first_frame": check_domain(vae, domain, edited, "edited first frame", advice, DRAWN),
+    }
 
 
 @contextmanager
 def _adapter_off(backend: LTXVideo, *, off: bool) -> Iterator[None]:
-    """Run the plain model for a method without adapter, unless the adapter was fused."""
+    """Run the plain model for a method without adapter."""
     layers = [layer for _, layer in lora_layers(backend.model.transformer)] if off else []
     scales = [layer.scale for layer in layers]
     for layer in layers:
@@ -370,8 +363,6 @@ def as_frames(video: Video) -> Frames:
     if isinstance(frames, list):
         frames = np.stack([np.asarray(image.convert("RGB")) for image in frames])
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) < 2:
-        raise EditError(
-            f"a video of shape {frames.shape}, {frames.dtype}",
-            "8-bit RGB frames (frames, height, width, 3), at least two",
-        )
+        what = f"a video of shape {frames.shape}, {frames.dtype}"
+        raise EditError(what, "8-bit RGB frames (frames, height, width, 3), at least two")
     return frames

@@ -5,6 +5,7 @@ An edited first frame that moves or scales the person is a known failure of the 
 """
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import cv2
@@ -22,16 +23,16 @@ Who = tuple[float, float] | None  # place of a face, in parts of the picture
 
 SAME_ASPECT = 0.02  # share by which two aspects may differ and count as equal
 SMALLEST_FACE = 12  # pixels between the outer corners of the eyes
-# measure: (a warning from here, an error from here). Real and rendered edits that fit stay below
-# 0.12, 0.06, 0.11, 0.10 and 0.06.
+# measure: (a warning from here, an error from here, in words). Real and rendered edits that fit
+# stay below 0.12, 0.06, 0.11, 0.10 and 0.06.
 LIMITS = {
-    "shift": (0.20, 0.30),
-    "scale": (0.10, 0.15),
-    "roll": (0.12, 0.25),
-    "yaw": (0.20, 0.35),
-    "pitch": (0.20, 0.35),
+    "shift": (0.20, 0.30, "the face is {:.2f} eye distances away from where it is in the source"),
+    "scale": (0.10, 0.15, "the face is {:.0%} larger or smaller than in the source"),
+    "roll": (0.12, 0.25, "the head is tilted by {:.2f} rad against the source"),
+    "yaw": (0.20, 0.35, "the head is turned by {:.2f} rad against the source"),
+    "pitch": (0.20, 0.35, "the head nods by {:.2f} rad against the source"),
 }
-ALIGNED = ("shift", "scale", "roll")  # what moving the picture can mend
+ALIGNED = {"shift", "scale", "roll"}  # what moving the picture can mend
 # Correlations of fine grey levels: an edit that fits keeps 0.36 or more, and more than any turned
 # or mirrored version of it by 0.12.
 LIKE, LIKER = 0.30, 0.10
@@ -39,13 +40,6 @@ LIKE, LIKER = 0.30, 0.10
 # and other grey levels nearly everywhere. Edits that fit are beyond one of these at most by far.
 STRANGE, OTHER_SHAPE, OTHER_LEVELS = 0.45, 0.026, 35.0
 _TURNS = {"turned by 90 degrees": 1, "upside down": 2, "turned by 270 degrees": 3}
-_WORDS = {
-    "shift": "the face is {:.2f} eye distances away from where it is in the source",
-    "scale": "the face is {:.0%} larger or smaller than in the source",
-    "roll": "the head is tilted by {:.2f} rad against the source",
-    "yaw": "the head is turned by {:.2f} rad against the source",
-    "pitch": "the head nods by {:.2f} rad against the source",
-}
 
 
 @dataclass(frozen=True)
@@ -67,40 +61,33 @@ class Framing:
     yaw: float
     pitch: float
 
-    def over(self, level: int) -> list[str]:
-        """Name the measures that reach level 0 (warning) or 1 (error)."""
+    def over(self, level: int) -> dict[str, str]:
+        """Return the measures that reach level 0 (warning) or 1 (error), with how far in words."""
         found = asdict(self)
-        return [name for name, limits in LIMITS.items() if found[name] >= limits[level]]
-
-    def words(self, names: list[str]) -> str:
-        """Say how far some of the measures are off."""
-        found = asdict(self)
-        return "; ".join(_WORDS[name].format(found[name]) for name in names)
+        return {
+            name: limits[2].format(found[name])
+            for name, limits in LIMITS.items()
+            if found[name] >= limits[level]
+        }
 
 
 def as_picture(first_frame: np.ndarray) -> Image:
-    """Return the first frame if it is an 8-bit RGB picture.
-
-    Raises:
-        EditError: It is grey, has an alpha channel, is not 8 bit or is no picture.
-
-    """
+    """Return the first frame if it is an 8-bit RGB picture; EditError if it is not."""
     frame = np.asarray(first_frame)
     expected = "a uint8 array of shape (height, width, 3), red first"
-    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
-        advice = "repeat the grey channel three times"
-        raise EditError("an edited first frame without colour", expected, advice)
-    if frame.ndim != 3 or frame.shape[2] != 3:
-        advice = "drop the alpha channel" if frame.ndim == 3 and frame.shape[2] == 4 else ""
-        raise EditError(f"an edited first frame of shape {frame.shape}", expected, advice)
+    channels = frame.shape[2] if frame.ndim == 3 else int(frame.ndim == 2)
+    if channels != 3:
+        advice = {1: "repeat the grey channel three times", 4: "drop the alpha channel"}
+        what = f"an edited first frame of shape {frame.shape}"
+        raise EditError(what, expected, advice.get(channels, ""))
     if frame.dtype != np.uint8:
-        advice = "convert it to 8 bit (0 to 255)"
-        raise EditError(f"an edited first frame of type {frame.dtype}", expected, advice)
+        what = f"an edited first frame of type {frame.dtype}"
+        raise EditError(what, expected, "convert it to 8 bit (0 to 255)")
     return np.ascontiguousarray(frame)
 
 
 def to_size(first_frame: Image, size: tuple[int, int]) -> tuple[Image, list[str]]:
-    """Bring the first frame to the size of the source, if its aspect is the same.
+    """Bring the first frame to the size of the source.
 
     Returns:
         The picture, and a warning if it had to be scaled.
@@ -137,13 +124,11 @@ def compare_framing(source_frame: Image, first_frame: Image, who: Who = None) ->
     source = head_in(source_frame, "source", who)
     edited = head_in(first_frame, "edited first frame", who)
     distance = np.linalg.norm((source.centre - edited.centre)[0, :2]) / source.scale[0]
-    return Framing(
-        shift=float(distance),
-        scale=abs(math.log(edited.scale[0] / source.scale[0])),
-        roll=float(abs(source.roll - edited.roll)[0]),
-        yaw=float(abs(source.yaw - edited.yaw)[0]),
-        pitch=float(abs(source.pitch - edited.pitch)[0]),
-    )
+    angles = {
+        name: float(abs(getattr(source, name) - getattr(edited, name))[0])
+        for name in ("roll", "yaw", "pitch")
+    }
+    return Framing(float(distance), abs(math.log(edited.scale[0] / source.scale[0])), **angles)
 
 
 def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]:
@@ -156,29 +141,21 @@ def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]
     frame, who = source.frames[0], _who(source)
     _check_orientation(frame, first_frame)
     framing = compare_framing(frame, first_frame, who)
-    errors = framing.over(1)
-    if errors:
-        movable = set(errors) <= set(ALIGNED) and not _is_another(
-            frame, _moved(frame, first_frame, who), who
-        )
-        advice = "edit frame 0 itself"
-        raise EditError(
-            f"the edited first frame does not fit frame 0: {framing.words(errors)}",
-            "an edit of the source's own first frame, with its framing and pose",
-            advice + (", or move it onto frame 0 with --align (align=True)" if movable else ""),
-        )
+    expected = "an edit of the source's own first frame, with its framing and pose"
+    if errors := framing.over(1):
+        advice, words = "edit frame 0 itself", "; ".join(errors.values())
+        mends = errors.keys() <= ALIGNED
+        if mends and not _is_another(frame, _moved(frame, first_frame, who), who):
+            advice += ", or move it onto frame 0 with --align (align=True)"
+        raise EditError(f"the edited first frame does not fit frame 0: {words}", expected, advice)
     if _is_another(frame, first_frame, who):
-        raise EditError(
-            "the edited first frame shows somebody else, or another picture",
-            "an edit of the source's own first frame",
-            "edit frame 0 itself",
-        )
+        what = "the edited first frame shows somebody else, or another picture"
+        raise EditError(what, expected, "edit frame 0 itself")
     warnings = framing.over(0)
     if not warnings:
         return framing, []
-    mends = set(warnings) <= set(ALIGNED)
-    advice = "; --align (align=True) moves it into place" if mends else ""
-    return framing, [framing.words(warnings) + advice]
+    advice = "; --align (align=True) moves it into place" if warnings.keys() <= ALIGNED else ""
+    return framing, ["; ".join(warnings.values()) + advice]
 
 
 def align(source: Clip, first_frame: Image) -> Image:
@@ -198,10 +175,8 @@ def _moved(frame: Image, first_frame: Image, who: Who) -> Image:
     moved, _ = cv2.estimateAffinePartial2D(theirs, mine, method=cv2.LMEDS)
     if moved is None:
         raise EditError("no movement brings the edited face onto the source's", "two similar faces")
-    size = (frame.shape[1], frame.shape[0])
-    return cv2.warpAffine(
-        first_frame, moved, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    how = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REFLECT_101}
+    return cv2.warpAffine(first_frame, moved, frame.shape[1::-1], **how)
 
 
 def _who(source: Clip) -> Who:
@@ -231,47 +206,40 @@ def _check_orientation(frame: Image, first_frame: Image) -> None:
         versions |= {name: np.rot90(first_frame, -k) for name, k in _TURNS.items()}
     else:
         versions["upside down"] = first_frame[::-1, ::-1]
-    likeness = {name: _likeness(frame, version) for name, version in versions.items()}
-    best = max(likeness, key=lambda name: likeness[name])
-    if likeness[best] <= max(LIKE, _likeness(frame, first_frame) + LIKER):
+    alike = {name: _likeness(frame, version) for name, version in versions.items()}
+    best = max(alike, key=lambda name: alike[name])
+    if alike[best] <= max(LIKE, _likeness(frame, first_frame) + LIKER):
         return
-    try:  # what is merely elsewhere is no more like its mirror image when it is moved back
-        moved = _likeness(frame, _moved(frame, first_frame, None)) if best == "mirrored" else 0.0
-    except EditError:
-        moved = 0.0
-    if likeness[best] > moved + LIKER:
-        raise EditError(
-            f"the edited first frame is {best}",
-            "an edit of frame 0 as it is",
-            "mirror it back" if best == "mirrored" else "turn it back",
-        )
+    moved = 0.0
+    if best == "mirrored":  # what is merely elsewhere is no more like its mirror image, moved back
+        with suppress(EditError):
+            moved = _likeness(frame, _moved(frame, first_frame, None))
+    if alike[best] > moved + LIKER:
+        back = f"{'mirror' if best == 'mirrored' else 'turn'} it back"
+        raise EditError(f"the edited first frame is {best}", "an edit of frame 0 as it is", back)
 
 
 def _likeness(first: Image, second: Image) -> float:
     """Correlate the fine grey levels of two pictures, -1 to 1."""
-    small = [
-        cv2.cvtColor(
-            cv2.resize(np.ascontiguousarray(p), (64, 64), interpolation=cv2.INTER_AREA),
-            cv2.COLOR_RGB2GRAY,
-        ).astype(np.float32)
-        for p in (first, second)
-    ]
-    fine = [grey - cv2.GaussianBlur(grey, (0, 0), 6.4) for grey in small]
-    fine = [grey - grey.mean() for grey in fine]
-    size = math.sqrt(float((fine[0] ** 2).sum() * (fine[1] ** 2).sum()))
-    return float((fine[0] * fine[1]).sum()) / size if size > 0 else 0.0
+    fine = []
+    for picture in (first, second):
+        small = cv2.resize(np.ascontiguousarray(picture), (64, 64), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        fine.append(grey - cv2.GaussianBlur(grey, (0, 0), 6.4))
+    a, b = (grey - grey.mean() for grey in fine)
+    size = math.sqrt(float((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / size if size > 0 else 0.0
 
 
 def _is_another(frame: Image, first_frame: Image, who: Who) -> bool:
     """Whether a picture that is framed alike shows somebody else."""
-    shapes = [
-        head_in(picture, name, who).face[0, :, :2]
-        for picture, name in ((frame, "source"), (first_frame, "edited first frame"))
-    ]
-    shape = math.sqrt(float(((shapes[0] - shapes[1]) ** 2).sum(-1).mean()))
+    if _likeness(frame, first_frame) >= STRANGE:
+        return False
+    mine = head_in(frame, "source", who).face[0, :, :2]
+    theirs = head_in(first_frame, "edited first frame", who).face[0, :, :2]
+    shape = math.sqrt(float(((mine - theirs) ** 2).sum(-1).mean()))
     levels = float(np.abs(frame.astype(np.int16) - first_frame).mean())
-    strange = _likeness(frame, first_frame) < STRANGE
-    return strange and shape > OTHER_SHAPE and levels > OTHER_LEVELS
+    return shape > OTHER_SHAPE and levels > OTHER_LEVELS
 
 
 def head_in(picture: Image, name: str, who: Who = None) -> Head:
@@ -283,20 +251,14 @@ def head_in(picture: Image, name: str, who: Who = None) -> Head:
     """
     head = fit_head(_face(picture, name, who))
     if head.scale[0] < SMALLEST_FACE:
-        raise EditError(
-            f"the face in the {name} is {head.scale[0]:.0f} pixels from eye to eye",
-            f"at least {SMALLEST_FACE}",
-            "crop the clip closer to the face",
-        )
+        what = f"the face in the {name} is {head.scale[0]:.0f} pixels from eye to eye"
+        raise EditError(what, f"at least {SMALLEST_FACE}", "crop the clip closer to the face")
     return head
 
 
 def _face(picture: Image, name: str, who: Who) -> Float[np.ndarray, "1 478 3"]:
     found = track(picture[None], person=who)
     if not found.found[0]:
-        raise EditError(
-            f"no face in the {name}",
-            "a person whose face can be seen",
-            "choose a clip, or an edit, in which the face is visible",
-        )
+        advice = "choose a clip, or an edit, in which the face is visible"
+        raise EditError(f"no face in the {name}", "a person whose face can be seen", advice)
     return found.face

@@ -1,7 +1,7 @@
 """Propagation: the edit of the first frame carried along optical flow. It needs no model.
 
-A method of this kind works on clips of any size and length, and knows nothing that frame 0 does
-not show: teeth behind closed lips, an eye behind its lid.
+It works on clips of any size and length, and knows nothing that frame 0 does not show: teeth
+behind closed lips, an eye behind its lid.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
 Propagation = Literal["flow", "residual", "deformation"]
 
+CHANGED = 24  # grey levels of one channel from which an edit changes a pixel
 _AROUND = 2.0  # pixels: whether a deformation explains an edit is asked of places, not of pixels
 
 
@@ -61,6 +62,25 @@ def propagated(
         bent = sample(frame, sample(bend, flow)) if kind == "deformation" else frame
         carried = _spread(sample(residual, flow), hidden)
         yield np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8), hidden
+
+
+def edit_retention(source: Frames, edited: Image, output: Frames) -> float:
+    """Estimate without the truth how much of the edit is still there in frames 1 and later.
+
+    1 - |output - expected| / |source - expected| over the pixels that the edit changed and flow
+    can follow, where expected is the edit propagated by deformation. NaN if there are none.
+    """
+    lost, total = 0, 0
+    frames = zip(source, output, propagated(source, edited, "deformation"), strict=True)
+    for t, (original, made, (carried, hidden)) in enumerate(frames):
+        if t == 0:
+            continue
+        expected = carried.astype(np.int16)
+        change = np.abs(original - expected)
+        where = (change.max(-1) >= CHANGED) & ~hidden
+        lost += int(np.abs(made - expected)[where].sum())
+        total += int(change[where].sum())
+    return 1 - lost / total if total else float("nan")
 
 
 def deformation(original: Image, edited: Image) -> Flow:

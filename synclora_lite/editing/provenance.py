@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -35,22 +36,15 @@ def provenance(
         and no name of a machine, so that equal edits are described equally.
 
     """
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
     return {
         "tool": f"synclora-lite {__version__}",
         **settings,
         "source": {"frames": len(source), "pixels_sha256": pixel_hash(source)},
         "first_frame": {"pixels_sha256": pixel_hash(first_frame)},
         "weights": weights,
-        "versions": {"python": platform.python_version(), **_versions(PACKAGES)},
+        "versions": versions,
     }
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of those that are installed."""
-    installed = {}
-    for package in packages:
-        try:
-            installed[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return installed

@@ -2,20 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.methods import (
-    METHODS,
-    ImageToVideo,
-    Method,
-    SyncLora,
-    checked,
-    find_method,
-)
-from synclora_lite.editing.restoration import Restoration
+from synclora_lite.editing.methods import METHODS, ImageToVideo, Method, SyncLora, find_method
 from synclora_lite.errors import EditError
 
 STEPS = 20  # of the methods that run in latents, but for LTX-2, which has its own number
@@ -30,10 +22,9 @@ class EditSettings:
         options: Of a method given by name: what differs from the options as tuned.
         steps: Sampling steps; 20 if None, for LTX-2 as its setting says.
         seed: Of the noise.
-        restoration: What follows the method, see `Restored`; only for methods with a model that
-            follow the source.
+        restore: Then take what optical flow propagates where the model drew the same; only for
+            methods with a model that follow the source.
         align: Move the edited face onto the source's first, by landmarks.
-        register: Then move all that is a little off onto the source's first frame, by flow.
         measure: Score the synchronization; takes the time of tracking both clips.
 
     Raises:
@@ -45,33 +36,32 @@ class EditSettings:
     options: Mapping[str, float] = field(default_factory=dict)
     steps: int | None = None
     seed: int = 0
-    restoration: Restoration = "none"
+    restore: bool = False
     align: bool = False
-    register: bool = False
     measure: bool = False
 
     def __post_init__(self) -> None:
         """Check it all once."""
         method = self.chosen()
-        for name, value, high in (("steps", self.steps, 1000), ("seed", self.seed, 2**63 - 1)):
-            low = int(name == "steps")
+        for name, value, low, high in (
+            ("steps", self.steps, 1, 1000),
+            ("seed", self.seed, 0, 2**63 - 1),
+        ):
             if value is not None and not low <= value <= high:
                 raise EditError(f"{name} {value}", f"{low} to {high}")
-        if self.restoration != "none" and not method.restorable:
+        if self.restore and not method.restorable:
             having = ", ".join(name for name, one in METHODS.items() if one.restorable)
-            raise EditError(
-                f"--restoration with method {method.name}", having, "leave --restoration out"
-            )
+            raise EditError(f"--restore with method {method.name}", having, "leave --restore out")
 
     def chosen(self, tuned: Mapping[str, Mapping[str, float]] | None = None) -> Method:
         """Return the method, with what was tuned for a model where nothing else was asked for."""
         if isinstance(self.method, Method):
-            return checked(self.method)
+            return self.method.checked()
         return find_method(self.method, {**(tuned or {}).get(self.method, {}), **self.options})
 
 
 def edit_settings(options: Mapping[str, Any]) -> EditSettings:
-    """Sort options as they come from a command line or a file: those of the method, and the others.
+    """Sort options as they come from a command line: the method's own, and the others.
 
     Raises:
         EditError: As `EditSettings`.
@@ -79,8 +69,6 @@ def edit_settings(options: Mapping[str, Any]) -> EditSettings:
     """
     general = {f.name for f in fields(EditSettings)}
     given = {name: value for name, value in options.items() if value is not None}
-    if given.get("restoration", "none") not in (found := get_args(Restoration)):
-        raise EditError(f"no restoration named {given['restoration']!r}", ", ".join(found))
     own = {name: value for name, value in given.items() if name not in general}
     return EditSettings(options=own, **{n: v for n, v in given.items() if n in general})
 
@@ -109,15 +97,11 @@ def check_ltx2(method: Method, settings: EditSettings) -> None:
     """Raise EditError for what the pipeline of LTX-2 has no place for."""
     if not isinstance(method, SyncLora | ImageToVideo):
         raise EditError(f"method {method.name} with an LTX-2 model", "sync-lora or i2v")
-    if settings.restoration != "none":
-        raise EditError("--restoration with an LTX-2 model", "the lite model", "leave it out")
-    options, usual = method.options, SyncLora().options
-    if options.get("guidance", 1) != 1:
+    if settings.restore:
+        raise EditError("--restore with an LTX-2 model", "the lite model", "leave it out")
+    guidance = method.options.get("guidance", 1)
+    if guidance != 1:
         raise EditError(
-            f"guidance {options['guidance']:g} with an LTX-2 model",
+            f"guidance {guidance:g} with an LTX-2 model",
             "1: the released adapter was trained without dropping the reference",
         )
-    for name in [name for name in options if name != "reference_strength"]:
-        if options[name] != usual[name]:
-            flag = f"--{name.replace('_', '-')}"
-            raise EditError(f"{flag} with an LTX-2 model", "the lite model", "leave it out")

@@ -1,4 +1,4 @@
-"""Evaluation: figures for one edit, intervals for many, the exam, and the picture of both."""
+"""Evaluation: metrics of one edit, intervals for many, the exam, and the picture of both."""
 
 from synclora_lite.evaluation.conditions import CONDITIONS, Challenge, set_case
 from synclora_lite.evaluation.exam import Exam, record_exam, render_case, run_exam

@@ -1,10 +1,8 @@
 """How hard the exam is: the conditions under which a case is set.
 
-With a first frame that is exact to the pixel, as only a renderer makes it, the difference between
-edited and original frame 0 is nothing but the edit, and simple means that carry this difference
-along do very well. A picture from an image editor is not like that: the head comes back a little
-elsewhere, features and shades a little different. Both are set here with a known truth, so that
-every method can be examined under each condition.
+With a first frame that is exact to the pixel, as only a renderer makes it, simple means that carry
+its difference from frame 0 along do very well. From an image editor the head comes back a little
+elsewhere, features and shades a little different. Every condition is set with a known truth.
 """
 
 from collections.abc import Mapping
@@ -107,28 +105,27 @@ def set_case(
         raise ConfigError(f"no condition named {condition!r}", f"one of {', '.join(CONDITIONS)}")
     generator = torch.Generator().manual_seed(seed)
     parts = PARTS.get(condition, (condition,))
-    motion, edited = case.motion, case.edited
+    motion, edited, fps = case.motion, case.edited, case.motion.fps
     frames = LONG if "long" in parts else len(motion)
     if "long" in parts:
-        motion = sample_motion(generator, frames, motion.fps)
+        motion = sample_motion(generator, frames, fps)
     if "turned" in parts:
-        motion = sample_motion(generator, frames, motion.fps, turn=FAR_TURN)
+        motion = sample_motion(generator, frames, fps, turn=FAR_TURN)
     if "lively" in parts:
         motion = more_lively(motion)
-    if {"turned", "relit", "occluded"} & set(parts):
-        camera = camera or Camera(blur=0.0)
+    if camera is None and {"turned", "relit", "occluded"} & set(parts):
+        camera = Camera(blur=0.0)
     if camera and "relit" in parts:
-        camera = replace(camera, light=sample_light(generator, frames, motion.fps))
+        camera = replace(camera, light=sample_light(generator, frames, fps))
     if camera and "occluded" in parts:
         camera = replace(camera, occluder=sample_occluder(generator, frames))
     if "redrawn" in parts:
         edited = redrawn(edited, generator)
-    truth = render_clip(edited, motion, size, camera)
+    source, truth = (render_clip(who, motion, size, camera) for who in (case.source, edited))
     first = truth[0]
     if "moved" in parts:
         first = render_clip(edited, moved(motion, generator), size, camera)[0]
-    source = render_clip(case.source, motion, size, camera)
-    return Challenge(Clip(source, motion.fps), first, truth)
+    return Challenge(Clip(source, fps), first, truth)
 
 
 def moved(motion: Motion, generator: torch.Generator) -> Motion:

@@ -7,29 +7,32 @@ disk, so an exam that was stopped goes on with the clip it was at.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing import ModelSource, edit_settings, edit_video
-from synclora_lite.editing.edit import SHIPPED
+from synclora_lite.editing import (
+    METHODS,
+    Method,
+    ModelSource,
+    edit_settings,
+    edit_video,
+)
 from synclora_lite.editing.ltx_video import adapter_place, weight_hashes
-from synclora_lite.editing.methods import METHODS, tuned_options
+from synclora_lite.editing.methods import tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.judging import judge
-from synclora_lite.files import (
-    append_jsonl,
-    code_sha256,
-    read_jsonl,
-    write_result,
-)
+from synclora_lite.files import append_jsonl, code_sha256, read_jsonl, write_result
+from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.folders import model_folder
+from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import Camera, EditCase, held_out
 from synclora_lite.video import Clip
@@ -39,10 +42,7 @@ Image = UInt8[np.ndarray, "height width 3"]
 Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
-CODE = (
-    *("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync"),
-    "video",
-)
+CODE = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync", "video")
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class Exam:
     """What an exam consists of; with the same code, equal settings have equal rows.
 
     Attributes:
-        method: A method of `edit_video`, or one of REFERENCES.
+        method: A method, one by name with its options as tuned, or one of REFERENCES.
         seed: Of the cases.
         size: Of the clips, in pixels.
         frames: Of the clips.
         condition: How hard it is, see `CONDITIONS`; a long exam has its own number of frames.
         blur: Of the standard camera's lens, in pixels of a picture 96 wide; 0 films without one.
-        options: Model and adapter, and those of `edit_settings`: steps, ...
+        options: Model and adapter, and those of `edit_settings`: steps, restore, ...
 
     """
 
-    method: str
+    method: str | Method
     seed: int = 0
     size: int = 96
     frames: int = 17
@@ -69,53 +69,69 @@ class Exam:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def chosen(self) -> Method | None:
+        """The method; None for one of REFERENCES."""
+        return self.method if isinstance(self.method, Method) else METHODS.get(self.method)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, from which the same exam can be made."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        if isinstance(self.method, Method):
+            values |= {"method": self.method.name, "options": self.options | self.method.options}
+        return values
+
+    @property
     def label(self) -> str:
-        """How tables and pictures call the method: with the steps that were asked for."""
-        restoration, strength = (self.options.get(n) for n in ("restoration", "strength"))
-        more = ["register"] if self.options.get("register") else []
-        more += [f"strength{strength:g}"] if (strength or 1) < 1 else []
-        more += [restoration] if restoration not in (None, "none") else []
-        return "+".join([self.method, *more])
+        """How tables and pictures call the method: with what is not as usual."""
+        plain, usual = self.to_dict(), ("model", "adapter", "steps", "restore")
+        more = [f"{n} {value}" for n, value in plain["options"].items() if n not in usual]
+        more += ["restoration"] if self.options.get("restore") else []
+        return " + ".join([plain["method"], *more])
+
+    @property
+    def unusual(self) -> dict[str, Any]:
+        """Seed, size, frames, condition and blur, as far as they are not as usual."""
+        usual, names = Exam(self.method), ("condition", "seed", "size", "frames", "blur")
+        every = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in every.items() if value != getattr(usual, name)}
 
     @property
     def result(self) -> str:
         """Name of its file under data/results: exam_METHOD, and what is not as usual."""
-        usual = Exam(self.method)
-        words = ["exam", self.label, *([] if self.condition == "exact" else [self.condition])]
-        words += [f"seed{self.seed}"] if self.seed != usual.seed else []
-        shape, as_usual = (self.size, self.frames), (usual.size, usual.frames)
-        words += [f"{self.size}px{self.frames}"] if shape != as_usual else []
-        words += [f"blur{self.blur:g}"] if self.blur != usual.blur else []
-        return "_".join(words)
+        shape = f"{self.size}px{self.frames}"
+        marks = {"condition": self.condition, "seed": f"seed{self.seed}", "size": shape}
+        marks |= {"frames": shape, "blur": f"blur{self.blur:g}"}
+        words = dict.fromkeys(marks[name] for name in self.unusual)
+        return "_".join(["exam", self.label.replace(" ", ""), *words])
 
     @property
     def name(self) -> str:
         """Method, condition, seed, and a hash of all settings, weights and code."""
-        settings = asdict(self) | {"weights": self.weights(), "code": code_sha256(*CODE)}
-        settings |= {"tuned": self.tuned()} if self.tuned() else {}
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
-        return f"{self.method}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
+        plain = self.to_dict()
+        about = [plain, self.tuned(), self.weights(), code_sha256(*CODE)]
+        digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+        return f"{plain['method']}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
     def tuned(self) -> dict[str, float]:
         """Return the settings that the method takes from its model because none were asked for."""
-        if not self._edits_by_model:
+        if isinstance(self.method, Method) or self.chosen is None or not self.chosen.needs_model:
             return {}
-        settings = tuned_options(model_folder(self.options.get("model", "lite")))
-        mine = settings.get(self.method, {})
+        mine = tuned_options(model_folder(self.model)).get(self.method, {})
         return {name: value for name, value in mine.items() if name not in self.options}
-
-    @property
-    def _edits_by_model(self) -> bool:
-        return self.method in METHODS and METHODS[self.method].needs_model
 
     def weights(self) -> dict[str, str]:
         """Return the hashes of the files that the method loads."""
-        if self.method == "truth" or (self.method in METHODS and not self._edits_by_model):
-            return {}
-        places = [model_folder(self.options.get("model", "lite"))]
-        if self.method in METHODS and METHODS[self.method].needs_adapter:
+        method, places = self.chosen, []
+        if method.needs_model if method else self.method == "ceiling":
+            places.append(model_folder(self.model))
+        if method and method.needs_adapter:
             places.append(adapter_place(self.options.get("adapter", "lite-adapter")))
-        return dict(weight_hashes(places))
+        return weight_hashes(places)
+
+    @property
+    def model(self) -> str:
+        """The model that edits, or whose autoencoder is the ceiling."""
+        return str(self.options.get("model", "lite"))
 
 
 def run_exam(
@@ -136,7 +152,7 @@ def run_exam(
         progress: Show a progress bar.
 
     Returns:
-        One row for each clip: clip, kind, and the figures of `judge`.
+        One row for each clip: clip, kind, and the metrics of `judge`.
 
     Raises:
         ConfigError: There are no clips to judge.
@@ -152,10 +168,10 @@ def run_exam(
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
         give = _outputs(exam, edit)
         camera = Camera(exam.blur) if exam.blur else None
-        for k, case in tqdm(todo, desc=exam.method, disable=not progress):
+        for k, case in tqdm(todo, desc=exam.label, disable=not progress):
             task = set_case(case, exam.condition, seed=k, size=exam.size, camera=camera)
-            figures = judge(task.source.frames, task.truth, give(k, task))
-            append_jsonl(path, {"clip": k, "kind": case.kind, **figures})
+            metrics = judge(task.source.frames, task.truth, give(k, task))
+            append_jsonl(path, {"clip": k, "kind": case.kind, **metrics})
     return read_jsonl(path)[:clips]
 
 
@@ -167,21 +183,14 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
 
 def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
     """Write the summary to data/results/RESULT.json, from where the book quotes it."""
-    words: dict[str, Any] = {"method": exam.method, "clips": len(rows), "seed": exam.seed}
-    usual = Exam(exam.method)
-    for word in ("condition", "size", "frames", "blur"):
-        if getattr(exam, word) != getattr(usual, word):
-            words[word] = getattr(exam, word)
-    words |= exam.options
-    flags = ["--register"] if words.pop("register", False) else []
-    options = " ".join([*(f"--{word} {value}" for word, value in words.items()), *flags])
-    command = f"synclora exam {options} --record"
-    values = {
-        "exam": asdict(exam),
-        "tuned": exam.tuned(),
-        "weights": exam.weights(),
-        **summarize(rows),
-    }
+    plain = exam.to_dict()
+    words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed, **exam.unusual}
+    words |= {word: value for word, value in plain["options"].items() if word != "restore"}
+    flags = [f"--{word} {value}" for word, value in words.items()]
+    flags += ["--restore"] if exam.options.get("restore") else []
+    command = f"synclora exam {' '.join(flags)} --record"
+    about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}
+    values = about | summarize(rows)
     return write_result(name or exam.result, values, command=command, seed=exam.seed)
 
 
@@ -191,35 +200,26 @@ def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Challenge], Fram
         return lambda k, task: edit(task.source, task.first_frame)
     if exam.method == "truth":
         return lambda k, task: task.truth
-    if exam.method == "ceiling":
-        return _through_vae(exam)
-    return _by_method(exam)
+    return _through_vae(exam.model) if exam.method == "ceiling" else _by_method(exam)
 
 
 def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Run the method as `synclora edit` does, with other noise for every clip."""
-    options = {"method": exam.method, **exam.options}
-    names = {name: options.pop(name) for name in ("model", "adapter") if name in options}
-    settings, pipeline = edit_settings(options), None
-    if METHODS[exam.method].needs_model:
-        source = ModelSource(names.get("model", "lite"), (names.get("adapter", "lite-adapter"),))
-        pipeline = source.load_for(settings)
+    own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
+    settings = edit_settings({"method": exam.method, **own})
+    source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))
+    pipeline = source.load_for(settings)
 
     def edited(k: int, task: Challenge) -> Frames:
         trial = replace(settings, seed=settings.seed + k)
-        return edit_video(task.source, task.first_frame, trial, pipeline or SHIPPED).clip.frames
+        return edit_video(task.source, task.first_frame, trial, pipeline or source).clip.frames
 
     return edited
 
 
-def _through_vae(exam: Exam) -> Callable[[int, Challenge], Frames]:
+def _through_vae(name: str) -> Callable[[int, Challenge], Frames]:
     """Return what the autoencoder makes of a clip, all that its latents can show."""
-    import torch
-
-    from synclora_lite.models import decode, encode, load_model
-    from synclora_lite.models.latents import to_frames, to_model_range
-
-    model = load_model(exam.options.get("model", "lite"))
+    model = load_model(name)
 
     @torch.no_grad()
     def passed(_k: int, task: Challenge) -> Frames:

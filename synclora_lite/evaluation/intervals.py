@@ -9,7 +9,7 @@ import numpy as np
 from synclora_lite.errors import ConfigError
 
 Row = Mapping[str, Any]
-LABELS = ("clip", "kind")  # what a row of the exam holds besides figures
+LABELS = ("clip", "kind")  # what a row of the exam holds besides metrics
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Interval:
     """A mean over clips and how sure it is.
 
     Attributes:
-        mean: Of the clips that have a figure.
+        mean: Of the clips that have a value.
         low: Lower end of the percentile bootstrap interval.
         high: Upper end.
-        count: Clips that have a figure.
+        count: Clips that have a value.
 
     """
 
@@ -39,7 +39,7 @@ def bootstrap(
     """Return the mean and its percentile interval (Efron 1979), drawing clips with replacement.
 
     Args:
-        values: One figure for each clip; None is left out.
+        values: One for each clip; None is left out.
         level: Share of resampled means inside the interval.
         resamples: How often to draw.
         seed: Of the drawing.
@@ -50,7 +50,7 @@ def bootstrap(
     """
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
-        raise ConfigError("no figures to average", "at least one clip with a figure")
+        raise ConfigError("no values to average", "at least one clip with a value")
     picks = np.random.default_rng(seed).integers(0, len(known), (resamples, len(known)))
     means = known[picks].mean(1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
@@ -82,19 +82,16 @@ def summarize(rows: Sequence[Row]) -> dict[str, Any]:
         clips, all (metric to mean, low, high, count) and kinds (kind of edit to the same).
 
     """
+
+    def means(some: Sequence[Row]) -> dict[str, dict[str, float]]:
+        names = dict.fromkeys(name for row in some for name in row if name not in LABELS)
+        columns = {name: [row.get(name) for row in some] for name in names}
+        return {
+            name: {key: round(value, 6) for key, value in asdict(bootstrap(values)).items()}
+            for name, values in columns.items()
+            if any(value is not None for value in values)
+        }
+
     kinds = sorted({row["kind"] for row in rows})
-    return {
-        "clips": len(rows),
-        "all": _metrics(rows),
-        "kinds": {kind: _metrics([row for row in rows if row["kind"] == kind]) for kind in kinds},
-    }
-
-
-def _metrics(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-    names = dict.fromkeys(name for row in rows for name in row if name not in LABELS)
-    columns = {name: [row.get(name) for row in rows] for name in names}
-    return {
-        name: {key: round(value, 6) for key, value in asdict(bootstrap(values)).items()}
-        for name, values in columns.items()
-        if any(value is not None for value in values)
-    }
+    by_kind = {kind: means([row for row in rows if row["kind"] == kind]) for kind in kinds}
+    return {"clips": len(rows), "all": means(rows), "kinds": by_kind}

@@ -1,16 +1,16 @@
-"""All figures of one edited clip: `judge(source, truth, output)`."""
+"""All metrics of one edited clip: `judge(source, truth, output)`."""
 
 import math
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.gate import edit_survival
+from synclora_lite.editing.propagation import edit_retention
 from synclora_lite.errors import EditError
 from synclora_lite.evaluation.identity import identity
 from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
 from synclora_lite.landmarks import Track, track
-from synclora_lite.sync import CUES, SyncReport, score_tracks, thresholds
+from synclora_lite.sync import CUES, score_tracks, thresholds
 
 Video = UInt8[np.ndarray, "_ _ _ 3"]
 
@@ -27,41 +27,52 @@ def judge(
         cache: Keep the landmarks of source and truth, and look for them there first.
 
     Returns:
-        Names and figures, None where there is nothing to measure. Against the truth: psnr (dB),
+        Names and metrics, None where there is nothing to measure. Against the truth: psnr (dB),
         ssim, edit_kept, identity, flicker. Against the source: sync (the mean of the Pearson
         correlations of all cues that move in the source; a cue that cannot be read in the output
         counts 0), pearson.CUE and lag.CUE of each of these cues, offset (frames by which the clip
         is late as a whole), offset_confidence and in_time (1 if that is no frame, else 0),
-        blink_f1, misfit (above 1 the pair would be rejected) and accepted (0 or 1). Without truth:
-        survival, the gate's estimate of edit_kept from source and frame 0 of the output, and
+        blink_f1, sync_error (above 1 the pair would be rejected) and accepted (0 or 1). Without
+        truth: edit_retention, an estimate of edit_kept from source and frame 0 of the output, and
         face_found, the share of the output's frames with a face.
 
     Raises:
         EditError: The three clips differ in size, or have a single frame.
 
     """
-    _check(source, truth, output)
-    tracks = [track(clip, cache=cache) for clip in (source, truth)]
-    tracks.append(track(output, cache=False))
-    figures = {
+    sizes = {clip.shape for clip in (source, truth, output)}
+    if len(sizes) > 1 or len(source) < 2:
+        raise EditError(
+            f"clips of shapes {source.shape}, {truth.shape} and {output.shape}",
+            "source, truth and output of one shape, at least two frames",
+            "trim or resize the output to the source; frame 0 is given, not judged",
+        )
+    known, wanted = (track(clip, cache=cache) for clip in (source, truth))
+    found = track(output, cache=False)
+    metrics = {
         "psnr": psnr(truth, output),
         "ssim": ssim(truth, output),
         "edit_kept": edit_kept(source, truth, output),
-        "identity": identity(truth, output, (tracks[1], tracks[2])),
+        "identity": identity(truth, output, (wanted, found)),
         "flicker": flicker(truth, output),
-        "survival": edit_survival(source, output[0], output),
-        "face_found": tracks[2].coverage,
-        **synchronization(tracks[0], tracks[2]),
+        "edit_retention": edit_retention(source, output[0], output),
+        "face_found": found.coverage,
+        **synchronization(known, found),
     }
-    return {name: _known(value) for name, value in figures.items()}
+    return {
+        name: round(float(value), 6) if math.isfinite(value) else None
+        for name, value in metrics.items()
+    }
 
 
 def synchronization(source: Track, output: Track) -> dict[str, float]:
     """Return the part of `judge` that compares the output with its source."""
-    report = score_tracks(source, output)
-    moving = _moving(source)
-    pearson = {name: _or_zero(report.cues[name].pearson) for name in moving}
-    blinks, offset, known = report.blinks, report.offset, _judged(report)
+    report, itself = score_tracks(source, output), score_tracks(source, source)
+    moving = [name for name in CUES if itself.cues[name].judged]  # enough to be judged by
+    correlation = {name: report.cues[name].pearson for name in moving}
+    pearson = {name: 0.0 if math.isnan(r) else r for name, r in correlation.items()}
+    blinks, offset = report.blinks, report.offset
+    known = any(cue.judged for cue in report.cues.values())
     late = abs(offset.offset) * offset.confidence > thresholds.OFFSET
     return {
         "sync": float(np.mean(list(pearson.values()))) if moving else math.nan,
@@ -69,38 +80,8 @@ def synchronization(source: Track, output: Track) -> dict[str, float]:
         "offset": offset.offset if known else math.nan,
         "offset_confidence": offset.confidence if known else math.nan,
         "in_time": float(known and not late) if moving else math.nan,
-        "misfit": report.misfit,
+        "sync_error": report.sync_error,
         "accepted": float(report.accepted),
         **{f"pearson.{name}": value for name, value in pearson.items()},
         **{f"lag.{name}": report.cues[name].lag for name in moving},
     }
-
-
-def _moving(source: Track) -> list[str]:
-    """Name the cues that the source moves enough to be judged by."""
-    itself = score_tracks(source, source)
-    return [name for name in CUES if itself.cues[name].judged]
-
-
-def _judged(report: SyncReport) -> bool:
-    return any(cue.judged for cue in report.cues.values())
-
-
-def _or_zero(value: float) -> float:
-    return 0.0 if math.isnan(value) else value
-
-
-def _known(value: float) -> float | None:
-    return round(float(value), 6) if math.isfinite(value) else None
-
-
-def _check(source: Video, truth: Video, output: Video) -> None:
-    sizes = {source.shape, truth.shape, output.shape}
-    if len(sizes) > 1:
-        raise EditError(
-            f"clips of shapes {source.shape}, {truth.shape} and {output.shape}",
-            "source, truth and output of one shape",
-            "trim or resize the output to the source",
-        )
-    if len(source) < 2:
-        raise EditError("a clip of one frame", "at least two", "frame 0 is given, not judged")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 from skimage.metrics import structural_similarity
 
-from synclora_lite.editing.gate import CHANGED
+from synclora_lite.editing.propagation import CHANGED
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
@@ -23,21 +23,10 @@ def psnr(truth: Frames, output: Frames) -> float:
 
 def ssim(truth: Frames, output: Frames) -> float:
     """Structural similarity (Wang et al. 2004, Gaussian window), the mean over the frames."""
-    return float(
-        np.mean(
-            [
-                structural_similarity(
-                    *pair,
-                    channel_axis=-1,
-                    data_range=255,
-                    gaussian_weights=True,
-                    sigma=1.5,
-                    use_sample_covariance=False,
-                )
-                for pair in zip(truth[1:], output[1:], strict=True)
-            ]
-        )
-    )
+    how = {"channel_axis": -1, "data_range": 255, "gaussian_weights": True, "sigma": 1.5}
+    pairs = zip(truth[1:], output[1:], strict=True)
+    found = [structural_similarity(*p, use_sample_covariance=False, **how) for p in pairs]
+    return float(np.mean(found))
 
 
 def edit_kept(source: Frames, truth: Frames, output: Frames) -> float:

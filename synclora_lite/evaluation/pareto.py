@@ -91,19 +91,10 @@ def plot_pareto(
 
 def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> None:
     colour = PALETTE[COLOURS[number % len(COLOURS)]]
-    panel.errorbar(
-        x.mean,
-        y.mean,
-        xerr=[[max(0.0, x.mean - x.low)], [max(0.0, x.high - x.mean)]],
-        yerr=[[max(0.0, y.mean - y.low)], [max(0.0, y.high - y.mean)]],
-        color=colour,
-        linestyle="none",
-        marker=MARKERS[number % len(MARKERS)],
-        markersize=8,
-        markerfacecolor="white" if method in REFERENCES else colour,
-        elinewidth=1,
-        label=method,
-    )
+    spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in (x, y)]
+    look = {"marker": MARKERS[number % len(MARKERS)], "markersize": 8, "elinewidth": 1}
+    look |= {"color": colour, "markerfacecolor": "white" if method in REFERENCES else colour}
+    panel.errorbar(x.mean, y.mean, spread[1], spread[0], linestyle="none", label=method, **look)
 
 
 def _words(

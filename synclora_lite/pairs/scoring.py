@@ -81,7 +81,7 @@ def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
     full = report.to_dict()
     score = {
         "scorer": scorer,
-        "misfit": full["misfit"],
+        "sync_error": full["sync_error"],
         "reasons": report.reasons,
         "offset": full["offset"],
         "faces": full["faces"],
@@ -107,7 +107,7 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
         result = scored(pair, score_files(*clips, person=person), scorer)
     except (VideoError, LandmarkError) as error:
         checks = {"readable": None}  # None: worse than any number
-        score = {"scorer": scorer, "misfit": None, "reasons": [error.what], "checks": checks}
+        score = {"scorer": scorer, "sync_error": None, "reasons": [error.what], "checks": checks}
         return replace(pair, verdict="reject", weight=0.0, score=score)
     write_json(kept, {name: getattr(result, name) for name in _KEPT})
     return result

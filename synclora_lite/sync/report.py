@@ -116,13 +116,13 @@ class SyncReport:
         return self.verdict == "accept"
 
     @property
-    def misfit(self) -> float:
+    def sync_error(self) -> float:
         """The worst check; infinite when nothing could be judged."""
         return max(self.checks.values(), default=math.inf)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, None for what is not known (JSON has no NaN)."""
-        plain: dict[str, Any] = _finite(asdict(self) | {"misfit": self.misfit})
+        plain: dict[str, Any] = _finite(asdict(self) | {"sync_error": self.sync_error})
         return plain
 
     def to_json(self, indent: int | None = 2) -> str:

@@ -1,7 +1,7 @@
 """One verdict from many measures, with its reasons in words.
 
 Every measure is divided by its limit, so that 0 is perfect and 1 just passes; the pair is accepted
-when none of these ratios is above 1. The largest one, the *misfit*, is what the ROC curves use.
+when none of these ratios is above 1. The largest one, the *sync error*, is what the ROC curves use.
 """
 
 import math
@@ -38,7 +38,7 @@ def judge(
     if seen >= thresholds.FACE_SEEN and not judged:
         checks["motion"] = (math.inf, "no cue moves in the source: nothing to compare")
     ratios = {name: ratio for name, (ratio, _) in checks.items()}
-    misfit = max(ratios.values())
+    sync_error = max(ratios.values())
     failed = sorted((c for c in checks.values() if c[0] > 1), key=lambda c: -c[0])
     return SyncReport(
         cues=cues,
@@ -50,7 +50,7 @@ def judge(
         checks=ratios,
         verdict="reject" if failed else "accept",
         reasons=[*([words for _, words in failed] or [_praise(cues)]), *_unseen(found), *remarks],
-        weight=seen / (1 + misfit**4) if judged and math.isfinite(misfit) else 0.0,
+        weight=seen / (1 + sync_error**4) if judged and math.isfinite(sync_error) else 0.0,
     )
 
 

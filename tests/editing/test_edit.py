@@ -6,16 +6,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from jaxtyping import UInt8
 
 from synclora_lite.editing import (
     METHODS,
     Edit,
     LTXVideo,
-    SyncLora,
     SyncLoraPipeline,
     edit_settings,
     edit_video,
@@ -23,9 +19,7 @@ from synclora_lite.editing import (
 from synclora_lite.editing.domain import Domain
 from synclora_lite.editing.edit import SHIPPED
 from synclora_lite.editing.ltx_video import Latents
-from synclora_lite.editing.methods import enlarge_edit
-from synclora_lite.editing.restoration import restore, take_carried
-from synclora_lite.editing.window import Reconstruction, Window
+from synclora_lite.editing.restoration import restore, take_propagated
 from synclora_lite.errors import EditError
 from synclora_lite.models import AdapterSettings, tiny_model
 from synclora_lite.portraits import held_out, render_clip
@@ -102,7 +96,7 @@ def test_a_picture_of_unknown_kind_is_refused_with_methods_that_work(
         edit(*pair, pipeline=strict, steps=1)
 
 
-def test_warp_of_an_unchanged_first_frame_gives_the_source_back(
+def test_propagation_of_an_unchanged_first_frame_gives_the_source_back(
     pair: tuple[Clip, np.ndarray],
 ) -> None:
     source, _ = pair
@@ -110,7 +104,9 @@ def test_warp_of_an_unchanged_first_frame_gives_the_source_back(
     assert np.array_equal(made.clip.frames, source.frames)
 
 
-def test_warps_carry_the_edit_further_than_the_copy_does(pair: tuple[Clip, np.ndarray]) -> None:
+def test_propagation_carries_the_edit_further_than_the_copy_does(
+    pair: tuple[Clip, np.ndarray],
+) -> None:
     source, first = pair
     changed = np.abs(first.astype(int) - source.frames[0]).max(-1) > 40
 
@@ -127,7 +123,7 @@ PictureList = list[tuple[str, UInt8[np.ndarray, "..."], str]]
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda f: f[..., 0], "without colour"),
+        (lambda f: f[..., 0], "repeat the grey channel"),
         (lambda f: np.dstack([f, f[..., :1]]), "alpha"),
         (lambda f: f.astype(np.uint16) * 257, "8 bit"),
         (lambda f: f[:, 20:], "same aspect"),
@@ -149,7 +145,7 @@ def test_a_source_without_face_or_motion_is_refused(pair: tuple[Clip, np.ndarray
         edit(Clip(np.full_like(source.frames, 9), 12.0), first, method="copy")
     with pytest.raises(EditError, match="one frame"):
         edit(Clip(source.frames[:1], 12.0), first, method="copy")
-    with pytest.raises(EditError, match="sync-lora, flow-propagation"):
+    with pytest.raises(EditError, match="sync-lora, base-reference, flow-propagation"):
         edit(source, first, method="magic")
     with pytest.raises(EditError, match="0 to 1"):
         edit(source, first, reference_strength=2.0)
@@ -187,58 +183,35 @@ def test_tuned_settings_hold_unless_others_are_asked_for(
     assert [found["strength"] for found in settings] == [0.4, 0.6, 0.7]
 
 
-def test_detail_of_the_source_comes_back_where_the_edit_left_it_alone() -> None:
-    source = np.random.default_rng(0).integers(90, 110, (2, 24, 24, 3), np.uint8)
-    coarse = np.full_like(source, 100)
-    output = coarse.copy()
-    output[:, :, 12:] = 200  # the edit
-    restored = restore(Reconstruction(source, coarse), output)
-    assert np.array_equal(restored[:, :, :8], source[:, :, :8])
-    assert np.array_equal(restored[:, :, 16:], output[:, :, 16:])
-
-
-def test_detail_of_the_first_frame_follows_the_source_to_where_it_was_edited() -> None:
+def test_a_propagation_is_believed_where_the_model_drew_the_same() -> None:
     rng = np.random.default_rng(0)
-    texture = cv2.resize(rng.integers(60, 200, (24, 24, 3), np.uint8), (96, 96))
-    moved = np.stack([np.roll(texture, 3 * t, 1) for t in range(3)])
-    edited = 255 - moved  # every pixel differs from the source
-    coarse = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.0) for frame in edited])
-    source = Reconstruction(moved, moved)
-    first = Reconstruction(edited[:1], coarse[:1])
-    restored = restore(source, coarse, first)
-    inside = np.s_[1:, 16:-16, 16:-16]
+    truth = rng.integers(120, 136, (2, 24, 24, 3), np.uint8)
+    drawn, wrong = (
+        np.full_like(truth, 128),
+        np.full_like(truth, 250),
+    )  # the model left the grain out
+    for deformed, picture in ((truth, wrong), (wrong, truth)):
+        assert np.array_equal(take_propagated(drawn, deformed, picture), truth)
+    assert np.array_equal(take_propagated(drawn, wrong, wrong), drawn)
+
+
+def test_of_two_propagations_that_are_equally_likely_the_one_in_sync_is_preferred() -> None:
+    grey = np.full((1, 24, 24, 3), 100, np.uint8)
+    assert take_propagated(grey, grey + np.uint8(8), grey - np.uint8(8)).mean() > 104
+
+
+def test_restoration_brings_a_blurred_edit_nearer_to_the_truth() -> None:
+    case = held_out(0, 3, frames=5)[2]
+    source, truth = (render_clip(who, case.motion, 96) for who in (case.source, case.edited))
+    blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in truth])
+    restored = restore(source, truth[0], blurred)
     before, after = (
-        np.abs(clip[inside].astype(int) - edited[inside]).mean() for clip in (coarse, restored)
+        np.abs(clip[1:].astype(int) - truth[1:]).mean() for clip in (blurred, restored)
     )
     assert after < before / 2
-    elsewhere = np.full_like(coarse, 0)  # looks like neither: nothing to be given back
-    assert np.array_equal(restore(source, elsewhere, first), elsewhere)
 
 
-def test_a_warp_is_believed_where_the_model_drew_the_same() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.integers(60, 200, (2, 24, 24, 3), np.uint8)
-    coarse = np.full_like(truth, 130)  # the autoencoder leaves nothing but the mean
-    wrong = Reconstruction(np.full_like(truth, 250), np.full_like(truth, 250))
-    for difference, picture in (
-        (Reconstruction(truth, coarse), wrong),
-        (wrong, Reconstruction(truth, coarse)),
-    ):
-        assert np.array_equal(take_carried(coarse, coarse, difference, picture), truth)
-    assert np.array_equal(take_carried(coarse, coarse, wrong, wrong), coarse)
-
-
-def test_of_two_warps_that_are_equally_likely_the_one_in_sync_is_preferred() -> None:
-    grey = np.full((1, 24, 24, 3), 100, np.uint8)
-    lighter, darker = (
-        Reconstruction(grey + change, grey) for change in (np.uint8(8), np.uint8(248))
-    )
-    assert take_carried(grey, grey, lighter, darker).mean() > 104
-
-
-def test_window_and_first_frame_are_encoded_once_for_sampler_and_output_step(
-    pair: tuple[Clip, np.ndarray],
-) -> None:
+def test_window_and_first_frame_are_encoded_once(pair: tuple[Clip, np.ndarray]) -> None:
     encoded: list[np.ndarray] = []
 
     class Counting(LTXVideo):
@@ -247,21 +220,31 @@ def test_window_and_first_frame_are_encoded_once_for_sampler_and_output_step(
             return super().encode(frames)
 
     counting = Counting(tiny_model(), Domain(side=32, frames=9, limit=1e9), AdapterSettings())
-    edit(*pair, SyncLoraPipeline(counting), steps=1, restoration="carried", strength=0.5)
-    assert len(encoded) == 4  # source, first frame, and the two warps
-    assert len({frames.tobytes() for frames in encoded}) == 4
+    edit(*pair, SyncLoraPipeline(counting), steps=2, restore=True)
+    assert sorted(len(frames) for frames in encoded) == [1, 9]
 
 
-def test_detail_is_recorded_and_belongs_to_the_model(
+def test_restoration_is_recorded_and_belongs_to_the_model(
     pair: tuple[Clip, np.ndarray], pipe: SyncLoraPipeline
 ) -> None:
-    for restoration in ("source", "both", "carried"):
-        made = edit(*pair, pipeline=pipe, steps=1, restoration=restoration)
-        assert made.report["provenance"]["restoration"] == restoration
-    with pytest.raises(EditError, match="none, source, both, carried"):
-        edit(*pair, pipeline=pipe, restoration="magic")
-    with pytest.raises(EditError, match="--restoration with method copy"):
-        edit(*pair, method="copy", restoration="source")
+    plain, restored = (edit(*pair, pipe, steps=1, restore=wanted) for wanted in (False, True))
+    assert [e.report["provenance"]["restore"] for e in (plain, restored)] == [False, True]
+    assert not np.array_equal(plain.clip.frames, restored.clip.frames)
+    with pytest.raises(EditError, match="--restore with method copy; expected sync-lora, sdedit"):
+        edit(*pair, method="copy", restore=True)
+
+
+def test_the_control_is_the_method_with_an_adapter_that_does_nothing(
+    pair: tuple[Clip, np.ndarray], pipe: SyncLoraPipeline
+) -> None:
+    plain = SyncLoraPipeline(replace(pipe.ltx_video, adapter=None))
+    with pytest.raises(EditError, match="a model without adapter for sync-lora"):
+        edit(*pair, plain, steps=1)
+    control = edit(*pair, plain, steps=2, method="base-reference")
+    adapted = edit(*pair, pipe, steps=2)  # whose adapter was never filled in
+    alone = edit(*pair, plain, steps=2, method="i2v")
+    assert np.array_equal(control.clip.frames, adapted.clip.frames)
+    assert not np.array_equal(control.clip.frames, alone.clip.frames)
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
@@ -273,57 +256,3 @@ def test_a_method_refuses_the_settings_of_others(
             option = "--" + name.replace("_", "-")
             with pytest.raises(EditError, match=f"{option} with method {method}; expected "):
                 edit_settings({"method": method, name: 0.5})
-
-
-def test_without_noise_every_seed_gives_the_same(
-    pair: tuple[Clip, np.ndarray], pipe: SyncLoraPipeline
-) -> None:
-    one, other = (
-        edit(*pair, pipeline=pipe, steps=2, seed=seed, temperature=0.0) for seed in (0, 1)
-    )
-    assert np.array_equal(one.clip.frames, other.clip.frames)
-    with pytest.raises(EditError, match=r"temperature 1\.5"):
-        edit(*pair, pipeline=pipe, temperature=1.5)
-
-
-@given(st.integers(0, 999), st.floats(1.0, 4.0), st.floats(0.1, 3.0))
-def test_an_edit_becomes_as_large_as_in_the_first_frame_and_no_smaller(
-    seed: int, most: float, size: float
-) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    source, drawn = torch.randn(2, 1, 6, 4, 3, 3, generator=generator)
-    first = source[:, :, :1] + drawn[:, :, :1]
-    edit = size * drawn[:, :, 1:]
-    enlarged = enlarge_edit(source, first, most)(source[:, :, 1:] + edit) - source[:, :, 1:]
-    norms = [x.square().mean((1, 3, 4)).sqrt() for x in (drawn[:, :, :1], edit, enlarged)]
-    expected = torch.maximum(norms[1], torch.minimum(norms[0], most * norms[1]))
-    torch.testing.assert_close(norms[2], expected, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(  # and points where it did
-        enlarged / norms[2][:, None, :, None, None], edit / norms[1][:, None, :, None, None]
-    )
-
-
-def test_an_edit_gain_enlarges_what_comes_out_too_small(
-    pair: tuple[Clip, np.ndarray], pipe: SyncLoraPipeline
-) -> None:
-    window = Window(pair[0].frames[:5, :32, :32], pair[1][:32, :32], pipe.ltx_video)
-    source = window.source.latents
-    window.first.latents[:] = source[:, :, :1] + 100  # more than a random model ever draws
-    edits = [
-        SyncLora(edit_gain=gain).latents(window, torch.Generator().manual_seed(0), 2) - source
-        for gain in (1.0, 1.5)
-    ]
-    plain, enlarged = (edit[:, :, 1:].square().mean().sqrt() for edit in edits)
-    assert enlarged > 1.2 * plain
-
-
-def test_a_warm_start_stays_nearer_to_the_warp_the_less_noise_it_begins_with(
-    pair: tuple[Clip, np.ndarray], pipe: SyncLoraPipeline
-) -> None:
-    warp = edit(*pair, method="residual-propagation").clip.frames.astype(int)
-    through = edit(*pair, pipeline=pipe, steps=2, strength=0.05).clip.frames
-    cold = edit(*pair, pipeline=pipe, steps=2).clip.frames
-    assert np.abs(through - warp).mean() < np.abs(cold - warp).mean()
-    assert np.array_equal(cold, edit(*pair, pipeline=pipe, steps=2, strength=1.0).clip.frames)
-    with pytest.raises(EditError, match=r"strength 1\.5"):
-        edit(*pair, pipeline=pipe, strength=1.5)

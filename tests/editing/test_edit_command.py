@@ -161,30 +161,15 @@ def test_grey_pictures_are_taken_on_request(  # type: ignore[no-untyped-def]
     assert np.ptp(first, axis=-1).mean() < 6
 
 
-@pytest.mark.parametrize(
-    ("options", "wanted"),
-    [
-        (("--steps", "1"), True),
-        (("--steps", "1", "--no-register"), False),
-        (("--method", "deformation-propagation"), False),
-        (("--method", "deformation-propagation", "--register"), True),
-    ],
-)
-def test_first_frames_are_registered_for_what_is_shipped_and_on_request(  # type: ignore[no-untyped-def]
-    edit, inputs: Path, tmp_path: Path, options: tuple[str, ...], wanted: bool
-) -> None:
-    assert edit(inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4", *options) == 0
-    record = json.loads((tmp_path / "out.mp4.json").read_text())
-    assert record["provenance"]["register"] is wanted
-
-
-@pytest.mark.parametrize(("options", "wanted"), [((), 0.5), (("--strength", "1"), 1.0)])
-def test_an_edit_begins_from_a_warp_unless_told_otherwise(  # type: ignore[no-untyped-def]
-    edit, inputs: Path, tmp_path: Path, options: tuple[str, ...], wanted: float
+def test_an_edit_is_the_method_itself_unless_restoration_is_asked_for(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path
 ) -> None:
     paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
-    assert edit(*paths, "--steps", "1", *options) == 0
-    assert json.loads((tmp_path / "out.mp4.json").read_text())["provenance"]["strength"] == wanted
+    for options, wanted in (((), False), (("--restore",), True)):
+        assert edit(*paths, "--steps", "1", "--no-strict", *options) == 0
+        record = json.loads((tmp_path / "out.mp4.json").read_text())
+        assert record["provenance"]["method"] == "sync-lora"
+        assert record["provenance"]["restore"] is wanted
 
 
 def test_old_words_answer_with_a_line_that_says_the_new_one(  # type: ignore[no-untyped-def]
@@ -195,10 +180,7 @@ def test_old_words_answer_with_a_line_that_says_the_new_one(  # type: ignore[no-
     assert "Note: bend-warp is now deformation-propagation" in capsys.readouterr().err
     record = json.loads((tmp_path / "out.mp4.json").read_text())
     assert record["provenance"]["method"] == "deformation-propagation"
-    old = ("--steps", "1", "--warm=1", "--detail", "none", "--no-strict")
-    assert edit(*paths, *old) == 0
-    said = capsys.readouterr().err
-    assert "Note: --warm is now --strength" in said
-    assert "Note: --detail is now --restoration" in said
+    assert edit(*paths, "--steps", "1", "--sync-guidance=1.5", "--no-strict") == 0
+    assert "Note: --sync-guidance is now --guidance" in capsys.readouterr().err
     record = json.loads((tmp_path / "out.mp4.json").read_text())
-    assert (record["provenance"]["strength"], record["provenance"]["restoration"]) == (1.0, "none")
+    assert record["provenance"]["guidance"] == 1.5

@@ -19,7 +19,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=4,
 )
-NAMES = st.sampled_from(["strength", "inject", "temperature", "restoration", "seed", "steps"])
+NAMES = st.sampled_from(["strength", "inject", "guidance", "restore", "seed", "steps"])
 TABLES = st.dictionaries(st.sampled_from(sorted(METHODS)), st.dictionaries(NAMES, ANYTHING))
 
 
@@ -44,7 +44,7 @@ def test_tuned_settings_are_numbers_for_options_of_the_method(tmp_path: Path, ta
         ({"sdedit": 0.4}, "sdedit. holds 0.4; expected a table"),
         ({"sdedit": {"seed": 1}}, "unknown setting .*sdedit.seed; expected strength"),
         ({"i2v": {"steps": 1}}, "unknown setting .*i2v.steps"),
-        ({"sdedit": {"restoration": 1}}, "unknown setting .*sdedit.restoration"),
+        ({"sdedit": {"restore": 1}}, "unknown setting .*sdedit.restore"),
         ({"sdedit": {"strength": True}}, "sdedit.strength = True; expected a valid number"),
         ({"sdedit": {"strength": math.nan}}, "sdedit.strength = nan; expected a finite number"),
         ({"sdedit": {"strength": 7}}, "strength 7.0; expected 0.05 to 1"),

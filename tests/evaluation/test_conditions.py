@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from synclora_lite.editing import SDEdit
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import CONDITIONS, Exam, pareto, record_exam, set_case
+from synclora_lite.files import data_dir
 from synclora_lite.portraits import Camera, held_out
 
 CASE = held_out(0, 1, frames=3)[0]
@@ -80,15 +82,20 @@ def test_a_condition_is_the_same_every_time_and_differs_from_clip_to_clip(tasks)
 
 
 def test_results_of_conditions_and_output_steps_are_kept_apart(tmp_path, monkeypatch):
+    (tmp_path / "models").symlink_to(data_dir() / "models")
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
     row = {"clip": 0, "kind": "hair", "sync": 1.0}
     for exam in (
         Exam("copy"),
         Exam("copy", condition="moved"),
-        Exam("copy", options={"restoration": "source"}),
+        Exam("sdedit", options={"restore": True}),
+        Exam(SDEdit(strength=0.4)),
     ):
         record_exam(exam, [row])
     files = {path.name for path in (tmp_path / "results").iterdir()}
-    assert files == {"exam_copy.json", "exam_copy_moved.json", "exam_copy+source.json"}
-    assert set(pareto.read_exams()) == {"copy", "copy+source"}
+    assert files == {
+        *("exam_copy.json", "exam_copy_moved.json"),
+        *("exam_sdedit+restoration.json", "exam_sdedit+strength0.4.json"),
+    }
+    assert set(pareto.read_exams()) == {"copy", "sdedit + restoration", "sdedit + strength 0.4"}
     assert set(pareto.read_exams("moved")) == {"copy"}

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from synclora_lite import evaluation
+from synclora_lite.editing import SDEdit
+from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
@@ -99,6 +101,18 @@ def test_the_ceiling_is_what_the_autoencoder_leaves_of_the_truth(tmp_path, pixel
 def test_a_method_of_edit_video_is_run_by_its_name(folder, pixels_only):
     (row,) = run_exam(Exam("copy", seed=3), 1, folder=folder)
     assert row["edit_kept"] == 0
+
+
+def test_a_method_object_is_an_exam_of_its_own_options(tmp_path, pixels_only):
+    folder = str(save_model(tiny_model(), tmp_path / "model"))
+    save_domain(Domain(side=32, frames=17, limit=1e9), folder)
+    options = {"model": folder, "steps": 1}
+    exams = [Exam(SDEdit(strength=strength), options=options) for strength in (0.1, 0.9)]
+    rows = [run_exam(exam, 1, folder=tmp_path)[0] for exam in exams]
+    assert exams[0].name != exams[1].name
+    assert rows[0]["psnr"] != rows[1]["psnr"]
+    again = Exam(**exams[0].to_dict())
+    assert (again.label, again.to_dict()) == (exams[0].label, exams[0].to_dict())
 
 
 def test_an_exam_of_no_clips_is_refused(tmp_path):

@@ -15,19 +15,19 @@ def test_an_exam_prints_its_figures_as_json(tmp_path, capsys, pixels_only):
     assert result["truth"]["all"]["edit_kept"]["mean"] == 1
 
 
-def test_an_exam_registers_first_frames_on_request(tmp_path, capsys, monkeypatch, pixels_only):
-    (tmp_path / "models").symlink_to(data_dir() / "models")  # of landmarks
+def test_an_exam_restores_where_the_method_can_be_restored(
+    tmp_path, capsys, monkeypatch, pixels_only
+):
+    (tmp_path / "models").symlink_to(data_dir() / "models")
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
-    line = ["exam", "--method", "deformation-propagation", "--method", "truth", "--clips", "1"]
-    line += ["--condition", "moved", "--register", "--record", "--json"]
+    line = ["exam", "--method", "base-reference", "--method", "sdedit", "--clips", "1"]
+    line += ["--condition", "moved", "--steps", "1", "--restore", "--record", "--json"]
     assert run([*line, "--out", str(tmp_path / "rows")]) == 0
-    assert set(json.loads(capsys.readouterr().out)) == {"deformation-propagation+register", "truth"}
-    result = json.loads(
-        (tmp_path / "results" / "exam_deformation-propagation+register_moved.json").read_text()
-    )
+    assert set(json.loads(capsys.readouterr().out)) == {"base-reference", "sdedit + restoration"}
+    result = json.loads((tmp_path / "results" / "exam_sdedit+restoration_moved.json").read_text())
     assert result["command"] == (
-        "synclora exam --method deformation-propagation --clips 1 --seed 0 --condition moved "
-        "--register --record"
+        "synclora exam --method sdedit --clips 1 --seed 0 --condition moved --model lite --steps 1 "
+        "--restore --record"
     )
 
 

@@ -17,7 +17,7 @@ def test_unknown_figures_are_left_out_and_counted():
     interval = bootstrap([1.0, None, 3.0])
     assert (interval.mean, interval.count) == (2.0, 2)
     assert 1 <= interval.low <= interval.mean <= interval.high <= 3
-    with pytest.raises(ConfigError, match="no figures"):
+    with pytest.raises(ConfigError, match="no values"):
         bootstrap([None])
 
 

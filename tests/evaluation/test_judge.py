@@ -42,26 +42,26 @@ def test_the_source_is_in_sync_and_keeps_no_edit(clips, of_truth):
 def test_a_late_clip_is_found_late_by_its_frames(clips):
     source, truth = clips
     late = truth[np.maximum(np.arange(len(truth)) - 2, 0)]
-    figures = judge(source, truth, late)
-    assert figures["offset"] == pytest.approx(2, abs=0.5)
-    assert figures["accepted"] == 0
+    metrics = judge(source, truth, late)
+    assert metrics["offset"] == pytest.approx(2, abs=0.5)
+    assert metrics["accepted"] == 0
 
 
 def test_a_clip_without_a_face_scores_no_sync_and_hides_nothing(clips, of_truth):
     source, truth = clips
-    figures = judge(source, truth, np.full_like(truth, 127))
-    assert figures["face_found"] == figures["sync"] == figures["identity"] == 0
-    assert figures["offset"] is None
+    metrics = judge(source, truth, np.full_like(truth, 127))
+    assert metrics["face_found"] == metrics["sync"] == metrics["identity"] == 0
+    assert metrics["offset"] is None
     cues = {name for name in of_truth if name.startswith("pearson.")}
     assert cues
-    assert cues == {name for name in figures if name.startswith("pearson.")}
+    assert cues == {name for name in metrics if name.startswith("pearson.")}
 
 
 def test_clips_of_different_sizes_are_refused(clips):
     source, truth = clips
     with pytest.raises(EditError, match="one shape"):
         judge(source, truth, truth[:-1])
-    with pytest.raises(EditError, match="one frame"):
+    with pytest.raises(EditError, match="two frames"):
         judge(source[:1], truth[:1], truth[:1])
 
 
@@ -75,7 +75,7 @@ def test_half_the_edit_is_half_kept():
     assert np.isnan(edit_kept(source, source, half))
 
 
-def test_pixel_figures_ignore_the_first_frame_which_was_given():
+def test_pixel_metrics_ignore_the_first_frame_which_was_given():
     truth = np.random.default_rng(0).integers(0, 255, (4, 16, 16, 3), np.uint8)
     output = truth.copy()
     output[0] = 0

@@ -152,8 +152,8 @@ def test_what_ltx2_has_no_place_for_is_refused(folder, weights, case):
         ({"method": "sdedit"}, "method sdedit with an LTX-2 model; expected sync-lora or i2v"),
         ({"guidance": 2.0, "adapter": weights}, "guidance 2 with an LTX-2"),
         (
-            {"strength": 0.5, "adapter": weights},
-            "--strength with an LTX-2 model; expected the lite",
+            {"restore": True, "adapter": weights},
+            "--restore with an LTX-2 model; expected the lite",
         ),
         ({}, "name it: --adapter SagiPolaczek/LTX-2.3-Sync-LoRA"),
     ):

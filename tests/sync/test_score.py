@@ -38,7 +38,7 @@ def test_the_exact_edit_is_accepted(rendered):
 
 def test_a_clip_agrees_with_itself_perfectly(rendered):
     report = score_clips(rendered[0], rendered[0])
-    assert report.misfit == pytest.approx(0, abs=1e-6)
+    assert report.sync_error == pytest.approx(0, abs=1e-6)
     assert report.weight == pytest.approx(1)
     assert all(cue.pearson == pytest.approx(1) for cue in report.cues.values() if cue.judged)
 

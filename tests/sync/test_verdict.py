@@ -119,7 +119,7 @@ def test_making_any_measure_worse_never_saves_a_pair(pearson, blinks, gesture, o
         )
 
     before, after = of(0.0), of(by)
-    assert after.misfit >= before.misfit
+    assert after.sync_error >= before.sync_error
     assert after.weight <= before.weight
     assert before.accepted or not after.accepted
 
@@ -135,7 +135,7 @@ def test_the_report_becomes_json_without_nan():
     plain = json.loads(verdict(cues={"gaze_x": unknown}).to_json(), parse_constant=pytest.fail)
     assert plain["cues"]["gaze_x"]["pearson"] is None
     assert plain["verdict"] == "accept"
-    assert plain["misfit"] > 0
+    assert plain["sync_error"] > 0
 
 
 def test_every_cue_has_its_limits():

@@ -22,7 +22,6 @@ def models(tmp_path, monkeypatch):
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path / "data"))
     folder = tmp_path / "data" / "models"
     save_model(tiny_model(), folder / "lite")
-    (folder / "lite" / "gate.json").write_text("{}")
     (folder / "lite-adapter").mkdir()
     for name in ("adapter.safetensors", "tuned.json"):
         (folder / "lite-adapter" / name).write_text("old")
@@ -76,8 +75,6 @@ def test_a_new_adapter_takes_the_place_of_the_old_one_and_of_its_entries(models,
         "lite-adapter/adapter.safetensors",
     }
     assert "lite-adapter/tuned.json" not in commands
-    assert not (models / "lite" / "gate.json").exists()
-    assert "lite/gate.json" not in commands
     assert commands["lite/synclora.json"] == "once"
     assert load_adapter(tiny_model().transformer, models / "lite-adapter").base == "lite"
     assert {path.name for path in models.iterdir()} == {"lite", "lite-adapter", artifacts.LOCK}

@@ -1,0 +1,79 @@
+"""The three files of an edit: the clip, a page to look at it, and the record beside the clip."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from synclora_lite.editing.edit import Edit
+from synclora_lite.editing.report import report_page
+from synclora_lite.errors import EditError, VideoError
+from synclora_lite.files import atomic_path, sha256, write_json
+from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.video import write_clip
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where an edit is written.
+
+    Attributes:
+        clip: Ends in .mp4 or .mov; the record is CLIP.json.
+        page: Ends in .html.
+
+    """
+
+    clip: Path
+    page: Path
+
+    @property
+    def record(self) -> Path:
+        """Where the report is written as JSON."""
+        return self.clip.with_name(self.clip.name + ".json")
+
+    def check(self, *inputs: Path) -> None:
+        """Refuse files that would overwrite an input, or have no name to be written under."""
+        if self.clip.suffix.lower() not in (".mp4", ".mov"):
+            raise VideoError(f"the output {self.clip.name}", "a name ending in .mp4", "rename it")
+        if self.page.suffix.lower() not in (".html", ".htm"):
+            raise EditError(f"the report {self.page.name}", "a name ending in .html", "rename it")
+        outputs = [path.resolve() for path in (self.clip, self.record, self.page)]
+        for path in inputs:
+            if path.resolve() in outputs:
+                raise EditError(f"{path.name} is input and output", "another name for the output")
+        for path in outputs:
+            if path.is_dir():
+                raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Refuse a second edit of the same files; the locks lie in the cache, not beside them."""
+        folder = cache_dir().parent / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as locks:
+            for path in sorted({str(path.resolve()) for path in (self.clip, self.page)}):
+                name = hashlib.sha256(path.encode()).hexdigest()[:32]
+                try:
+                    locks.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
+                except Timeout as error:
+                    raise EditError(
+                        f"another edit is about to write {path}",
+                        "one at a time",
+                        "wait until it is done, or name another output",
+                    ) from error
+            yield
+
+    def write(self, edit: Edit, title: str) -> None:
+        """Write all of them or none."""
+        text = report_page(edit, title)
+        with ExitStack() as files:
+            clip = files.enter_context(atomic_path(self.clip))
+            record = files.enter_context(atomic_path(self.record))
+            write_clip(clip, edit.clip, metadata=edit.report["provenance"])
+            write_json(record, {**edit.report, "output": {"file_sha256": sha256(clip)}})
+            files.enter_context(atomic_path(self.page)).write_text(text, encoding="utf-8")
+            for old in (self.clip, self.record, self.page):  # who is stopped now leaves less,
+                old.unlink(missing_ok=True)  # not a mixture
