@@ -1,4 +1,4 @@
-"""Families of exam questions for the second half: sequence, training, editing, measuring, size."""
+"""Families of exam questions for the second half: sequence, training, editing, and after."""
 
 from random import Random
 
@@ -164,5 +164,38 @@ def token_budget(random: Random) -> Question:
             "frames divided by the ratio without taking the first one apart",
             "the reference forgotten",
             "half the size is a quarter of the tokens",
+        ),
+    )
+
+
+def windows(random: Random) -> Question:
+    """Chapter 10: where the windows of a long clip begin."""
+    length, overlap = random.choice([(17, 5), (17, 1), (25, 8), (81, 9)])
+    end = random.choice(["shifted", "padded"])
+    words = {
+        "shifted": "the last one begins so early that it ends with the clip",
+        "padded": "the last one may reach beyond the end, where it is padded",
+    }[end]
+    last = f"[*starts[:-1], min(starts[-1], frames - {length})]" if end == "shifted" else "starts"
+    return Question(
+        name="windows",
+        title="Windows",
+        statement=f"A model knows {length} frames. A longer clip is edited in windows of that "
+        f"length; each shares its first {overlap} frames with the one before, and {words}. Write "
+        "`windows(frames)`: the first frame of each window, with as few windows as cover the "
+        f"clip. A clip of at most {length} frames has one window, which begins at 0.",
+        signature='def windows(frames):\n    """Return the windows\' first frames, a list."""',
+        body=f"if frames <= {length}:\n"
+        "    return [0]\n"
+        f"step = {length - overlap}\n"
+        f"count = 1 + -(-(frames - {length}) // step)\n"
+        "starts = [step * k for k in range(count)]\n"
+        f"return {last}",
+        examples=(f"{length}", f"{2 * length}", f"{2 * length - overlap + 1}"),
+        inputs=f"(int(rng.integers(1, {6 * length})),)",
+        mistakes=(
+            "windows that begin a window's length apart, without the overlap",
+            "one window too many where the last one ends with the clip exactly",
+            "a short clip with no window, or a first frame below 0",
         ),
     )

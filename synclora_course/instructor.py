@@ -47,6 +47,7 @@ FAMILIES: dict[str, Family] = {
     "07": second.guidance,
     "08": second.kept,
     "09": second.token_budget,
+    "10": second.windows,
 }
 FROM_THE_BOOK = 2  # exercises of the book in each assignment
 

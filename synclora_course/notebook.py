@@ -26,6 +26,7 @@ CHAPTERS = {
     "07": "editing",
     "08": "measuring",
     "09": "full_size",
+    "10": "tool",
 }
 SHOWN_VERSIONS = ("torch", "diffusers", "peft", "mediapipe", "numpy")
 

@@ -187,7 +187,10 @@ def predict_velocity(transformer, tokens, sigmas, caption, coordinates, referenc
 
     """
     dtype = transformer.scale_shift_table.dtype
-    x = transformer.proj_in(tokens.to(dtype))  # (B, S, D)
+    c_in, c_skip, c_out = 1.0, 0.0, 1.0
+    if hasattr(transformer, "preconditioning"):  # the lite model's, from the noise levels
+        c_in, c_skip, c_out = transformer.preconditioning(sigmas[..., None])
+    x = transformer.proj_in((c_in * tokens).to(dtype))  # (B, S, D)
     levels, which = sigmas.unique(return_inverse=True)  # few levels, many tokens
     modulation, embedded = transformer.time_embed(
         1000 * levels, batch_size=len(levels), hidden_dtype=dtype
@@ -200,9 +203,7 @@ def predict_velocity(transformer, tokens, sigmas, caption, coordinates, referenc
     last = transformer.scale_shift_table + embedded[which].unsqueeze(2)  # (B, S, 2, D)
     shift, scale = last.unbind(2)
     out = transformer.proj_out(transformer.norm_out(x) * (1 + scale) + shift).float()
-    if getattr(transformer, "prediction_type", "velocity") == "sample":
-        return (tokens - out) / sigmas[..., None].clamp(min=0.05)  # a network that predicts x_0
-    return out
+    return c_skip * tokens + c_out * out
 
 
 # ==== 4.7 flow_loss: the book's ====

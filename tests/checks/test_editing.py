@@ -6,33 +6,51 @@ import pytest
 from tests.checks.contract import exercises, hold
 
 
-def residual(first, frame, edited, flow, sign=1, order=(0, 1)):
-    height, width = frame.shape[:2]
+def warped(edited, flow, sign=1, order=(0, 1), clip=True):
+    height, width = flow.shape[:2]
     y, x = np.mgrid[:height, :width]
-    from_x = np.clip(x + sign * flow[..., order[0]], 0, width - 1)
-    from_y = np.clip(y + sign * flow[..., order[1]], 0, height - 1)
-    change = edited.astype(int) - first
-    return np.clip(frame + change[from_y, from_x], 0, 255).astype(np.uint8)
+    from_x, from_y = x + sign * flow[..., order[0]], y + sign * flow[..., order[1]]
+    if clip:
+        from_x, from_y = np.clip(from_x, 0, width - 1), np.clip(from_y, 0, height - 1)
+    return edited[from_y % height, from_x % width]
 
 
-def residual_backwards(first, frame, edited, flow):
-    return residual(first, frame, edited, flow, sign=-1)
+def warped_backwards(edited, flow):
+    return warped(edited, flow, sign=-1)
 
 
-def residual_down_first(first, frame, edited, flow):
-    return residual(first, frame, edited, flow, order=(1, 0))
+def warped_down_first(edited, flow):
+    return warped(edited, flow, order=(1, 0))
 
 
-def residual_in_place(first, frame, edited, flow):
-    return np.clip(frame.astype(int) + edited - first, 0, 255).astype(np.uint8)
+def warped_around(edited, flow):
+    return warped(edited, flow, clip=False)
 
 
-def start_exchanged(latents, noise, levels, start):
-    return start * latents + (1 - start) * noise, [start, *(v for v in levels if v < start)]
+def not_warped(edited, flow):
+    return edited.copy()
 
 
-def start_left_out(latents, noise, levels, start):
-    return (1 - start) * latents + start * noise, [v for v in levels if v < start]
+def flowedit_exchanged(edit, source, noise, sigma, following, predict_source, predict_edit):
+    noisy = (1 - sigma) * source + sigma * noise
+    pull = predict_source(noisy, sigma) - predict_edit(edit + noisy - source, sigma)
+    return edit + (following - sigma) * pull
+
+
+def flowedit_uphill(edit, source, noise, sigma, following, predict_source, predict_edit):
+    noisy = (1 - sigma) * source + sigma * noise
+    pull = predict_edit(edit + noisy - source, sigma) - predict_source(noisy, sigma)
+    return edit + (sigma - following) * pull
+
+
+def flowedit_without_noise(edit, source, noise, sigma, following, predict_source, predict_edit):
+    noisy = (1 - sigma) * source + sigma * noise
+    return edit + (following - sigma) * (predict_edit(edit, sigma) - predict_source(noisy, sigma))
+
+
+def flowedit_at_the_source(edit, source, noise, sigma, following, predict_source, predict_edit):
+    noisy = (1 - sigma) * source + sigma * noise
+    return edit + (following - sigma) * (predict_edit(noisy, sigma) - predict_source(noisy, sigma))
 
 
 def guided_from_the_wrong_end(predict, x, sigma, reference, scale):
@@ -45,46 +63,22 @@ def guided_with_two_passes(predict, x, sigma, reference, scale):
     return without + scale * (referred - without)
 
 
-def framing(source, edited):
-    across, grown = (eyes[1] - eyes[0] for eyes in (source, edited))
-    distance = np.linalg.norm(across)
-    shift = np.linalg.norm(edited.mean(0) - source.mean(0)) / distance
-    turn = np.arctan2(*grown[::-1]) - np.arctan2(*across[::-1])
-    return shift, abs(np.log(np.linalg.norm(grown) / distance)), abs(turn)
-
-
-def framing_in_pixels(source, edited):
-    shift, scale, roll = framing(source, edited)
-    return shift * np.linalg.norm(source[1] - source[0]), scale, roll
-
-
-def framing_as_a_ratio(source, edited):
-    shift, _, roll = framing(source, edited)
-    return (
-        shift,
-        np.linalg.norm(edited[1] - edited[0]) / np.linalg.norm(source[1] - source[0]),
-        roll,
-    )
-
-
 WRONG = {
-    "check_residual_frame": [
-        (residual_backwards, "do not subtract"),
-        (residual_down_first, "x first"),
-        (residual_in_place, "forget to carry"),
+    "check_warped_frame": [
+        (warped_backwards, "do not subtract"),
+        (warped_down_first, "x first"),
+        (warped_around, "border pixel"),
+        (not_warped, "read it along"),
     ],
-    "check_start_at": [
-        (start_exchanged, "exchange the two"),
-        (start_left_out, "`start` itself"),
+    "check_flowedit_step": [
+        (flowedit_exchanged, "other way"),
+        (flowedit_uphill, "other way"),
+        (flowedit_without_noise, "not noisy"),
+        (flowedit_at_the_source, "not at S_sigma"),
     ],
     "check_guided": [
         (guided_from_the_wrong_end, "without"),
         (guided_with_two_passes, "not needed"),
-    ],
-    "check_framing": [
-        (framing, "wrap round"),
-        (framing_in_pixels, "not in pixels"),
-        (framing_as_a_ratio, "logarithm of the ratio"),
     ],
 }
 
