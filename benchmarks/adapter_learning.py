@@ -5,22 +5,29 @@
 
 A training keeps its last checkpoints only; with --watch their adapters are put aside, in
 RUN/history, until the training is over. Afterwards each is tried on held-out clips.
-Writes data/results/adapter_learning.json, with the losses of the run beside it.
+With it go the losses on pairs held back from training, by noise level, and the same of the base
+alone: at a high level the first frame says little of how a head will move, so a loss far below
+the base's can only come from the reference. Writes data/results/adapter_learning.json.
 """
 
 import argparse
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from benchmarks.latent_trials import Trials
-from synclora_lite.core import load_lora_state_dict
+from synclora_lite.core import Conditioning, flow_loss, in_context_batch, load_lora_state_dict
 from synclora_lite.files import atomic_path, write_result
 from synclora_lite.models import AdapterSettings, add_adapter, load_model
+from synclora_lite.training import LatentDataset
+from synclora_lite.training.bank import split_rows
 from synclora_lite.training.config import AdapterConfig, read_config
+from synclora_lite.training.validation import loss_by_level
 
 CONFIG = Path("configs/adapter.toml")
 
@@ -40,9 +47,7 @@ def main() -> None:
             time.sleep(10)
         put_aside(given.run)
         return
-    values = {"clips": given.clips, "learning": tried(given.run, given.clips, given.every)}
-    losses = pd.read_csv(given.run / "train.csv")[["step", "loss_identical", "loss_edited"]]
-    values["losses"] = losses.round(4).astype(object).where(losses.notna(), None).to_dict("records")
+    values = {"clips": given.clips, **tried(given.run, given.clips, given.every)}
     if given.record:
         command = f"python -m benchmarks.adapter_learning {given.run} --record"
         write_result("adapter_learning", values, command=command, seed=0)
@@ -58,21 +63,36 @@ def put_aside(run: Path) -> None:
                 shutil.copy(state.parent / "averaged.safetensors", partial)
 
 
-def tried(run: Path, clips: int, every: int) -> list[dict[str, float]]:
-    """Return what adapters of a run do, from the first that changes nothing."""
+@torch.no_grad()
+def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
+    """Return what the adapters of a run do, from the first that changes nothing, and the base."""
     config, _ = read_config(CONFIG, {"adapter": AdapterConfig})
-    model = load_model("lite")
-    trials = Trials(model, clips, steps=2)
-    settings = AdapterSettings(config.rank, config.targets, config.layout, config.reference_offset)
+    model, dataset = load_model("lite"), LatentDataset(run.parent / "latents")
+    _, held = split_rows(torch.arange(len(dataset)), config.validation_clips)
+    source, edited = dataset.read(held).float().unbind(1)
+    trials = Trials(model, clips, steps=model.steps)
+    size, offset = edited.shape[2:], config.reference_offset
+
+    def losses(told: Conditioning) -> dict[str, float]:
+        def loss(noise: Tensor, levels: Tensor) -> Tensor:
+            return flow_loss(model.transformer, in_context_batch(edited, noise, levels, told))
+
+        return loss_by_level(loss, edited)
+
+    base = trials.metrics(offset=None) | losses(model.conditioning(size))
+    settings = AdapterSettings(config.rank, config.targets, config.layout, offset)
     add_adapter(model.transformer, settings)
-    rows = [{"step": 0, **trials.metrics(offset=config.reference_offset)}]
-    for file in sorted((run / "history").glob("step-*.safetensors")):
-        step = int(file.stem.removeprefix("step-"))
-        if step % every == 0:
-            load_lora_state_dict(model.transformer, load_file(file))
-            rows.append({"step": step, **trials.metrics(offset=config.reference_offset)})
-            print(rows[-1], flush=True)
-    return rows
+    files = {0: None} | {
+        int(f.stem.removeprefix("step-")): f for f in sorted(run.glob("history/step-*.safetensors"))
+    }
+    rows: list[dict[str, float]] = []
+    for step in [step for step in files if step % every == 0]:
+        if files[step]:
+            load_lora_state_dict(model.transformer, load_file(files[step]))
+        told = model.conditioning(size, source, offset, config.layout)
+        rows.append({"step": step, **trials.metrics(offset=offset), **losses(told)})
+        print(rows[-1], flush=True)
+    return {"base": base, "learning": rows, "identical_steps": config.identical_steps}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.models import I2VModel, decode, encode
 from synclora_lite.models.latents import to_frames, to_model_range
-from synclora_lite.portraits import Camera, held_out
+from synclora_lite.portraits import held_out
 
 METRICS = ("sync", "edit_kept", "psnr")
 
@@ -36,7 +36,7 @@ class Trials:
     def __post_init__(self) -> None:
         """Render and encode."""
         cases = held_out(0, self.count)
-        self.tasks = [set_case(case, "exact", camera=Camera()) for case in cases]
+        self.tasks = [set_case(case, "exact") for case in cases]
         self.source = self.encoded([task.source.frames for task in self.tasks])
         self.first = self.encoded([task.first_frame[None] for task in self.tasks])
 

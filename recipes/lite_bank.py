@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.files import atomic_path
-from synclora_lite.portraits import EDIT_KINDS, Camera, feature_mask, render_batch, scene_case
+from synclora_lite.portraits import EDIT_KINDS, feature_mask, render_batch, scene_case
 
 
 def render_pairs(first: int, count: int, device: str = "cpu") -> dict[str, Tensor]:
@@ -28,7 +28,7 @@ def render_pairs(first: int, count: int, device: str = "cpu") -> dict[str, Tenso
         [case.motion for case in cases for _ in range(2)],
         96,
         device,
-        cameras=[case.camera or Camera() for case in cases for _ in range(2)],
+        cameras=[case.camera for case in cases for _ in range(2)],
     )
     mask = feature_mask([case.motion for case in cases], 96, device)
     return {

@@ -63,9 +63,7 @@ def edit(
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=1000, help="Sampling steps.", show_default="20; LTX-2: 30, distilled 8"
-        ),
+        typer.Option(min=1, max=1000, help="Sampling steps.", show_default="as the model needs"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
     reference_strength: Annotated[

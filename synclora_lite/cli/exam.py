@@ -28,7 +28,7 @@ def exam(
     ] = "exact",
     model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
-    steps: Annotated[int, typer.Option(help="Of the sampler.", min=1)] = 20,
+    steps: Annotated[int | None, typer.Option(help="Of the sampler.", min=1)] = None,
     restore: Annotated[
         bool, typer.Option("--restore", help="Restore by optical flow, see synclora edit.")
     ] = False,

@@ -91,6 +91,7 @@ class Method(Settings, ABC):
 
     needs_model: ClassVar[bool] = True  # which knows only the kind of clips it was trained on
     needs_adapter: ClassVar[bool] = False
+    few_steps: ClassVar[bool] = False  # as few as the model says are enough
     restorable: ClassVar[bool] = False  # whether it follows the source, so that `restore` helps
 
     @property
@@ -180,6 +181,7 @@ class SyncLora(LatentMethod):
 
     restorable = True
     needs_adapter = True
+    few_steps = True
     name = "sync-lora"
     line = "the source as in-context reference, read by the adapter"
 
@@ -202,18 +204,27 @@ class SyncLora(LatentMethod):
 class BaseReference(LatentMethod):
     """The control of the method: all as it is there, but no adapter reads the source."""
 
+    few_steps = True
     name = "base-reference"
     line = "the source as in-context reference of the plain model, without an adapter"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
         model, noise = window.loaded.model, window.noise(generator)
-        return denoise(model, window.first, noise, steps=steps, reference=window.source)
+        return denoise(
+            model,
+            window.first,
+            noise,
+            steps=steps,
+            reference=window.source,
+            reference_offset=model.reference_offset,
+        )
 
 
 @dataclass(frozen=True)
 class ImageToVideo(LatentMethod):
     """The plain model continues the edited frame: it never sees the source."""
 
+    few_steps = True
     name = "i2v"
     line = "the edited frame continued by the plain model, which never sees the source"
 

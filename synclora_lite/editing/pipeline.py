@@ -305,7 +305,8 @@ def edit_ltx_video(
     settings: EditSettings,
 ) -> Made:
     """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
-    domain, steps = backend.domain, settings.steps or STEPS
+    domain, usual = backend.domain, backend.model.steps if method.few_steps else STEPS
+    steps = settings.steps or usual
     fit = Fit((source.shape[1], source.shape[2]), domain.side)
     small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
     known = _check_known(backend, small, first)
@@ -325,7 +326,7 @@ def edit_ltx_video(
     covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []
     if covered:
         report["adapter"] = {"covers": str(covered[0])}
-    ran = {"steps": steps, "seed": settings.seed, "restore": settings.restore}
+    ran: dict[str, Any] = {"steps": steps, "seed": settings.seed, "restore": settings.restore}
     ran |= {**method.options, "model": backend.model.name}
     return Made(output, report, ran, backend.hashes, uncovered(covered))
 

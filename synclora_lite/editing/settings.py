@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from synclora_lite.editing.methods import METHODS, ImageToVideo, Method, SyncLora, find_method
 from synclora_lite.errors import EditError
 
-STEPS = 20  # of the methods that run in latents, but for LTX-2, which has its own number
+STEPS = 20  # of methods that need more than the model's own few
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class EditSettings:
     Attributes:
         method: A name of `METHODS`, with its options as tuned for the model, or a method as it is.
         options: Of a method given by name: what differs from the options as tuned.
-        steps: Sampling steps; 20 if None, for LTX-2 as its setting says.
+        steps: Sampling steps; if None as many as the model needs, and 20 of other methods.
         seed: Of the noise.
         restore: Then take what optical flow propagates where the model drew the same; only for
             methods with a model that follow the source.

@@ -16,7 +16,6 @@ from jaxtyping import UInt8
 from synclora_lite.errors import ConfigError
 from synclora_lite.portraits import (
     FAR_TURN,
-    Camera,
     EditCase,
     Identity,
     Motion,
@@ -85,7 +84,6 @@ def set_case(
     *,
     seed: int = 0,
     size: int = 96,
-    camera: Camera | None = None,
 ) -> Challenge:
     """Render a case under a condition.
 
@@ -94,8 +92,6 @@ def set_case(
         condition: One of `CONDITIONS`.
         seed: Of the condition's own randomness.
         size: Of the clips, in pixels.
-        camera: What films them, `Camera()` for the standard lens. Turned heads, occluders and
-            moving light need one: without it, theirs has a perfect lens.
 
     Raises:
         ConfigError: There is no such condition.
@@ -113,11 +109,10 @@ def set_case(
         motion = sample_motion(generator, frames, fps, turn=FAR_TURN)
     if "lively" in parts:
         motion = more_lively(motion)
-    if camera is None and {"turned", "relit", "occluded"} & set(parts):
-        camera = Camera(blur=0.0)
-    if camera and "relit" in parts:
+    camera = case.camera
+    if "relit" in parts:
         camera = replace(camera, light=sample_light(generator, frames, fps))
-    if camera and "occluded" in parts:
+    if "occluded" in parts:
         camera = replace(camera, occluder=sample_occluder(generator, frames))
     if "redrawn" in parts:
         edited = redrawn(edited, generator)

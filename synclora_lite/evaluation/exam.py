@@ -34,7 +34,7 @@ from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.folders import model_folder
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.folder import alone
-from synclora_lite.portraits import Camera, EditCase, held_out
+from synclora_lite.portraits import EditCase, held_out
 from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -55,7 +55,6 @@ class Exam:
         size: Of the clips, in pixels.
         frames: Of the clips.
         condition: How hard it is, see `CONDITIONS`; a long exam has its own number of frames.
-        blur: Of the standard camera's lens, in pixels of a picture 96 wide; 0 films without one.
         options: Model and adapter, and those of `edit_settings`: steps, restore, ...
 
     """
@@ -65,7 +64,6 @@ class Exam:
     size: int = 96
     frames: int = 17
     condition: str = "exact"
-    blur: float = 0.0
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -90,8 +88,8 @@ class Exam:
 
     @property
     def unusual(self) -> dict[str, Any]:
-        """Seed, size, frames, condition and blur, as far as they are not as usual."""
-        usual, names = Exam(self.method), ("condition", "seed", "size", "frames", "blur")
+        """Seed, size, frames and condition, as far as they are not as usual."""
+        usual, names = Exam(self.method), ("condition", "seed", "size", "frames")
         every = {name: getattr(self, name) for name in names}
         return {name: value for name, value in every.items() if value != getattr(usual, name)}
 
@@ -100,7 +98,7 @@ class Exam:
         """Name of its file under data/results: exam_METHOD, and what is not as usual."""
         shape = f"{self.size}px{self.frames}"
         marks = {"condition": self.condition, "seed": f"seed{self.seed}", "size": shape}
-        marks |= {"frames": shape, "blur": f"blur{self.blur:g}"}
+        marks |= {"frames": shape}
         words = dict.fromkeys(marks[name] for name in self.unusual)
         return "_".join(["exam", self.label.replace(" ", ""), *words])
 
@@ -167,9 +165,8 @@ def run_exam(
         rows = read_jsonl(path)
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
         give = _outputs(exam, edit)
-        camera = Camera(exam.blur) if exam.blur else None
         for k, case in tqdm(todo, desc=exam.label, disable=not progress):
-            task = set_case(case, exam.condition, seed=k, size=exam.size, camera=camera)
+            task = set_case(case, exam.condition, seed=k, size=exam.size)
             metrics = judge(task.source.frames, task.truth, give(k, task))
             append_jsonl(path, {"clip": k, "kind": case.kind, **metrics})
     return read_jsonl(path)[:clips]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import diffusers
 import torch
@@ -13,6 +13,7 @@ from diffusers import (
     LTXVideoTransformer3DModel,
 )
 from jaxtyping import Float
+from pydantic import Field
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -25,7 +26,7 @@ from synclora_lite.models.folders import model_folder, pipeline_class, stock_pos
 from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 
-SETTINGS = "synclora.json"  # what diffusers has no place for: frame rate and positions
+SETTINGS = "synclora.json"  # what diffusers has no place for: rate, positions, steps
 Latents = Float[Tensor, "batch channels frames height width"]
 
 
@@ -33,6 +34,8 @@ Latents = Float[Tensor, "batch channels frames height width"]
 class _Settings(Settings):
     frame_rate: FrameRate
     positions: Positions
+    steps: Annotated[int, Field(ge=1, le=1000)] = 20
+    reference_offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class I2VModel:
     caption: Float[Tensor, "1 caption_tokens dim"]  # stands for the prompt of every clip
     frame_rate: float = 12.0  # of the clips it knows; sets the time coordinate
     positions: Positions = "causal"  # where a latent frame starts; see `latent_frame_starts`
+    steps: int = 20  # of sampling that are enough where a first frame, or a reference, is known
+    reference_offset: int = 0  # where its adapters find a reference: latent columns to the right
     name: str = "lite"  # for reports
 
     @property
@@ -95,7 +100,8 @@ class I2VModel:
         """
         place = None
         if reference is not None:
-            place = self.coordinates(*reference.shape[2:], offset_columns=reference_offset)
+            frames, height, width = reference.shape[2:]
+            place = self.coordinates(frames, height, width, reference_offset)
         return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
 
 
@@ -191,7 +197,8 @@ def save_model(
     model.scheduler.save_pretrained(folder / "scheduler")
     with atomic_path(folder / CAPTION) as path:
         save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
-    write_json(folder / SETTINGS, {"frame_rate": model.frame_rate, "positions": model.positions})
+    settings = {name: getattr(model, name) for name in _Settings.__dataclass_fields__}
+    write_json(folder / SETTINGS, settings)
     index: dict[str, Any] = {
         "_class_name": "LTXImageToVideoPipeline",
         "_diffusers_version": diffusers.__version__,

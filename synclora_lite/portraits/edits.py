@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -114,7 +114,7 @@ class EditCase:
     source: Identity
     edited: Identity
     motion: Motion
-    camera: Camera | None = None
+    camera: Camera = field(default_factory=Camera)
 
 
 HELD_OUT = 1 << 31  # seeds from here on are for evaluation; training draws below. A generator

@@ -48,9 +48,8 @@ def back_hair(s: Scene) -> None:
     fall = box(x, y - 0.35 * w["hair_length"], width, 0.45 + 0.75 * w["hair_length"], 0.3)
     long = torch.where(w["hair_length"] > 0.05, smooth_union(cap, fall, 0.3), cap)
     bun = circle(x, y + 1.18, 0.26) + (1 - w["bun"]) * 9
-    color = tint(w["hair_color"], -0.22)
-    if s.view is not None:  # the side that turns towards us is as light as the hair in front
-        color = torch.lerp(color, w["hair_color"], s.near(x).unsqueeze(1))
+    # the side that turns towards us is as light as the hair in front
+    color = torch.lerp(tint(w["hair_color"], -0.22), w["hair_color"], s.near(x).unsqueeze(1))
     s.paint(s.inside(torch.minimum(long, bun) + wave) * w["hair"], color)
 
 
@@ -77,12 +76,9 @@ def ears(s: Scene) -> None:
     """Ears and earrings on a plane that turns with the head."""
     w = s.who
     x, y = s.plane(0.0)
-    side = x.abs() - w["face_width"] * 0.97
-    hidden: Tensor | float = 0.0
-    if s.view is not None:
-        side, near = near_ear(s)
-        hidden = _face(s) * (1 - s.inside(ellipse(side, y - 0.03, 0.11, 0.18) + near))
-        hidden = torch.where(w["hair_length"] * w["hair"] > 0.05, (near < 0.2) * 1.0, hidden)
+    side, near = near_ear(s)
+    hidden = _face(s) * (1 - s.inside(ellipse(side, y - 0.03, 0.11, 0.18) + near))
+    hidden = torch.where(w["hair_length"] * w["hair"] > 0.05, (near < 0.2) * 1.0, hidden)
     seen = 1 - hidden
     s.paint(seen * s.inside(ellipse(side, y - 0.03, 0.11, 0.18)), w["skin"], -0.08)
     inner = coverage(ellipse(side - 0.015, y - 0.03, 0.05, 0.10), 0.05)
@@ -105,8 +101,6 @@ def near_ear(s: Scene) -> tuple[Tensor, Tensor]:
 def _face(s: Scene) -> Tensor:
     """Coverage of the head: the face and, of a turned head, its side and a bald crown."""
     face = s.inside(head_outline(s.x, s.y, s))
-    if s.view is None:
-        return face
     x, y = s.solid(-0.02, 0.5)
     side = s.inside(torch.maximum(head_outline(x, y * 1.03, s, grow=-0.01), -0.05 - y))
     x, y = s.solid(-0.25, 1.05)
@@ -132,21 +126,15 @@ def beard(s: Scene) -> None:
     w, x, y, opened = s.who, s.x, s.y, s.motion["mouth_open"]
     jaw_line = curve(x, y, 0.38 - 0.5 * x * x, -x)
     lips = ellipse(x, y - 0.53 - 0.05 * opened, w["mouth_size"] * 0.95, 0.10 + 0.09 * opened)
-    if s.view is None:
-        face = head_outline(x, y, s, grow=0.015)
-        cover = coverage(torch.maximum(torch.maximum(face, -jaw_line), -lips), 0.05)
-    else:
-        cover = coverage(torch.maximum(-jaw_line, -lips), 0.05) * _face(s)
+    cover = coverage(torch.maximum(-jaw_line, -lips), 0.05) * _face(s)
     s.paint(cover * w["beard"], w["hair_color"] * 0.9)
 
 
 def nose(s: Scene) -> None:
     """A soft bridge, the tip's highlight, and two nostrils."""
     w = s.who
-    x, y = s.x, s.y
     tip = w["nose_length"] - 0.08
-    if s.view is not None:
-        x = _nose_wedge(s, tip)
+    x, y = _nose_wedge(s, tip), s.y
     side = -torch.sign(w["light"] + 1e-6)
     bridge = (x - side * 0.055) ** 2 * 420 + ((y - tip * 0.35) / tip) ** 2 * 3.2
     s.paint(0.30 * torch.exp(-bridge), w["skin"], -0.45)
@@ -259,10 +247,9 @@ def front_hair(s: Scene) -> None:
     above = torch.minimum((y - line) * 0.75, temple)
     hair = torch.maximum(cap + wave, torch.maximum(above + wave, y - sideburn - 0.2))
     cover = s.inside(hair) * w["hair"]
-    if s.view is not None:  # short hair leaves the near ear free
-        side, hidden = near_ear(s)
-        ear = s.inside(ellipse(side, s.plane(0.0)[1] - 0.03, 0.12, 0.19) + hidden)
-        cover = cover * (1 - ear * (w["hair_length"] <= 0.05))
+    side, hidden = near_ear(s)  # short hair leaves the near ear free
+    ear = s.inside(ellipse(side, s.plane(0.0)[1] - 0.03, 0.12, 0.19) + hidden)
+    cover = cover * (1 - ear * (w["hair_length"] <= 0.05))
     s.paint(cover, w["hair_color"])
     sheen = torch.exp(-((y + 0.86 - 0.3 * x * w["light"]) ** 2) * 70 - x * x * 2.5)
     s.paint(0.30 * cover * sheen, w["hair_color"], 0.5)
@@ -276,9 +263,7 @@ def glasses(s: Scene) -> None:
     corner = 0.07 + 0.18 * w["glasses_roundness"]
     rim = box(across - w["eye_spacing"] - 0.005, s.y + 0.10, 0.275, 0.245, corner)
     bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * s.inside(across - 0.075)
-    ear = w["face_width"] * 1.02
-    if s.view is not None:  # towards us the temple goes on to the ear
-        ear = ear + 0.16 * s.near(s.x)
+    ear = w["face_width"] * 1.02 + 0.16 * s.near(s.x)  # towards us the temple goes on to the ear
     temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * s.inside(0.60 - across)
     temple = temple * s.inside(across - ear)
     frame = torch.maximum(torch.maximum(stroke(rim, 0.052, s.pixel), bridge), temple)
@@ -288,7 +273,7 @@ def glasses(s: Scene) -> None:
 
 def lamp(s: Scene, share: float = 1.0) -> None:
     """The colour of the light, and how it falls off across the picture."""
-    v = s.view or {}
+    v = s.view
     light = v["tint"] + (v["across"] * s.u + v["down"] * s.v).unsqueeze(1)
     s.image.mul_(torch.exp(share * light))
 
@@ -296,29 +281,23 @@ def lamp(s: Scene, share: float = 1.0) -> None:
 def hat(s: Scene) -> None:
     """A beanie with a ribbed band, or a hat with a brim."""
     w = s.who
-    x, y = s.x, s.y
-    if s.view is not None:  # as wide from every side; its front is where the face looks
-        x, y = s.solid(-0.16, 1.06)
+    x, y = s.solid(-0.16, 1.06)  # as wide from every side; its front is where the face looks
     crown = ellipse(x, y + 0.42, w["face_width"] + 0.15, 0.86)
-    if s.view is not None:
-        x = x - 0.5 * s.motion["yaw"].sin()
-        y = s.plane(0.45 * (1 - x * x).clamp_min(-0.2))[1]
+    x = x - 0.5 * s.motion["yaw"].sin()
+    y = s.plane(0.45 * (1 - x * x).clamp_min(-0.2))[1]
     edge = -0.50 + 0.16 * x * x
     dome = s.inside(torch.maximum(crown, y - edge)) * w["hat"]
     s.paint(dome, w["hat_color"])
     s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), w["hat_color"], -0.4)
-    side = x.abs() - w["face_width"] - 0.13 if s.view is None else crown
-    band = strip(edge - 0.24 - y, y - edge, s.pixel) * s.inside(side)
+    band = strip(edge - 0.24 - y, y - edge, s.pixel) * s.inside(crown)
     ribs = 0.12 * (torch.sin(x * 42) > 0)
     s.paint(band * w["hat"], w["hat_color"], -0.28)
     s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), w["hat_color"], -0.55)
-    if s.view is not None:
-        x = x + 0.4 * s.motion["yaw"].sin()
+    x = x + 0.4 * s.motion["yaw"].sin()
     brim = ellipse(x, y - edge, 1.18, 0.13)
     s.paint(s.inside(brim) * w["hat"] * w["hat_brim"], w["hat_color"], -0.15)
 
 
 room_light = partial(lamp, share=-0.6)  # light falls softer on the background: `lamp` takes it on
 FACE = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
-ORDER = (background, back_hair, body, ears, skin, *FACE)
-FILMED = (background, room_light, back_hair, body, skin, ears, *FACE, occluders, lamp)
+ORDER = (background, room_light, back_hair, body, skin, ears, *FACE, occluders, lamp)

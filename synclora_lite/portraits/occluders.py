@@ -21,7 +21,6 @@ THUMB = ((0.12, 0.12), (0.33, -0.10), 0.055)
 
 def occluders(s: Scene) -> None:
     """Paint what is before the face into the frames where there is something."""
-    assert s.view is not None
     for number, draw in enumerate((_hand, _cup, _microphone), 1):
         rows = (s.view["kind"] == number).nonzero()[:, 0]
         if len(rows):

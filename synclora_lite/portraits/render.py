@@ -15,12 +15,11 @@ from torch import Tensor
 
 from synclora_lite.portraits.camera import Camera, lens_blur, stack_cameras
 from synclora_lite.portraits.identity import Identity, stack
-from synclora_lite.portraits.layers import FILMED, ORDER
+from synclora_lite.portraits.layers import ORDER
 from synclora_lite.portraits.motion import CHANNELS, Motion
 from synclora_lite.portraits.scene import (
     HEAD_SCALE,
     Scene,
-    head_coordinates,
     surface_coordinates,
 )
 
@@ -29,22 +28,20 @@ CHUNK_ELSEWHERE = 136  # a GPU is busy only with many
 
 
 def _draw(
-    who: dict[str, Tensor], motion: Tensor, view: dict[str, Tensor] | None, size: int
+    who: dict[str, Tensor], motion: Tensor, view: dict[str, Tensor], size: int
 ) -> UInt8[Tensor, "n h w 3"]:
     """Draw one chunk of frames; `motion` is (n, channels) and `who` has one row per frame."""
     device = motion.device
     axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
     u, v = axis.view(1, 1, size), axis.view(1, size, 1)
     m = {name: motion[:, k, None, None] for k, name in enumerate(CHANNELS)}
-    x, y = (head_coordinates if view is None else surface_coordinates)(u, v, m)
-    if view is not None:
-        who = who | {"light": (who["light"] + view["side"]).clamp(-1.5, 1.5)}
+    x, y = surface_coordinates(u, v, m)
+    who = who | {"light": (who["light"] + view["side"]).clamp(-1.5, 1.5)}
     image = torch.empty(len(motion), 3, size, size, device=device)
     scene = Scene(image, 2 / size / HEAD_SCALE, u, v, x, y, m, who, view)
-    for layer in ORDER if view is None else FILMED:
+    for layer in ORDER:
         layer(scene)
-    if view is not None:
-        image = lens_blur(image, view["blur"] * size / 96)
+    image = lens_blur(image, view["blur"] * size / 96)
     return (image * 255 + 0.5).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -58,7 +55,7 @@ def render_batch(
 ) -> UInt8[Tensor, "clips frames size size 3"]:
     """Render one clip per (identity, motion); all motions have the same number of frames.
 
-    With cameras, one per clip, heads are solid, and lens, light and occluders are drawn.
+    Each is filmed by a camera of its own; left out, by the standard one.
 
     Raises:
         ValueError: the numbers of identities and motions differ, or the motions' lengths do.
@@ -72,17 +69,18 @@ def render_batch(
     frames = lengths.pop()
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
-    view = None if cameras is None else stack_cameras(cameras, frames, device)
+    cameras = cameras or [Camera()] * len(motions)
+    view = stack_cameras(cameras, frames, device)
     owner = torch.arange(len(identities), device=device).repeat_interleave(frames)
     chunk = CHUNK if motion.device.type == "cpu" else CHUNK_ELSEWHERE
     drawn = []
     for s in range(0, len(motion), chunk):
         part = slice(s, s + chunk)
-        filmed = view and {name: rows[part] for name, rows in view.items()}
+        filmed = {name: rows[part] for name, rows in view.items()}
         people = {name: rows[owner[part]] for name, rows in who.items()}
         drawn.append(_draw(people, motion[part], filmed, size))
     clips = torch.cat(drawn).view(len(identities), frames, size, size, 3)
-    for clip, camera in zip(clips, cameras or (), strict=bool(cameras)):
+    for clip, camera in zip(clips, cameras, strict=True):
         if camera.noise:
             generator = torch.Generator().manual_seed(camera.seed)
             noise = camera.noise * torch.randn(clip.shape, generator=generator).to(device)
@@ -91,11 +89,10 @@ def render_batch(
 
 
 def render_clip(
-    identity: Identity, motion: Motion, size: int = 128, camera: Camera | None = None
+    identity: Identity, motion: Motion, size: int = 128, camera: Camera = Camera()
 ) -> UInt8[np.ndarray, "frames size size 3"]:
     """Render one clip as the uint8 RGB array that every other room reads."""
-    cameras = None if camera is None else [camera]
-    return render_batch([identity], [motion], size, cameras=cameras)[0].numpy()
+    return render_batch([identity], [motion], size, cameras=[camera])[0].numpy()
 
 
 @torch.no_grad()

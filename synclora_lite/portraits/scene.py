@@ -52,7 +52,7 @@ class Scene(Canvas):
     y: Float[Tensor, "n h w"]
     motion: dict[str, Float[Tensor, "n 1 1"]]
     who: dict[str, Tensor]
-    view: dict[str, Tensor] | None = None  # the camera's rows; None draws flat layers, no lens
+    view: dict[str, Tensor]  # the camera's rows: lens, light and what passes before the face
 
     def plane(self, depth: float | Tensor) -> tuple[Tensor, Tensor]:
         """Canonical coordinates on a plane that turns with the head, at a depth behind the face."""
@@ -65,10 +65,8 @@ class Scene(Canvas):
         """Canonical coordinates of a solid's silhouette, around a middle at a depth.
 
         The solid is as deep as wide times `roundness`: 1 looks as wide from every side, and 0 is
-        the plane. Without a camera, hair and hat are cut from planes.
+        the plane.
         """
-        if self.view is None:
-            return self.plane(depth)
         m = self.motion
         u, v = _head_frame(self.u, self.v, m)
         wide = (m["yaw"].cos() ** 2 + (roundness * m["yaw"].sin()) ** 2).sqrt()
@@ -88,30 +86,12 @@ def _head_frame(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Ten
     return du * cos + dv * sin, dv * cos - du * sin
 
 
-def head_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Invert ``U = X cos(yaw) + z(X, Y) sin(yaw)`` and its vertical twin by fixed-point steps.
-
-    The face is the paraboloid ``z = RELIEF (1 - X^2 - 0.8 Y^2)`` with a bump for the nose, so
-    features near the middle move further than those at the sides, as on a real head.
-    """
-    u, v = _head_frame(u, v, m)
-    cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()
-    cos_pitch, sin_pitch = m["pitch"].cos(), m["pitch"].sin()
-    x, y = u, v
-    for step in range(4):
-        x2, y2 = x * x, y * y
-        z = (RELIEF * (1 - x2 - 0.8 * y2)).clamp_min(-0.5)
-        if step >= 2:
-            z = z + NOSE_RELIEF * torch.exp(-x2 * 40 - (y - 0.14) ** 2 * 18)
-        x = (u - z * sin_yaw) / cos_yaw
-        y = (v - (z * cos_yaw - x * sin_yaw) * sin_pitch) / cos_pitch
-    return x, y
-
-
 def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Invert a surface a little flatter at any angle: each axis has a quadratic's visible root.
+    """Invert ``U = X cos(yaw) + z(X, Y) sin(yaw)`` and its vertical twin for the face's surface.
 
-    ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and ``c`` the rest; pixels
+    The face is the paraboloid ``z = RELIEF (1 - X^2 - BEND Y^2)`` with a bump for the nose, so
+    features near the middle move further than those at the sides, as on a real head. Each axis has
+    a quadratic's visible root, ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and ``c`` the rest; pixels
     beyond the silhouette have no root and keep a place outside of the head.
     """
     u, v = _head_frame(u, v, m)
