@@ -29,6 +29,8 @@ from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
 FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
+STEPS = 2  # of sampling with the adapter: the reference leaves little to draw
+REFERENCE_OFFSET = -12  # two panels to the left, where a base that knows one does not look
 MU, SHIFT = 1.0, 2.7  # mean noise level of training, in log-odds
 
 
@@ -107,7 +109,15 @@ class BaseTraining:
         """Write the model with the averaged weights."""
         self.shipped.load_state_dict(averaged, strict=False)  # all but the buffer
         scheduler = FlowMatchEulerDiscreteScheduler(shift=SHIFT)
-        model = I2VModel(self.vae, self.shipped, scheduler, self.caption, FRAME_RATE)
+        model = I2VModel(
+            self.vae,
+            self.shipped,
+            scheduler,
+            self.caption,
+            FRAME_RATE,
+            steps=STEPS,
+            reference_offset=REFERENCE_OFFSET,
+        )
         save_model(model, folder, torch.float16, max_shard_size="15MB")
 
 

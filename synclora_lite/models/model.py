@@ -48,9 +48,9 @@ class I2VModel:
     caption: Float[Tensor, "1 caption_tokens dim"]  # stands for the prompt of every clip
     frame_rate: float = 12.0  # of the clips it knows; sets the time coordinate
     positions: Positions = "causal"  # where a latent frame starts; see `latent_frame_starts`
+    name: str = "lite"  # for reports
     steps: int = 20  # of sampling that are enough where a first frame, or a reference, is known
     reference_offset: int = 0  # where its adapters find a reference: latent columns to the right
-    name: str = "lite"  # for reports
 
     @property
     def spatial_ratio(self) -> int:

@@ -75,7 +75,7 @@ def body(s: Scene) -> None:
 def ears(s: Scene) -> None:
     """Ears and earrings on a plane that turns with the head."""
     w = s.who
-    x, y = s.plane(0.0)
+    y = s.plane(0.0)[1]
     side, near = near_ear(s)
     hidden = _face(s) * (1 - s.inside(ellipse(side, y - 0.03, 0.11, 0.18) + near))
     hidden = torch.where(w["hair_length"] * w["hair"] > 0.05, (near < 0.2) * 1.0, hidden)

@@ -24,6 +24,7 @@ from synclora_lite.portraits.scene import (
 )
 
 CHUNK = 4  # frames drawn at once: their fields fit in the processor's cache
+STANDARD = Camera()
 CHUNK_ELSEWHERE = 136  # a GPU is busy only with many
 
 
@@ -69,7 +70,7 @@ def render_batch(
     frames = lengths.pop()
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
-    cameras = cameras or [Camera()] * len(motions)
+    cameras = cameras or [STANDARD] * len(motions)
     view = stack_cameras(cameras, frames, device)
     owner = torch.arange(len(identities), device=device).repeat_interleave(frames)
     chunk = CHUNK if motion.device.type == "cpu" else CHUNK_ELSEWHERE
@@ -89,7 +90,7 @@ def render_batch(
 
 
 def render_clip(
-    identity: Identity, motion: Motion, size: int = 128, camera: Camera = Camera()
+    identity: Identity, motion: Motion, size: int = 128, camera: Camera = STANDARD
 ) -> UInt8[np.ndarray, "frames size size 3"]:
     """Render one clip as the uint8 RGB array that every other room reads."""
     return render_batch([identity], [motion], size, cameras=[camera])[0].numpy()

@@ -57,7 +57,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "train": Command(
         ("train", "FOLDER/config.toml", "--quiet"),
-        training("adapter"),
+        training,
         input="bank/pairs-0.safetensors",
     ),
     "exam": Command(
