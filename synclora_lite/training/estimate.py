@@ -69,7 +69,7 @@ def measure(configs: Configs, job: Job) -> Estimate:
         return measure_directly(configs, job, depth)
     low, high = (measure_directly(configs, job, layers) for layers in SHALLOW)
 
-    def follow(a: float, b: float) -> float:
+    def follow(a: int | float, b: int | float) -> float:
         return a + (b - a) * (depth - few) / (more - few)
 
     return Estimate(
@@ -118,7 +118,7 @@ def trained_memory(parameters: int, job: Job) -> dict[str, float]:
     }
 
 
-def advice(job: Job, gigabytes: float) -> list[str]:
+def advice(job: Job, gigabytes: int | float) -> list[str]:
     """Return what would make a job that does not fit a card smaller, with the peak it leads to.
 
     For training these are the settings of a run's configuration. The last line is the first
@@ -155,7 +155,7 @@ def advice(job: Job, gigabytes: float) -> list[str]:
     return lines
 
 
-def advice_offload(found: Estimate, gigabytes: float) -> list[str]:
+def advice_offload(found: Estimate, gigabytes: int | float) -> list[str]:
     """Return what of an LTX-2.3 may wait in main memory during an edit.
 
     `synclora edit` chooses among these by itself, by what the card has free.
@@ -171,6 +171,6 @@ def advice_offload(found: Estimate, gigabytes: float) -> list[str]:
     return [parts, _line("layers wait in main memory (slow)", peaks[1] + RUNTIME, gigabytes)]
 
 
-def _line(change: str, peak: float, gigabytes: float) -> str:
+def _line(change: str, peak: float, gigabytes: int | float) -> str:
     fits = ", fits" if peak <= gigabytes * 1e9 else ""
     return f"{change}: {peak / 1e9:.1f} GB{fits}"
