@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -19,7 +20,8 @@ Count = Annotated[int, Field(ge=0, le=65_536)]
 Steps = Annotated[int, Field(ge=1, le=10**9)]
 UNKNOWN = ("unexpected_property", "extra_forbidden", "unexpected_keyword_argument")
 FrameRate = Annotated[float, Field(ge=1, le=1000)]
-_adapter = cache(TypeAdapter)  # of a type always the same, and slow to make
+# the adapter of a type is always the same, and slow to make
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
 
 
 class Settings:

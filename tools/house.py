@@ -105,7 +105,7 @@ def total(paths: list[Path]) -> dict[str, int]:
     return dict(sums)
 
 
-def _ends(top: dict[str, float]) -> dict[tuple[str, str], tuple[float, float]]:
+def _ends(top: dict[str, int]) -> dict[tuple[str, str], tuple[float, float]]:
     """Return where the bow of each arrow begins and ends: long ones outside, so that few cross."""
     found = arrows()
 

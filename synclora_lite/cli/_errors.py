@@ -86,8 +86,6 @@ def end(status: int) -> NoReturn:
 
 def quiet_libraries() -> None:
     """Keep the chatter of libraries off stderr, where our one line must stand alone."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
