@@ -50,7 +50,11 @@ def student(master: Notebook, name: str) -> Notebook:
 
 def solutions(master: Notebook, name: str) -> Notebook:
     """Return a master as a plain notebook: solutions in sight, without the markers."""
-    return _copy(master, [_unmarked(cell) for cell in master["cells"]], name, "solutions")
+    cells = [
+        with_source(cell, unmarked_source(source(cell))) if "solution" in tags(cell) else cell
+        for cell in master["cells"]
+    ]
+    return _copy(master, cells, name, "solutions")
 
 
 VARIANTS: dict[str, Callable[[Notebook, str], Notebook]] = {
@@ -136,31 +140,19 @@ def _stub(cell: Cell) -> Cell:
     return with_source(cell, stub_source(source(cell), about["id"], about["title"]))
 
 
-def _unmarked(cell: Cell) -> Cell:
-    if "solution" not in tags(cell):
-        return cell
-    return with_source(cell, unmarked_source(source(cell)))
-
-
 def _copy(master: Notebook, cells: list[Cell], name: str, kind: str) -> Notebook:
     metadata = {k: v for k, v in master["metadata"].items() if k != "execution"}
-    about = _about(kind, name)
+    text = ABOUT[kind].format(name=name, colab=colab_url(name[:2]))
+    about = {"cell_type": "markdown", "id": "about", "metadata": {}, "source": [text]}
     first, *rest = [_plain(cell) for cell in cells]
     return {**master, "metadata": metadata, "cells": [first, about, *rest]}
 
 
-def _about(kind: str, name: str) -> Cell:
-    text = ABOUT[kind].format(name=name, colab=colab_url(name[:2]))
-    return {"cell_type": "markdown", "id": "about", "metadata": {}, "source": [text]}
-
-
 def _plain(cell: Cell) -> Cell:
     """Return a cell as a plain notebook needs it: no settings of the book, plain Markdown."""
-    metadata: dict[str, Any] = dict(cell["metadata"])
-    metadata.pop("mystnb", None)
     kept = [tag for tag in tags(cell) if tag not in BOOK_ONLY]
-    metadata.pop("tags", None)
-    metadata = {**({"tags": kept} if kept else {}), **metadata}
+    metadata: dict[str, Any] = {"tags": kept} if kept else {}
+    metadata |= {k: v for k, v in cell["metadata"].items() if k not in ("mystnb", "tags")}
     cell = {**cell, "metadata": metadata}
     if cell["cell_type"] == "code":
         return {**cell, "outputs": [], "execution_count": None}

@@ -24,8 +24,8 @@ from synclora_course.masters import read_notebook
 from synclora_course.review import Progress, progress, solved_cells
 from synclora_lite.errors import SyncLoraError
 
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA")
-KEPT_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA",
+        "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,12 @@ def _work(path: Path, first: int, count: int, limits: Limits) -> tuple[list[Prog
 @contextmanager
 def _apart(arguments: list[str], work: Path, limits: Limits) -> Iterator[subprocess.Popen[bytes]]:
     """Start a grader in a session of its own; when the block ends, all of it has ended."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    command = [sys.executable, "-m", "synclora_course.grading", *arguments]
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "synclora_course.grading",
-            *arguments,
-            *map(str, _plain(limits)),
-        ],
+        [*command, str(limits.memory), str(limits.file)],
         cwd=work,
-        env=_environment(work),
+        env={**kept, "HOME": str(work), "SYNCLORA_CACHE": str(work / "cache")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -121,15 +117,6 @@ def _apart(arguments: list[str], work: Path, limits: Limits) -> Iterator[subproc
         process.wait()
 
 
-def _environment(work: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in (*KEPT, *KEPT_THREADS) if name in os.environ}
-    return {**kept, "HOME": str(work), "SYNCLORA_CACHE": str(work / "cache")}
-
-
-def _plain(limits: Limits) -> tuple[int, int]:
-    return limits.memory, limits.file
-
-
 def _read(answers: Path) -> list[dict[str, Any]]:
     """Return the whole lines written so far that are answers at all."""
     if not answers.exists():
@@ -138,23 +125,18 @@ def _read(answers: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def _limit(memory: int, file: int) -> None:
-    """Bound this process, where the system can."""
-    import resource
-
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file, file))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too large a file is an OSError, as a full disk
-
-
 def main() -> None:
     """Check exercises and write a line for each: the process that `grade` starts."""
+    import resource
+
     import synclora_course.checks.framework  # noqa: F401 -- what takes time to start, starts now
 
     path, answers, first, memory, file = sys.argv[1:]
-    _limit(int(memory), int(file))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (int(memory), int(memory)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(file), int(file)))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # too large a file is an OSError, as a full disk
     with Path(answers).open("w", encoding="utf-8", buffering=1) as stream:
         stream.write("{}\n")
         try:

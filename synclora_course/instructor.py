@@ -31,6 +31,7 @@ from synclora_course.notebook import CHAPTERS
 from synclora_course.otter import CONFIG, Cells, coding_question, written_question
 from synclora_course.questions import Family, Question, hidden_test, public_test
 from synclora_course.readable import plain_markdown
+from synclora_course.review import check_functions
 from synclora_lite.files import write_atomic
 
 CANARY = "synclora-graded-material-7c1f0e5b"
@@ -103,25 +104,23 @@ def assignment(
         from_the_book: How many of the book's exercises to take.
 
     """
-    random, question = _random(chapter, seed), variant(chapter, seed)
+    random, question = Random(f"assignment {chapter} {seed}"), variant(chapter, seed)
     checked = [exercise for exercise in exercises(master) if not exercise.is_project]
-    chosen = sorted(
-        random.sample(checked, min(from_the_book, len(checked))), key=lambda e: e.identifier
-    )
+    chosen = random.sample(checked, min(from_the_book, len(checked)))
+    chosen.sort(key=lambda exercise: exercise.identifier)
     cells = Cells()
-    cells.raw(CONFIG.format(name=f"synclora-{chapter}-{seed}"))
-    cells.markdown(_opening(chapter, chosen, question))
-    cells.code(imports_of(master) if chosen else "import numpy as np")
+    cells.add("raw", CONFIG.format(name=f"synclora-{chapter}-{seed}"))
+    cells.add("markdown", _opening(chapter, chosen, question))
+    cells.add("code", imports_of(master) if chosen else "import numpy as np")
     if chosen and any("part" in cell["metadata"] for cell in master["cells"]):
-        cells.code(PARTS)
+        cells.add("code", PARTS)
     for exercise in chosen:
         _add_exercise(cells, exercise, chapter, random)
     _add_variant(cells, question, random)
     about = guides()[chapter]
-    cells.markdown(f"<!-- {CANARY} -->\n## In words")
-    written_question(
-        cells, name=f"words_{chapter}", statement=about["question"], rubric=about["rubric"]
-    )
+    cells.add("markdown", f"<!-- {CANARY} -->\n## In words")
+    name = f"words_{chapter}"
+    written_question(cells, name=name, statement=about["question"], rubric=about["rubric"])
     return cells.notebook(CANARY)
 
 
@@ -131,15 +130,14 @@ def variant(chapter: str, seed: int) -> Question:
 
 
 def known_mistakes(check: str, chapter: str) -> list[str]:
-    """Return the mistakes that a check knows by name: the hints in its source."""
-    module = Path(__file__).parent / "checks" / f"{CHAPTERS[chapter]}.py"
-    if not module.exists():
+    """Return the mistakes that a check and its helpers know by name: the hints in their source."""
+    functions = check_functions(chapter)
+    if check not in functions:
         return []
-    for node in ast.parse(module.read_text("utf-8")).body:
-        if isinstance(node, ast.FunctionDef) and node.name == check:
-            found = [each for each in ast.walk(node) if isinstance(each, ast.Dict)]
-            return [hint for each in found for key in each.keys if (hint := _hint(key))]
-    return []
+    names = [each.id for each in ast.walk(functions[check]) if isinstance(each, ast.Name)]
+    looked = [check, *(name for name in names if name in functions)]
+    tables = [e for name in looked for e in ast.walk(functions[name]) if isinstance(e, ast.Dict)]
+    return [hint for table in tables for key in table.keys if (hint := _hint(key))]
 
 
 def _hint(key: ast.expr | None) -> str:
@@ -204,7 +202,3 @@ def _opening(chapter: str, chosen: list[Exercise], question: Question) -> str:
         f"# Assignment: {title}\n\nAbout {minutes} minutes. {book}{question.points} for a question "
         "that is new, and some for an answer in words. The visible tests are not all the tests."
     )
-
-
-def _random(chapter: str, seed: int) -> Random:
-    return Random(f"assignment {chapter} {seed}")

@@ -6,7 +6,6 @@ tagged `check`. See CONTRIBUTING.md.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,27 +140,23 @@ def exercises(notebook: Notebook) -> list[Exercise]:
         CourseError: A solution stands without a task before it, or lacks a mark or a setting.
 
     """
-    return list(_exercises(notebook))
-
-
-def _exercises(notebook: Notebook) -> Iterator[Exercise]:
+    found: list[Exercise] = []
     task = ""
     for cell in notebook["cells"]:
-        names = tags(cell)
+        names, text = tags(cell), source(cell)
         if "project" in names:
-            yield _exercise(cell, source(cell), "")
+            found.append(_exercise(cell, text, ""))
         elif "exercise" in names:
-            task = source(cell)
+            task = text
         elif "solution" in names:
             if not task:
                 raise CourseError(f"cell {cell.get('id')} solves nothing", "a task before it")
-            if not MARKED.search(source(cell)):
-                where = f"the solution in cell {cell.get('id')}"
-                raise CourseError(
-                    f"{where} is not marked", "# BEGIN SOLUTION and # END SOLUTION around the body"
-                )
-            yield _exercise(cell, task, source(cell))
+            if not MARKED.search(text):
+                what = f"the solution in cell {cell.get('id')} is not marked"
+                raise CourseError(what, "# BEGIN SOLUTION and # END SOLUTION around the body")
+            found.append(_exercise(cell, task, text))
             task = ""
+    return found
 
 
 def _exercise(cell: Cell, task: str, solution: str) -> Exercise:
@@ -172,15 +167,5 @@ def _exercise(cell: Cell, task: str, solution: str) -> Exercise:
     if missing:
         what = f"cell {cell.get('id')} says nothing of {', '.join(missing)}"
         raise CourseError(what, "these in the cell's metadata under `exercise`")
-    return Exercise(
-        identifier=settings["id"],
-        title=settings["title"],
-        difficulty=settings["difficulty"],
-        importance=settings["importance"],
-        minutes=settings["minutes"],
-        task=task,
-        function=settings.get("function", ""),
-        check=settings.get("check", ""),
-        solution=solution,
-        points=settings.get("points", 0),
-    )
+    known = {name: settings[name] for name in (*needed[1:], "points") if name in settings}
+    return Exercise(identifier=settings["id"], task=task, solution=solution, **known)

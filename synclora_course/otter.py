@@ -39,40 +39,19 @@ class Cells:
     def __init__(self) -> None:
         self.cells: list[Cell] = []
 
-    def raw(self, text: str) -> None:
-        """Add a raw cell, in which Otter Assign reads its marks."""
-        self._add("raw", text)
-
-    def markdown(self, text: str) -> None:
-        """Add a markdown cell."""
-        self._add("markdown", text)
-
-    def code(self, text: str) -> None:
-        """Add a code cell without outputs."""
-        self._add("code", text)
+    def add(self, kind: str, *texts: str) -> None:
+        """Add a cell for each text; Otter Assign reads its marks in those of kind "raw"."""
+        for text in texts:
+            cell: Cell = {"cell_type": kind, "id": f"cell-{len(self.cells):03d}", "metadata": {}}
+            if kind == "code":
+                cell |= {"execution_count": None, "outputs": []}
+            self.cells.append({**cell, "source": text.splitlines(keepends=True)})
 
     def notebook(self, canary: str) -> Notebook:
         """Return the notebook; the canary marks it as graded material."""
-        return {
-            "cells": self.cells,
-            "metadata": {
-                "kernelspec": {
-                    "display_name": "Python 3",
-                    "language": "python",
-                    "name": "python3",
-                },
-                "language_info": {"name": "python"},
-                "canary": canary,
-            },
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-
-    def _add(self, kind: str, text: str) -> None:
-        cell: Cell = {"cell_type": kind, "id": f"cell-{len(self.cells):03d}", "metadata": {}}
-        if kind == "code":
-            cell |= {"execution_count": None, "outputs": []}
-        self.cells.append({**cell, "source": text.splitlines(keepends=True)})
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        metadata = {"kernelspec": kernel, "language_info": {"name": "python"}, "canary": canary}
+        return {"cells": self.cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
 def coding_question(
@@ -94,49 +73,37 @@ def coding_question(
 
     """
     points = sum(worth for _, worth, _ in tests)
-    cells.raw(f"# BEGIN QUESTION\nname: {name}\npoints: {points:g}")
-    cells.markdown(statement)
-    cells.raw("# BEGIN SOLUTION")
-    cells.code(with_prompt(marked))
-    cells.raw("# END SOLUTION")
-    cells.raw("# BEGIN TESTS")
-    for test, worth, hidden in tests:
-        cells.code(_test(test, worth, hidden))
-    cells.raw("# END TESTS")
-    cells.raw("# END QUESTION")
+    cells.add("raw", f"# BEGIN QUESTION\nname: {name}\npoints: {points:g}")
+    cells.add("markdown", statement)
+    cells.add("raw", "# BEGIN SOLUTION")
+    cells.add("code", with_prompt(marked))
+    cells.add("raw", "# END SOLUTION", "# BEGIN TESTS")
+    for test, worth, hidden in tests:  # a cell holds the settings, the function, and its call
+        called = re.sub(r"def (\w+\(\w+\)):.*", r"\1", test, flags=re.DOTALL)
+        config = f"points: {worth:g}\nhidden: {json.dumps(hidden)}"
+        header = f'""" # BEGIN TEST CONFIG\n{config}\n""" # END TEST CONFIG\n'
+        cells.add("code", f"{header}{textwrap.dedent(test)}\n{called}")
+    cells.add("raw", "# END TESTS", "# END QUESTION")
 
 
 def written_question(cells: Cells, *, name: str, statement: str, rubric: Sequence[str]) -> None:
     """Add a question that a person grades, one point for each line of the rubric."""
-    cells.raw(f"# BEGIN QUESTION\nname: {name}\nmanual: true\npoints: {len(rubric)}")
-    cells.markdown(statement)
-    cells.raw("# BEGIN SOLUTION")
+    cells.add("raw", f"# BEGIN QUESTION\nname: {name}\nmanual: true\npoints: {len(rubric)}")
+    cells.add("markdown", statement)
+    cells.add("raw", "# BEGIN SOLUTION")
     lines = "\n".join(f"- {line}" for line in rubric)
-    cells.markdown(f"**SOLUTION** A good answer has, one point each:\n\n{lines}")
-    cells.raw("# END SOLUTION")
-    cells.raw("# END QUESTION")
+    cells.add("markdown", f"**SOLUTION** A good answer has, one point each:\n\n{lines}")
+    cells.add("raw", "# END SOLUTION", "# END QUESTION")
 
 
 def with_prompt(marked: str) -> str:
     """Write the masters' markers as Otter's, which leave a line to be replaced in their place."""
 
     def mark(found: re.Match[str]) -> str:
-        indent, body = found[1], found[2]
-        lines = ["# BEGIN SOLUTION NO PROMPT", *dedented(body, indent), "# END SOLUTION"]
-        lines += ['""" # BEGIN PROMPT', "raise NotImplementedError", '""" # END PROMPT']
+        indent, body = found[1], found[2].rstrip("\n").split("\n")
+        lines = ["# BEGIN SOLUTION NO PROMPT", *(line.removeprefix(indent) for line in body)]
+        lines += ["# END SOLUTION", '""" # BEGIN PROMPT', "raise NotImplementedError"]
+        lines += ['""" # END PROMPT']
         return "\n".join(indent + line if line else "" for line in lines)
 
     return MARKED.sub(mark, marked)
-
-
-def dedented(body: str, indent: str) -> list[str]:
-    """Return the lines of a marked body without the markers' indentation."""
-    return [line.removeprefix(indent) for line in body.rstrip("\n").split("\n")]
-
-
-def _test(test: str, points: float | int, hidden: bool) -> str:
-    """Write a test cell: its settings, its function, and a call of that."""
-    called = re.sub(r"def (\w+\(\w+\)):.*", r"\1", test, flags=re.DOTALL)
-    config = f"points: {points:g}\nhidden: {json.dumps(hidden)}"
-    header = f'""" # BEGIN TEST CONFIG\n{config}\n""" # END TEST CONFIG\n'
-    return f"{header}{textwrap.dedent(test)}\n{called}"

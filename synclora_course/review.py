@@ -146,7 +146,7 @@ def _exercises(master: Notebook, chapter: str) -> Iterator[str]:
     if len(found) < LEAST_EXERCISES:
         yield f"{len(found)} exercises, at least {LEAST_EXERCISES} are expected"
     called = "\n".join(source(cell) for cell in tagged(master, "check"))
-    known = check_names(chapter)
+    known = check_functions(chapter)
     for number, exercise in enumerate(found, start=1):
         name = exercise.identifier
         if name != f"{int(chapter)}.{number}":
@@ -161,13 +161,11 @@ def _exercises(master: Notebook, chapter: str) -> Iterator[str]:
             yield f"exercise {name} is not followed by its check"
 
 
-def check_names(chapter: str) -> list[str]:
-    """Return the names of a chapter's checks, without importing them."""
+def check_functions(chapter: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a chapter's module of checks by name, without importing it."""
     path = Path(__file__).parent / "checks" / f"{CHAPTERS[chapter]}.py"
-    if not path.exists():
-        return []
-    body = ast.parse(path.read_text("utf-8")).body
-    return [node.name for node in body if isinstance(node, ast.FunctionDef)]
+    body = ast.parse(path.read_text("utf-8")).body if path.exists() else []
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def _quiz(master: Notebook) -> Iterator[str]:

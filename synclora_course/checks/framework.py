@@ -97,6 +97,16 @@ class Report:
         if what:
             self._note(what)
 
+    def parts(self, value: Any, count: int, advice: str, what: str = "") -> None:
+        """Expect several results, as in `return a, b`.
+
+        Raises:
+            CheckFailed: There are not so many.
+
+        """
+        several = isinstance(value, tuple | list | np.ndarray) and len(value) == count
+        self.expect(several, what, advice)
+
     def shape(self, value: Any, shape: Sequence[int], what: str, hint: Hint = "") -> None:
         """Expect an array, tensor or number of this shape.
 
@@ -134,22 +144,22 @@ class Report:
                 the student's is.
 
         """
-        self._expect_shape(got, np.shape(_array(want)), what, hint)
-        mine, right = _array(got), _array(want)
-        if np.allclose(mine, right, rtol, atol, equal_nan=True):
-            self._note(what)
-            return
-        for advice, wrong in (mistakes or {}).items():
-            slip = _array(wrong)
-            if slip.shape == mine.shape and np.allclose(mine, slip, rtol, atol, equal_nan=True):
-                hint = advice
-                break
+        right = _array(want)
+        if _is_number(got):
+            mine = _array(got)
+            if _alike(mine, right, rtol, atol):
+                self._note(what)
+                return
+            slips = (advice for advice, wrong in (mistakes or {}).items()
+                     if _alike(mine, _array(wrong), rtol, atol))  # fmt: skip
+            hint = next(slips, hint)
+        self._expect_shape(got, right.shape, what, hint)
         raise self.failure(f"{what} is {_value(mine)}", _value(right), hint)
 
     def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: Hint) -> None:
         if value is None:
             raise self.failure(f"{what} is None", f"shape {_words(shape)}", "is there a `return`?")
-        if not isinstance(value, np.ndarray | torch.Tensor | np.number | np.bool_ | int | float):
+        if not _is_number(value):
             kind = type(value).__name__
             raise self.failure(f"{what} is a {kind}", f"an array of shape {_words(shape)}", hint)
         got = tuple(np.shape(_array(value)))
@@ -245,6 +255,14 @@ def _same(old: Any, new: Any) -> bool:
     return not isinstance(old, np.ndarray) or np.array_equal(
         old, new, equal_nan=old.dtype.kind == "f"
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, np.ndarray | torch.Tensor | np.number | np.bool_ | int | float)
+
+
+def _alike(one: np.ndarray, other: np.ndarray, rtol: float, atol: float) -> bool:
+    return one.shape == other.shape and np.allclose(one, other, rtol, atol, equal_nan=True)
 
 
 def _array(value: Any) -> np.ndarray:

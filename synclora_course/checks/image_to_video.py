@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -27,14 +28,10 @@ def check_noise_and_velocity(report: Report, noise_and_velocity: Function) -> No
         x0, noise = (torch.randn(shape, generator=report.generator) for _ in range(2))
         sigma = torch.rand(shape[0], generator=report.generator)
         got = report.call(noise_and_velocity, x0, noise, sigma)
-        report.expect(
-            isinstance(got, tuple | list) and len(got) == 2, "two results", "return x_sigma, v"
-        )
+        report.parts(got, 2, "return x_sigma, v", "two results")
         s = sigma.view(-1, *[1] * (len(shape) - 1))
-        right = (1 - s) * x0 + s * noise
-        mistakes = {
-            "at sigma = 0 there is no noise: the shares are exchanged": (s * x0 + (1 - s) * noise)
-        }
+        right, exchanged = (1 - s) * x0 + s * noise, s * x0 + (1 - s) * noise
+        mistakes = {"at sigma = 0 there is no noise: the shares are exchanged": exchanged}
         hint = "give sigma as many axes as x0 has, with `view`, so that each sample has its own"
         report.close(got[0], right, "x_sigma is on the line", hint, mistakes=mistakes)
         mistakes = {
@@ -98,9 +95,8 @@ def _draw_paths(path: list[Tensor], got: Tensor) -> Picture:
         axis = canvas.subplots()
         axis.plot(steps[:, :, 0], steps[:, :, 1], ".-", color=PALETTE["grey"], linewidth=1)
         axis.plot(*path[0].T, "o", color=PALETTE["sky"], label="noise")
-        axis.plot(
-            *path[-1].T, "o", markersize=11, color=PALETTE["green"], alpha=0.5, label="expected"
-        )
+        large: dict[str, Any] = {"markersize": 11, "color": PALETTE["green"], "alpha": 0.5}
+        axis.plot(*path[-1].T, "o", label="expected", **large)
         axis.plot(*got.detach().T, "x", color=PALETTE["orange"], label="your samples")
         axis.legend(fontsize=8)
         alt = "Paths through a turning field from noise to where Euler's steps end."
@@ -168,21 +164,17 @@ def check_rotate(report: Report, rotate: Function) -> None:
     even, odd = x[..., ::2], x[..., 1::2]
     cos, sin = angles.cos(), angles.sin()
     first, second = x[..., :4], x[..., 4:]
+    turned = even * cos - odd * sin
+    halves = torch.cat([first * cos - second * sin, first * sin + second * cos], -1)
+    unwoven = torch.cat([turned, even * sin + odd * cos], -1)
+    twice = torch.stack([turned, turned * sin + odd * cos], -1).flatten(-2)
+    right, back = _rotated(x, angles), _rotated(x, -angles)
     mistakes: dict[Hint, Tensor] = {
-        "the angle's sign is turned: the first row of the matrix is cos, -sin": _rotated(
-            x, -angles
-        ),
-        "neighbouring channels form a pair, not the first half with the second": torch.cat(
-            [first * cos - second * sin, first * sin + second * cos], -1
-        ),
-        "turned rightly, but the pairs must be woven together again: stack, then flatten": (
-            torch.cat([even * cos - odd * sin, even * sin + odd * cos], -1)
-        ),
-        "the second row needs the old x, not the one already turned": torch.stack(
-            [even * cos - odd * sin, (even * cos - odd * sin) * sin + odd * cos], -1
-        ).flatten(-2),
+        "the angle's sign is turned: the first row of the matrix is cos, -sin": back,
+        "neighbouring channels form a pair, not the first half with the second": halves,
+        "turned rightly, but the pairs must be woven together again: stack, then flatten": unwoven,
+        "the second row needs the old x, not the one already turned": twice,
     }
-    right = _rotated(x, angles)
     report.close(got, right, "every pair is turned by its angle", mistakes=mistakes)
     hint = "a rotation does not change lengths: check the signs"
     report.close(got.norm(dim=-1), x.norm(dim=-1), "lengths do not change", hint)
@@ -211,9 +203,7 @@ def check_token_sigmas(report: Report, token_sigmas: Function) -> None:
         "a frame has height * width tokens, not one": first_only,
         "a frame has height * width tokens, not one row": first_row,
         "tokens are ordered frame by frame: the first height * width belong to frame 0": strided,
-        "the first frame is clean and the *others* are noisy": torch.where(
-            right == 0, everywhere, 0
-        ),
+        "the first frame is clean and the *others* are noisy": everywhere - right,
         "noise levels stay between 0 and 1: the factor of 1000 comes later": 1000 * right,
     }
     report.close(got, right, "clean first frame, noisy rest", mistakes=mistakes)
@@ -229,17 +219,13 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
     six = torch.randn(2, tokens, 6, dim, generator=g)
     angles = 3 * torch.rand(tokens, dim // 2, generator=g)
     rotation = torch.polar(torch.ones_like(angles), angles)
-    report.aids["size of tensor a"] = (
-        "split six vectors on axis 2, `unbind(2)`: each is then (batch, tokens, dim), as x is"
-    )
+    hint = "split six vectors on axis 2, `unbind(2)`: each is then (batch, tokens, dim), as x is"
+    report.aids["size of tensor a"] = hint
     with torch.no_grad():
         got = report.call(transformer_block_, block, x, six, caption, angles)
         report.shape(got, x.shape, "the hidden states", "return x after the third line")
         right = transformer_block(block, x, six, caption, rotation)
-
-        def wrong(slip: str) -> Tensor:
-            return _block_with(slip, block, x, six, caption, rotation)
-
+        wrong = partial(_block_with, block, x, six, caption, rotation)
         mistakes: dict[Hint, Tensor] = {
             (
                 "the scale is missing or not added to 1",
@@ -247,29 +233,26 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
                 "h = block.norm1(x) * (1 + scale_a) + shift_a",
             ): wrong("scale"),
             "the gates are missing: what attention and ff give is multiplied by g": wrong("gate"),
-            "the block's own table is missing: add scale_shift_table to the modulation": wrong(
-                "table"
-            ),
+            "the block's table is missing: add scale_shift_table to modulation": wrong("table"),
             "the modulation is missing: add it to the block's table": wrong("modulation"),
             "shift and scale are exchanged: the shift comes first": wrong("order"),
             "every line adds to x: `x = x + ...`": wrong("residual"),
-            "the caption has no gate": wrong("caption gate"),
+            "the caption has no gate": wrong("caption-gate"),
             "the caption was left out": wrong("caption"),
             "the second norm is of x as the first two lines left it": wrong("stale"),
             "the tokens are not turned: pass `angles` to self_attention": wrong("angles"),
         }
-        ladder = (
-            "one of the three lines differs from the equations",
-            "leave lines out, one at a time, here and on paper: which one changes too much?",
-            "write each line as an h and an x, as in x = x + gate_a * self_attention(...)",
-        )
-        report.close(
-            got, right, "equal to the package's block", ladder, mistakes=mistakes, rtol=1e-3
-        )
+    ladder = (
+        "one of the three lines differs from the equations",
+        "leave lines out, one at a time, here and on paper: which one changes too much?",
+        "write each line as an h and an x, as in x = x + gate_a * self_attention(...)",
+    )
+    what = "equal to the package's block"
+    report.close(got, right, what, ladder, mistakes=mistakes, rtol=1e-3)
 
 
 def _block_with(
-    slip: str, block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor
+    block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor, slip: str
 ) -> Tensor:
     """Compute a block with one known mistake."""
     six: Tensor = modulation + block.scale_shift_table
@@ -288,7 +271,7 @@ def _block_with(
     h = rms_norm(block.norm1, x) * (one + scale_a) + shift_a
     x = kept * x + gate_a * self_attention(block.attn1, h, turn)
     asked = cross_attention(block.attn2, x, caption)
-    weights: dict[str, Any] = {"caption": 0, "caption gate": gate_a}
+    weights: dict[str, Any] = {"caption": 0, "caption-gate": gate_a}
     x = kept * x + weights.get(slip, 1) * asked
     h = rms_norm(block.norm2, before if slip == "stale" else x) * (one + scale_f) + shift_f
     return kept * x + gate_f * block.ff(h)
@@ -307,6 +290,8 @@ def check_flow_loss(report: Report, flow_loss: Function) -> None:
     error = (velocity - (noise - x0)).square()
     noisy = error[:, given:]
 
+    weighted = (error.mean(-1) * sigmas).sum(1) / sigmas.sum(1)
+
     def of(answer: Tensor) -> Tensor:
         return answer.square()[:, given:].mean((1, 2))
 
@@ -322,8 +307,7 @@ def check_flow_loss(report: Report, flow_loss: Function) -> None:
         "the target is the velocity, not the noise": of(velocity - noise),
         "take the mean over the channels, not the sum": noisy.sum(2).mean(1),
         "square the error, do not take its absolute value": noisy.sqrt().mean((1, 2)),
-        "every noisy token counts the same: sigma only says which": (error.mean(-1) * sigmas).sum(1)
-        / sigmas.sum(1),
+        "every noisy token counts the same: sigma only says which": weighted,
     }
     hint = "take the mean over channels, then over the tokens whose sigma is above 0"
     report.close(got, noisy.mean((1, 2)), "the mean over noisy tokens", hint, mistakes=mistakes)
@@ -335,9 +319,8 @@ def check_flow_loss(report: Report, flow_loss: Function) -> None:
 def check_sample(report: Report, sample_: Function) -> None:
     """Check the sampler: what it asks, what it holds still, and where it ends."""
     g = report.generator
-    batch, channels, frames, height, width = 2, 3, 3, 2, 2
-    noise = torch.randn(batch, channels, frames, height, width, generator=g)
-    first = torch.randn(batch, channels, 1, height, width, generator=g)
+    batch, channels, frames, given = 2, 3, 3, 4
+    noise, first = (torch.randn(batch, channels, n, 2, 2, generator=g) for n in (frames, 1))
     mix = torch.randn(channels, channels, generator=g) / 2
     levels = torch.tensor([1.0, 0.8, 0.3, 0.0])
     asked: list[tuple[Tensor, Tensor]] = []
@@ -348,7 +331,6 @@ def check_sample(report: Report, sample_: Function) -> None:
 
     got = report.call(sample_, predict, first, noise, levels)
     report.shape(got, noise.shape, "the latents", "turn the tokens into latents again: unpack")
-    given = height * width
     report.expect(len(asked) == 3, "one look at the model for each step", "follow it with `euler`")
     told = asked[0][1]
     report.shape(told, (batch, frames * given), "what predict is told", "use token_sigmas")
@@ -368,20 +350,24 @@ def check_sample(report: Report, sample_: Function) -> None:
     )
     still = bool(torch.allclose(got[:, :, :1], first, atol=1e-5))
     report.expect(still, "the first frame stays as it is", ladder)
+    right = _followed(predict, first, noise, levels.tolist())
+    mistakes = {"the steps go the wrong way: let `euler` take them": 2 * noise - right}
+    hint = "all other tokens follow the velocity: let `euler` do the steps"
+    report.close(got, right, "the clip that these velocities lead to", hint, mistakes=mistakes)
+    _compare_samplers(report, sample_)
+
+
+def _followed(predict: Function, first: Tensor, noise: Tensor, levels: list[float]) -> Tensor:
+    """Follow the velocities from noise to a clip, the first frame held still."""
+    given = first[0, 0].numel()
     x = torch.cat([pack(first), pack(noise)[:, given:]], 1)
-    for now, then in pairwise(levels.tolist()):
+    for now, then in pairwise(levels):
         sigmas = torch.full(x.shape[:2], now)
         sigmas[:, :given] = 0
         v = predict(x, sigmas)
         v[:, :given] = 0
         x = x + (then - now) * v
-    right = x.transpose(1, 2).unflatten(2, (frames, height, width))
-    mistakes: dict[Hint, Tensor] = {
-        "the steps go the wrong way: let `euler` take them": 2 * noise - right,
-    }
-    hint = "all other tokens follow the velocity: let `euler` do the steps"
-    report.close(got, right, "the clip that these velocities lead to", hint, mistakes=mistakes)
-    _compare_samplers(report, sample_)
+    return x.transpose(1, 2).unflatten(2, noise.shape[2:])
 
 
 def _compare_samplers(report: Report, sample_: Function) -> None:
@@ -400,8 +386,8 @@ def _compare_samplers(report: Report, sample_: Function) -> None:
 def _predict(model: Any, coordinates: Tensor) -> Function:
     """Return diffusers' network as a function of tokens and their levels."""
 
-    def predict(tokens: Tensor, sigmas: Tensor) -> Tensor:
-        out: Tensor = model.transformer(
+    def predict(tokens: Tensor, sigmas: Tensor) -> Any:
+        return model.transformer(
             hidden_states=tokens,
             encoder_hidden_states=model.caption.expand(len(tokens), -1, -1),
             timestep=1000 * sigmas[..., None],
@@ -409,6 +395,5 @@ def _predict(model: Any, coordinates: Tensor) -> Function:
             video_coords=coordinates[None].expand(len(tokens), -1, -1),
             return_dict=False,
         )[0]
-        return out
 
     return predict

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from synclora_lite.models import tiny_model
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]
+Mask = Bool[Tensor, "queries keys"]
 
 
 class _Small(nn.Module):
@@ -98,26 +100,21 @@ def check_with_reference(report: Report, with_reference: Function) -> None:
     report.aids["Sizes of tensors must match"] = (
         "make tokens of the reference with `pack`, and join along the axis of the tokens"
     )
+    by_hand, zeros = reference.reshape(2, 12, 4), torch.zeros(2, 12)
+    first = "the reference comes first, the target after it"
     for right in (0, -96):
         got = report.call(with_reference, tokens, sigmas, places, reference, right)
-        three = isinstance(got, tuple | list) and len(got) == 3
-        report.expect(three, "", "return three tensors: tokens, levels, coordinates")
-        moved = places + torch.tensor([[0.0], [0.0], [right]])
-        first = "the reference comes first, the target after it"
-        report.close(
-            got[0],
-            torch.cat([clean, tokens], 1),
-            "the reference's tokens, then the target's",
-            "join pack(reference) and tokens along axis 1",
-            mistakes={
-                first: torch.cat([tokens, clean], 1),
-                "pack makes tokens frame by frame: do not flatten by yourself": torch.cat(
-                    [reference.reshape(2, 12, 4), tokens], 1
-                ),
-            },
-        )
-        zeros = torch.zeros(2, 12)
-        levels: dict[Hint, Tensor] = {
+        report.parts(got, 3, "return three tensors: tokens, levels, coordinates")
+        mistakes: dict[Hint, Tensor] = {
+            first: torch.cat([tokens, clean], 1),
+            "pack makes tokens frame by frame: do not flatten by yourself": torch.cat(
+                [by_hand, tokens], 1
+            ),
+        }
+        both, what = torch.cat([clean, tokens], 1), "the reference's tokens, then the target's"
+        hint = "join pack(reference) and tokens along axis 1"
+        report.close(got[0], both, what, hint, mistakes=mistakes)
+        mistakes = {
             (
                 "did you give the reference the target's noise levels?",
                 "is the reference noisy?",
@@ -127,25 +124,24 @@ def check_with_reference(report: Report, with_reference: Function) -> None:
             "all are clean now: the target keeps its own levels": torch.cat([zeros, zeros], 1),
         }
         hint = "zeros for the reference, then the target's levels"
-        report.close(got[1], torch.cat([zeros, sigmas], 1), "levels", hint, mistakes=levels)
-        both = torch.cat([moved, places], 1)
-        where: dict[Hint, Tensor] = {
-            "the reference is to stand `right` pixels to the right of the target": torch.cat(
-                [places, places], 1
-            ),
-            "move the reference, not the target": torch.cat([places, moved], 1),
-            "x is the third row: time, y, x": torch.cat(
-                [places + torch.tensor([[0.0], [right], [0.0]]), places], 1
-            ),
-            "only x moves: the times and rows are the target's": torch.cat(
-                [places + right, places], 1
-            ),
-            "to the right is larger x: add": torch.cat([2 * places - moved, places], 1),
-        }
-        if not right:
-            where = {}
-        hint = "the target's own coordinates twice, the first with `right` added to x"
-        report.close(got[2], both, f"places, {right} pixels apart", hint, mistakes=where)
+        report.close(got[1], torch.cat([zeros, sigmas], 1), "levels", hint, mistakes=mistakes)
+        _compare_places(report, got[2], places, right)
+
+
+def _compare_places(report: Report, got: Any, places: Tensor, right: int) -> None:
+    """Hold the coordinates to the target's twice, the first moved to the right."""
+    shift = torch.tensor([[0.0], [0.0], [right]])
+    moves: dict[str, Tensor | int] = {
+        "the reference is to stand `right` pixels to the right of the target": 0 * shift,
+        "x is the third row: time, y, x": shift[[0, 2, 1]],
+        "only x moves: the times and rows are the target's": right,
+        "to the right is larger x: add": -shift,
+    }
+    mistakes = {hint: torch.cat([places + move, places], 1) for hint, move in moves.items()}
+    mistakes |= {"move the reference, not the target": torch.cat([places, places + shift], 1)}
+    hint = "the target's own coordinates twice, the first with `right` added to x"
+    both, known = torch.cat([places + shift, places], 1), mistakes if right else {}
+    report.close(got, both, f"places, {right} pixels apart", hint, mistakes=known)
 
 
 @check("5.3")
@@ -155,8 +151,8 @@ def check_attend_with_reference(report: Report, attend_with_reference: Function)
     q, k, v = (torch.randn(2, 2, tokens, 4, generator=g) for _ in range(3))
     allowed = core.attention_mask(r, tokens - r, "reference-self")
 
-    def masked(mask: Bool[Tensor, "queries keys"], keys: Tensor = k) -> Tensor:
-        scores = (q @ keys.transpose(-1, -2) / 2).masked_fill(~mask, -torch.inf)
+    def masked(mask: Mask) -> Tensor:
+        scores = (q @ k.transpose(-1, -2) / 2).masked_fill(~mask, -torch.inf)
         return scores.softmax(-1) @ v
 
     got = report.call(attend_with_reference, q, k, v, r)
@@ -171,21 +167,13 @@ def check_attend_with_reference(report: Report, attend_with_reference: Function)
         ): masked(torch.ones_like(allowed)),
         "the target attends to everything, not to itself only": masked(apart),
         "the other way round: it is the reference that must not see the target": masked(allowed.T),
-        "the target's answers come last: join them in the order of the queries": torch.cat(
-            [masked(allowed)[:, :, r:], masked(allowed)[:, :, :r]], 2
-        ),
+        "the target's answers come last: join them in the order of the queries": masked(
+            allowed
+        ).roll(-r, 2),
     }
-    report.picture(
-        lambda: _draw_masks(_attended(attend_with_reference), allowed, r), on_success=True
-    )
+    report.picture(partial(_draw_masks, attend_with_reference, allowed, r), on_success=True)
     hint = "two calls of attend: the reference's queries with its own keys, the others with all"
     report.close(got, masked(allowed), "the reference attends to itself", hint, mistakes=mistakes)
-
-
-def _attended(attend_with_reference: Function) -> Bool[Tensor, "queries keys"]:
-    """Find which queries of a student's function depend on which values."""
-    q = k = torch.zeros(1, 1, 8, 8)
-    return attend_with_reference(q, k, torch.eye(8)[None, None], 3)[0, 0] > 0
 
 
 @check("5.4")
@@ -199,45 +187,39 @@ def check_predictor(report: Report, predictor: Function) -> None:
     sigmas = level[:, None].repeat(1, 12)
     sigmas[:, :6] = 0
     place, right = model.coordinates(*size), -2
-    with torch.no_grad():
-        for source in (None, reference):
-            known = model.conditioning(size, source, right)
-            pixels = right * model.spatial_ratio
-            predict = report.call(
-                predictor, model.transformer, model.caption, place, source, pixels
-            )
-            inner = "return the inner function itself, without calling it"
-            report.expect(callable(predict), "it returns a function", inner)
+    for source in (None, reference):
+        known = model.conditioning(size, source, right)
+        pixels = right * model.spatial_ratio
+        predict = report.call(predictor, model.transformer, model.caption, place, source, pixels)
+        inner = "return the inner function itself, without calling it"
+        report.expect(callable(predict), "it returns a function", inner)
+        with torch.no_grad():
             got = report.call(predict, x, sigmas)
-            hint = (
-                "the answers for the reference are still there",
-                "how many tokens did you ask about, how many are the target's?",
-                "cut them off: [:, n:], where n counts the reference's tokens",
-            )
-            report.shape(got, x.shape, "the velocities", hint)
-            want = _velocity(model, x, level, known)
-            mistakes: dict[Hint, Tensor] = {}
-            if source is not None:
-                mistakes = {
-                    "these are the reference's answers: the target's come after them": _velocity(
-                        model, x, level, known, of_reference=True
-                    ),
-                    (
-                        "the reference attends to the target",
-                        "does predict_velocity know how many tokens are the reference?",
-                        "pass n as its last argument",
-                    ): _velocity(model, x, level, replace(known, layout="full")),
-                    "the reference was left out": _velocity(
-                        model, x, level, model.conditioning(size)
-                    ),
-                    "pass `right` on to with_reference": _velocity(
-                        model, x, level, model.conditioning(size, source)
-                    ),
-                }
-            what = "with a reference" if source is not None else "without a reference"
-            report.close(got, want, what, mistakes=mistakes, rtol=1e-3, atol=1e-4)
+        hint = (
+            "the answers for the reference are still there",
+            "how many tokens did you ask about, how many are the target's?",
+            "cut them off: [:, n:], where n counts the reference's tokens",
+        )
+        report.shape(got, x.shape, "the velocities", hint)
+        alone, unmoved = model.conditioning(size), model.conditioning(size, source)
+        mistakes: dict[Hint, Tensor] = {
+            "these are the reference's answers: the target's come after them": _velocity(
+                model, x, level, known, of_reference=True
+            ),
+            (
+                "the reference attends to the target",
+                "does predict_velocity know how many tokens are the reference?",
+                "pass n as its last argument",
+            ): _velocity(model, x, level, replace(known, layout="full")),
+            "the reference was left out": _velocity(model, x, level, alone),
+            "pass `right` on to with_reference": _velocity(model, x, level, unmoved),
+        }
+        what = "without a reference" if source is None else "with a reference"
+        slips, want = {} if source is None else mistakes, _velocity(model, x, level, known)
+        report.close(got, want, what, mistakes=slips, rtol=1e-3, atol=1e-4)
 
 
+@torch.no_grad()
 def _velocity(
     model: Any, x: Tensor, level: Tensor, known: core.Conditioning, *, of_reference: bool = False
 ) -> Tensor:
@@ -249,24 +231,15 @@ def _velocity(
         tokens, n = torch.cat([clean, x], 1), clean.shape[1]
         sigmas = torch.cat([torch.zeros_like(sigmas), sigmas], 1)
         places = torch.cat([known.reference_coordinates, places], 1)
-    velocity: Tensor = core.predict_velocity(
-        model.transformer,
-        tokens,
-        sigmas,
-        known.caption,
-        places,
-        reference_tokens=n,
-        layout=known.layout,
-    )
+    given = (model.transformer, tokens, sigmas, known.caption, places)
+    velocity: Tensor = core.predict_velocity(*given, reference_tokens=n, layout=known.layout)
     return velocity[:, :n] if of_reference else velocity[:, n:]
 
 
-def _draw_masks(
-    got: Bool[torch.Tensor, "queries keys"],
-    want: Bool[torch.Tensor, "queries keys"],
-    reference: int,
-) -> Picture:
-    """Draw the student's mask beside what should be let through."""
+def _draw_masks(attend_with_reference: Function, want: Mask, reference: int) -> Picture:
+    """Draw which queries of a student's function depend on which values, beside what should be."""
+    q = k = torch.zeros(1, 1, 8, 8)
+    got = attend_with_reference(q, k, torch.eye(8)[None, None], reference)[0, 0] > 0
     with style():
         picture = figure(6.4, 3.2)
         for axes, (title, mask) in zip(
@@ -277,7 +250,5 @@ def _draw_masks(
                 line(reference - 0.5, color="#D55E00", linewidth=1.5)
             axes.set(title=title, xlabel="key", ylabel="query", xticks=[], yticks=[])
             axes.grid(visible=False)
-        alt = (
-            "Your attention mask beside the expected one; dark is allowed, lines end the reference."
-        )
+        alt = "Your attention mask beside the expected one; lines end the reference."
         return Picture.from_figure(picture, alt)

@@ -25,13 +25,12 @@ def check_to_model(report: Report, to_model: Function) -> None:
     report.shape(got, (1, 3, 5, 6, 8), "the tensor", hint)
     report.expect(got.dtype == torch.float32, "float32", "call .float() before you divide")
     x = torch.from_numpy(frames).float().permute(3, 0, 1, 2)[None]
+    mixed = torch.from_numpy(frames).float().reshape(1, 3, 5, 6, 8) / 127.5 - 1
     mistakes = {
         "scale to -1..1: divide by 127.5, then subtract 1": x,
         "0..1 is not enough: multiply by 2 and subtract 1": x / 255,
         "subtract 1 after dividing, not before": (x - 1) / 127.5,
-        "reshape keeps the order of the bytes and mixes colours with places: use permute": (
-            torch.from_numpy(frames).float().reshape(1, 3, 5, 6, 8) / 127.5 - 1
-        ),
+        "reshape keeps the order of the bytes and mixes colours with places: use permute": mixed,
     }
     report.close(got, x / 127.5 - 1, "every pixel is in its place", mistakes=mistakes)
 
@@ -41,35 +40,30 @@ def check_changed_pixels(report: Report, changed_pixels: Function) -> None:
     """Check the mask of what an edit changes."""
     case = edit_case(int(report.rng.integers(1000)), "glasses", frames=3)
     source, edited = (render_clip(who, case.motion, size=64) for who in (case.source, case.edited))
-    difference = np.abs(source.astype(int) - edited.astype(int))
+    signed = source.astype(int) - edited
+    difference = np.abs(signed)
     got = report.call(changed_pixels, source, edited, 24)
     hint = "one answer per pixel: take the largest difference over the last axis"
     report.shape(got, (3, 64, 64), "the mask", hint)
     report.picture(lambda: _draw_masks(source, edited, got, difference.max(-1) >= 24))
     report.expect(np.asarray(got).dtype == bool, "the mask is boolean", "return a comparison")
-    mistakes = {
-        "uint8 differences wrap around: convert to a signed type first": (
-            np.abs(source - edited).max(-1) >= 24
-        ),
-        "one colour is enough: take the maximum over the colours, not the mean": (
-            difference.mean(-1) >= 24
-        ),
+    sizes = {
+        "uint8 differences wrap around: convert to a signed type first": np.abs(source - edited),
+        "an edit can make a pixel darker: take the absolute value": signed,
+        "an edit can make a pixel brighter: take the absolute value": -signed,
+    }
+    mistakes = {hint: size.max(-1) >= 24 for hint, size in sizes.items()}
+    mistakes |= {
+        "one colour is enough: take the maximum, not the mean": difference.mean(-1) >= 24,
         "one colour is enough: `any`, not `all`": difference.min(-1) >= 24,
-        "an edit can make a pixel darker: take the absolute value": (
-            (source.astype(int) - edited.astype(int)).max(-1) >= 24
-        ),
-        "an edit can make a pixel brighter: take the absolute value": (
-            (edited.astype(int) - source.astype(int)).max(-1) >= 24
-        ),
     }
     report.close(got, difference.max(-1) >= 24, "the pixels of the glasses", mistakes=mistakes)
     flat = np.full((1, 1, 3, 3), 100, np.uint8)
     step = flat + np.array([[[[0], [9], [10]]]], np.uint8).repeat(3, -1)
     small = report.call(changed_pixels, flat, step, 10)
     hint = "a difference equal to the threshold counts (>=), and the threshold is an argument"
-    report.close(
-        small, [[[False, False, True]]], "a difference equal to the threshold counts", hint
-    )
+    what = "a difference equal to the threshold counts"
+    report.close(small, [[[False, False, True]]], what, hint)
 
 
 def _draw_masks(
@@ -149,14 +143,11 @@ def check_mouth_gap(report: Report, mouth_gap: Function) -> None:
     report.shape(got, (7,), "the trace", "one number for each frame")
     across = np.linalg.norm(eyes[:, :2], axis=-1)
     right = np.linalg.norm(lips[:, :2], axis=-1) / across
+    deep, upright = (np.linalg.norm(v, axis=-1) for v in (lips, eyes)), np.abs(lips[:, 1])
     mistakes = {
         "divide by the distance of the eye corners": right * across,
-        "use x and y only: the depth is a guess": np.linalg.norm(lips, axis=-1)
-        / np.linalg.norm(eyes, axis=-1),
-        "a tilted head opens its mouth along a slope: take the distance, not just y": np.abs(
-            lips[:, 1]
-        )
-        / across,
+        "use x and y only: the depth is a guess": np.divide(*deep),
+        "a tilted head opens its mouth along a slope: not just y counts": upright / across,
         "the other way round: lips over eyes": 1 / right,
     }
     report.close(got, right, "lips over eyes", mistakes=mistakes)

@@ -42,10 +42,9 @@ def check_change_map(report: Report, change_map: Function) -> None:
     report.shape(got, (5, 7), "the map", "average over axis 0 (frames) and axis 3 (colours)")
     right = np.abs(signed).mean((0, 3))
     report.picture(lambda: _draw_maps({"yours": np.asarray(got), "expected": right}))
+    wrapped = np.abs(source - result).mean((0, 3))
     mistakes = {
-        "bytes wrap around: convert to float before you subtract": np.abs(source - result).mean(
-            (0, 3)
-        ),
+        "bytes wrap around: convert to float before you subtract": wrapped,
         "take the absolute value before you average, or changes cancel": signed.mean((0, 3)),
         "take the absolute value before you average, not after": np.abs(signed.mean((0, 3))),
         "the mean is asked for, not the sum": np.abs(signed).sum((0, 3)),
@@ -59,9 +58,8 @@ def check_change_map(report: Report, change_map: Function) -> None:
 def _draw_maps(maps: dict[str, Float[np.ndarray, "height width"]]) -> Picture:
     with style():
         canvas = figure(2.8 * len(maps), 2.6)
-        for axis, (title, values) in zip(
-            canvas.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True
-        ):
+        axes = canvas.subplots(1, len(maps), squeeze=False)[0]
+        for axis, (title, values) in zip(axes, maps.items(), strict=True):
             image = axis.imshow(values, cmap="magma")
             axis.set(title=title, xticks=[], yticks=[])
             axis.grid(visible=False)

@@ -1,6 +1,6 @@
 """Checks of chapter 3: correlation, lag, events and the order that a score makes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,27 +23,26 @@ def check_pearson(report: Report, pearson: Function) -> None:
     x, y = report.rng.standard_normal((2, 40)) + 1.5
     got = report.call(pearson, x, y)
     report.shape(got, (), "r", "return one number: the mean over the frames")
-    centred = (x - x.mean()) * (y - y.mean())
+    centred, spread = (x - x.mean()) * (y - y.mean()), x.std() * y.std()
+    covariance, frames = centred.mean(), len(x)
+    sample = x.std(ddof=1) * y.std(ddof=1)
+    cosine = (x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum())
+    smoothed = correlation(smooth(x), smooth(y))
     mistakes = {
-        "subtract the mean of each trace first": (x * y).mean() / (x.std() * y.std()),
-        "subtract the means: this is the cosine similarity": (x * y).sum()
-        / np.sqrt((x**2).sum() * (y**2).sum()),
-        "divide by both standard deviations: this is the covariance": centred.mean(),
-        "use one deviation throughout: `ddof=1` does not go with a mean over T": centred.mean()
-        / (x.std(ddof=1) * y.std(ddof=1)),
-        "take the mean over the frames, not the sum": centred.sum() / (x.std() * y.std()),
-        "divide by the standard deviations, not by the variances": centred.mean()
-        / (x.var() * y.var()),
-        "divide the sum by T, not by T - 1": centred.sum() / (len(x) - 1) / (x.std() * y.std()),
-        "do not smooth in here: whoever calls `pearson` has done so": correlation(
-            smooth(x), smooth(y)
-        ),
+        "subtract the mean of each trace first": (x * y).mean() / spread,
+        "subtract the means: this is the cosine similarity": cosine,
+        "divide by both standard deviations: this is the covariance": covariance,
+        "use one deviation throughout: `ddof=1` does not go with a mean over T": covariance
+        / sample,
+        "take the mean over the frames, not the sum": centred.sum() / spread,
+        "divide by the standard deviations, not by the variances": covariance / spread**2,
+        "divide the sum by T, not by T - 1": centred.sum() / (frames - 1) / spread,
+        "do not smooth in here: whoever calls `pearson` has done so": smoothed,
     }
     report.close(got, np.corrcoef(x, y)[0, 1], "r of two random traces", mistakes=mistakes)
     hint = "r must not change when a trace is scaled and shifted: standardize both"
-    report.close(
-        report.call(pearson, x, 3 * y - 7), got, "r is blind to a trace's size and level", hint
-    )
+    scaled = report.call(pearson, x, 3 * y - 7)
+    report.close(scaled, got, "r is blind to a trace's size and level", hint)
     report.close(report.call(pearson, x, -x), -1.0, "r of opposite traces is -1", "keep the sign")
     constant = report.call(pearson, x, np.full(40, 2.0))
     hint = "a constant trace has deviation 0: return 0 before you divide"
@@ -79,21 +78,18 @@ def check_best_lag(report: Report, best_lag: Function) -> None:
         }
         hint = "correlate the parts that overlap: source[t] with edited[t + lag]"
         report.close(got, lag, f"finds a known lag of {lag:+d}", hint, mistakes=mistakes)
-    source, edited = _wrapping(report)
-    got = report.call(best_lag, source, edited, 6)
-    report.picture(lambda: _draw_lags(source, edited, int(got)))
-    hint = "nothing wraps around: `np.roll` brings frames of the end to the start"
-    report.expect(got == _right(source, edited), "frames of the end never meet the start", hint)
-    source, edited = _lopsided(report)
-    got = report.call(best_lag, source, edited, 6)
-    report.picture(lambda: _draw_lags(source, edited, int(got)))
-    hint = "standardize each overlap anew: a plain sum of products favours long overlaps"
-    report.expect(got == _right(source, edited), "every lag is judged by its own overlap", hint)
-    source, edited = _opposed(report)
-    got = report.call(best_lag, source, edited, 6)
-    report.picture(lambda: _draw_lags(source, edited, int(got)))
-    hint = "take the largest r, sign included: an edit that moves the other way does not agree"
-    report.expect(got == _right(source, edited), "opposite motion is no agreement", hint)
+    wraps = "nothing wraps around: `np.roll` brings frames of the end to the start"
+    anew = "standardize each overlap anew: a plain sum of products favours long overlaps"
+    sign = "take the largest r, sign included: an edit that moves the other way does not agree"
+    for draw, what, hint in (
+        (_wrapping, "frames of the end never meet the start", wraps),
+        (_lopsided, "every lag is judged by its own overlap", anew),
+        (_opposed, "opposite motion is no agreement", sign),
+    ):
+        source, edited = draw(report)
+        got = report.call(best_lag, source, edited, 6)
+        report.picture(lambda s=source, e=edited, g=got: _draw_lags(s, e, int(g)))  # type: ignore[misc]
+        report.expect(got == _right(source, edited), what, hint)
 
 
 def _curve(source: Trace, edited: Trace) -> Float[np.ndarray, "13"]:
@@ -168,8 +164,7 @@ def show_expected_lags() -> Picture:
 def check_match_events(report: Report, match_events: Function) -> None:
     """Check precision and recall of matched events."""
     got = report.call(match_events, [4, 15, 27], [5, 27], 1)
-    is_pair = isinstance(got, Sequence | np.ndarray) and len(got) == 2
-    report.expect(is_pair, "returns two numbers", "return precision, recall")
+    report.parts(got, 2, "return precision, recall", "returns two numbers")
     mistakes = {
         "precision divides by the edit's events and recall by the source's: yours are exchanged": (
             2 / 3,

@@ -29,20 +29,18 @@ def check_training_sigmas(report: Report, training_sigmas: Function) -> None:
     report.picture(lambda: _draw_levels(torch.as_tensor(got).double().numpy()))
     inside = bool(((torch.as_tensor(got) > 0) & (torch.as_tensor(got) < 1)).all())
     sigmoid = torch.sigmoid(mu + normal)
-    known = {
-        "mu moves the log-odds: add it before the sigmoid, not after": torch.where(
-            use, uniform, torch.sigmoid(normal) + mu
-        ),
-        "did you forget mu?": torch.where(use, uniform, torch.sigmoid(normal)),
-        "a larger mu means more noise: add it, do not subtract it": torch.where(
-            use, uniform, torch.sigmoid(normal - mu)
-        ),
+    even = torch.sigmoid(mu + torch.where(use, uniform, normal))
+    drawn = {
+        "mu moves the log-odds: add it before the sigmoid, not after": torch.sigmoid(normal) + mu,
+        "did you forget mu?": torch.sigmoid(normal),
+        "a larger mu means more noise: add it, do not subtract it": torch.sigmoid(normal - mu),
+        "mu shifts, it does not scale": torch.sigmoid(mu * normal),
+    }
+    known = {hint: torch.where(use, uniform, levels) for hint, levels in drawn.items()}
+    known |= {
         "use_uniform is true where the even draw is used": torch.where(use, sigmoid, uniform),
         "did you forget the even draws?": sigmoid,
-        "mu shifts, it does not scale": torch.where(use, uniform, torch.sigmoid(mu * normal)),
-        "the even draws stay as they are, without the shift": torch.sigmoid(
-            mu + torch.where(use, uniform, normal)
-        ),
+        "the even draws stay as they are, without the shift": even,
     }
     want = torch.where(use, uniform, sigmoid)
     report.close(got, want, "1 / (1 + exp(-(mu + z)))", "look at the equation", mistakes=known)
@@ -156,31 +154,23 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
     hint = "make a generator from the arguments: torch.Generator().manual_seed(...)"
     report.expect(same, "asked twice, it gives the same rows", hint)
     reading = np.concatenate([np.asarray(part) for part in rows]).reshape(passes, count)
-    report.expect(
-        all(sorted(part) == list(range(count)) for part in reading.tolist()),
-        "every pass visits each row exactly once",
-        "did you draw with replacement, or shuffle inside a batch only? Shuffle all rows, then cut",
-    )
+    once = all(sorted(part) == list(range(count)) for part in reading.tolist())
+    hint = "did you draw with replacement, or shuffle inside a batch only? Shuffle all, then cut"
+    report.expect(once, "every pass visits each row exactly once", hint)
     orders = {tuple(part) for part in reading.tolist()}
-    other = "every pass has another order"
-    report.expect(len(orders) == passes, other, "put the number of the pass into the seed")
+    hint = "put the number of the pass into the seed"
+    report.expect(len(orders) == passes, "every pass has another order", hint)
     report.expect(tuple(range(count)) not in orders, "the rows are shuffled", "use torch.randperm")
-    others = np.concatenate(
-        [np.asarray(report.call(rows_of_batch, count, batch, k, seed + 1)) for k in range(5)]
-    )
-    report.expect(
-        not np.array_equal(others, reading.ravel()[: len(others)]),
-        "another seed gives another reading",
-        "is the seed used?",
-    )
-    neighbours = np.concatenate(
-        [np.asarray(report.call(rows_of_batch, count, count, 0, seed + k)) for k in (0, 1)]
-    )
-    report.expect(
-        not np.array_equal(neighbours[count:], reading[1]),
-        "seeds do not repeat each other's passes",
-        "seed + pass is the same for seed 0, pass 1 and for seed 1, pass 0: spread them apart",
-    )
+
+    def read(size: int, *places: tuple[int, int]) -> np.ndarray:
+        return np.concatenate([report.call(rows_of_batch, count, size, *p) for p in places])
+
+    others = read(batch, *((k, seed + 1) for k in range(5)))
+    other = not np.array_equal(others, reading.ravel()[: len(others)])
+    report.expect(other, "another seed gives another reading", "is the seed used?")
+    apart = not np.array_equal(read(count, (0, seed + 1)), reading[1])
+    hint = "seed + pass is the same for seed 0, pass 1 and for seed 1, pass 0: spread them apart"
+    report.expect(apart, "seeds do not repeat each other's passes", hint)
 
 
 @check("6.4")
@@ -190,103 +180,86 @@ def check_memory_bytes(report: Report, memory_bytes: Function) -> None:
     weights = int(report.rng.integers(1, 50)) * GIGA // 10
     cases.append((weights, weights // 40, int(report.rng.integers(1, 20)) * GIGA // 4, 1))
     for total, trained, activations, width in cases:
+        fixed = total * width + activations
+        mistakes = {
+            "AdamW keeps two averages for each trained number, not one": fixed + 12 * trained,
+            "frozen weights have no gradient and no averages": fixed + 12 * total,
+            "frozen weights need no averages: count the trained numbers only": (
+                16 * (total + trained) + activations
+            ),
+            "did you forget the activations?": total * width + 16 * trained,
+            "the adapter's numbers are float32, whatever the model's are": (
+                fixed + trained * (width + 12)
+            ),
+            "gradients are float32 too: four bytes each": fixed + trained * (4 + width + 8),
+            "the optimiser's averages are missing": fixed + 8 * trained,
+        }
         got = report.call(memory_bytes, total, trained, activations, width)
         what = f"{total / 1e9:g}e9 weights of {width} bytes, {trained / 1e9:g}e9 trained"
-        report.close(
-            got,
-            total * width + 16 * trained + activations,
-            what,
-            "weights, then for each trained number: itself, its gradient, two averages",
-            mistakes={
-                "AdamW keeps two averages for each trained number, not one": total * width
-                + 12 * trained
-                + activations,
-                "did you forget the adapter's own numbers?": total * width
-                + 12 * trained
-                + activations,
-                "frozen weights have no gradient and no averages": total * width
-                + 12 * total
-                + activations,
-                "frozen weights need no averages: count the trained numbers only": (
-                    16 * (total + trained) + activations
-                ),
-                "did you forget the activations?": total * width + 16 * trained,
-                "the adapter's numbers are float32, whatever the model's are": total * width
-                + trained * (width + 12)
-                + activations,
-                "gradients are float32 too: four bytes each": total * width
-                + trained * (4 + width + 8)
-                + activations,
-                "the optimiser's averages are missing": total * width + 8 * trained + activations,
-                "the gradients are missing": total * width + 12 * trained + activations,
-            },
-            rtol=1e-9,
-        )
+        hint = "weights, then for each trained number: itself, its gradient, two averages"
+        report.close(got, fixed + 16 * trained, what, hint, mistakes=mistakes, rtol=1e-9)
 
 
 @check("6.5")
 def check_resume(report: Report, resume: Function) -> None:
     """Exercise 6.5: a run that goes on ends where one without a pause does."""
-    g = report.generator
-    start, goal = torch.randn(2, 3, generator=g), torch.randn(2, 3, generator=g)
-
-    def fresh() -> tuple[list[torch.nn.Parameter], torch.optim.AdamW]:
-        parameters = [torch.nn.Parameter(row.clone()) for row in start]
-        return parameters, torch.optim.AdamW(parameters, lr=0.1, weight_decay=0)
-
-    def walk(parameters: list[Any], optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
-        for _ in range(steps):
-            optimizer.zero_grad()
-            ((torch.stack(parameters) - goal) ** 4).sum().backward()
-            optimizer.step()
-        return torch.stack(parameters).detach()
-
-    parameters, optimizer = fresh()
-    walk(parameters, optimizer, 3)
+    start, goal = (torch.randn(2, 3, generator=report.generator) for _ in range(2))
+    parameters, optimizer = _fresh(start)
+    _walk(parameters, optimizer, goal)
     saved = {"steps": torch.tensor(3)}
     for k, parameter in enumerate(parameters):
         saved[f"{k}.weight"] = parameter.detach().clone()
         saved |= {f"{k}.{n}": v.clone() for n, v in optimizer.state[parameter].items()}
-    straight, kept = walk(parameters, optimizer, 3), {n: v.clone() for n, v in saved.items()}
-    mine, mine_optimizer = fresh()
+    kept = {n: v.clone() for n, v in saved.items()}
+    straight, (mine, mine_optimizer) = _walk(parameters, optimizer, goal), _fresh(start)
     steps = report.call(resume, saved, mine, mine_optimizer)
     weights = (
         "the network's weights are not the saved ones",
         "did you change the parameters that you were given, or names in your function?",
         'parameter.data.copy_(saved[f"{k}.weight"])',
     )
-    back = torch.stack([kept[f"{k}.weight"] for k in range(2)])
-    report.expect(bool(torch.equal(torch.stack([*mine]), back)), "the weights are back", weights)
+    back = all(torch.equal(p, kept[f"{k}.weight"]) for k, p in enumerate(mine))
+    report.expect(back, "the weights are back", weights)
     report.expect(steps == 3 and isinstance(steps, int), "", "return int(saved['steps'])")
-    end = walk(mine, mine_optimizer, 3)
-    forgetful, plain = fresh()
-    for parameter, value in zip(forgetful, back, strict=True):
-        parameter.data.copy_(value)
-    without, counted = walk(forgetful, plain, 3), _without_count(kept, fresh, walk)
+    counted = _gone_on(kept, start, goal, "exp_avg", "exp_avg_sq")
     mistakes: dict[Hint, Tensor] = {
         (
             "the optimizer's averages did not come back",
             "what is in optimizer.state after your function?",
             "optimizer.state[parameter] = {name: saved[...].clone() for each of the three names}",
-        ): without,
+        ): _gone_on(kept, start, goal),
         "the optimizer's own count, `step`, did not come back: it corrects young averages": counted,
     }
+    end, what = _walk(mine, mine_optimizer, goal), "3 + 3 steps end where 6 do"
     hint = "after resuming, weights, averages and count must be those that were saved"
-    report.close(end, straight, "3 + 3 steps end where 6 do", hint, mistakes=mistakes, atol=1e-7)
+    report.close(end, straight, what, hint, mistakes=mistakes, atol=1e-7)
     alias = all(bool(torch.equal(saved[n], kept[n])) for n in kept)
     hint = "the saved tensors have changed with the training: hand out copies, with .clone()"
     report.expect(alias, "what was saved stays as it was", hint)
 
 
-def _without_count(saved: dict[str, Tensor], fresh: Function, walk: Function) -> Tensor:
-    """Go on with averages but a count that begins anew."""
-    parameters, optimizer = fresh()
+def _fresh(start: Tensor) -> tuple[list[torch.nn.Parameter], torch.optim.AdamW]:
+    parameters = [torch.nn.Parameter(row.clone()) for row in start]
+    return parameters, torch.optim.AdamW(parameters, lr=0.1, weight_decay=0)
+
+
+def _walk(parameters: list[Any], optimizer: torch.optim.Optimizer, goal: Tensor) -> Tensor:
+    """Take three steps towards a goal."""
+    for _ in range(3):
+        optimizer.zero_grad()
+        ((torch.stack(parameters) - goal) ** 4).sum().backward()
+        optimizer.step()
+    return torch.stack(parameters).detach()
+
+
+def _gone_on(saved: dict[str, Tensor], start: Tensor, goal: Tensor, *names: str) -> Tensor:
+    """Go on with the saved weights and averages of some names, but a count that begins anew."""
+    parameters, optimizer = _fresh(start)
     for k, parameter in enumerate(parameters):
         parameter.data.copy_(saved[f"{k}.weight"])
-        averages = {name: saved[f"{k}.{name}"].clone() for name in ("exp_avg", "exp_avg_sq")}
-        optimizer.state[parameter] = {"step": torch.tensor(0.0), **averages}
-    end: Tensor = walk(parameters, optimizer, 3)
-    return end
+        averages = {name: saved[f"{k}.{name}"].clone() for name in names}
+        optimizer.state[parameter] = {"step": torch.tensor(0.0), **averages} if names else {}
+    return _walk(parameters, optimizer, goal)
 
 
 def _draw_levels(levels: Float[np.ndarray, " draws"]) -> Picture:

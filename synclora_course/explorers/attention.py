@@ -2,20 +2,20 @@
 
 import base64
 import html
-import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
-from synclora_course.explorers.page import Explorer, fill
+from synclora_course.explorers.page import Explorer, fill, jpeg_text
 from synclora_lite.errors import ModelError
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Pictures = UInt8[np.ndarray, "frames height width 3"]
 Weights = Float[np.ndarray, "targets tokens"]
+COLOURS = ("blue", "green", "orange")
 SIDE = 112  # pixels of one frame as sent
 
 
@@ -43,28 +43,19 @@ def attention_explorer(
         start: Frame, row and column of the token shown first, also without scripts.
         alt: What is seen; made from the names of the maps if left empty.
 
-    Raises:
-        ModelError: The weights or the pictures do not fit the grid.
-
     """
     _check_fit(maps, grid, [len(reference), len(target), len(starts)])
     alt = alt or f"Where each token of the target looks, for {', '.join(maps)}."
-    first = next(iter(maps.values()))
-    data = {
-        "grid": grid,
-        "start": start,
-        "starts": [int(first_frame) for first_frame in starts],
-        "sigma": sigma,
-        "colours": [PALETTE[name] for name in ("blue", "green", "orange")],
-        "maps": [{"name": name, **_packed(weights)} for name, weights in maps.items()],
-    }
+    packed = [{"name": name, **_packed(weights)} for name, weights in maps.items()]
+    data = {"grid": grid, "start": start, "starts": list(map(int, starts)), "sigma": sigma,
+            "colours": [PALETTE[name] for name in COLOURS], "maps": packed}  # fmt: skip
     values = {
         "REFERENCE": _strip(reference),
         "TARGET": _strip(target),
         "OPTIONS": "".join(f"<option>{html.escape(name)}</option>" for name in maps),
         "ASPECT": f"{grid[0] * reference.shape[2]} / {reference.shape[1]}",
-        **{name.upper(): PALETTE[name] for name in ("blue", "green", "orange")},
-        "STILL": _still(first, grid, reference, target, start, alt).html,
+        **{name.upper(): PALETTE[name] for name in COLOURS},
+        "STILL": _still(next(iter(maps.values())), grid, (reference, target), start, alt).html,
     }
     return fill("attention.html", alt, data, values)
 
@@ -92,18 +83,14 @@ def _packed(weights: Weights) -> dict[str, object]:
 
 
 def _strip(pictures: Pictures) -> str:
-    """Return the pictures side by side, as a JPEG in base64."""
     small = [cv2.resize(p, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for p in pictures]
-    stream = io.BytesIO()
-    Image.fromarray(np.concatenate(small, 1)).save(stream, format="jpeg", quality=82)
-    return base64.b64encode(stream.getvalue()).decode()
+    return jpeg_text(np.concatenate(small, 1), quality=82)
 
 
 def _still(
     weights: Weights,
     grid: tuple[int, int, int],
-    reference: Pictures,
-    target: Pictures,
+    clips: tuple[Pictures, Pictures],
     start: tuple[int, int, int],
     alt: str,
 ) -> Picture:
@@ -114,14 +101,13 @@ def _still(
     with style():
         canvas = figure(1.6 * frames, 3.5)
         panels = canvas.subplots(2, frames, squeeze=False)
-        for line, (pictures, label) in enumerate(((reference, "reference"), (target, "target"))):
+        over: dict[str, Any] = {"cmap": "magma", "alpha": 0.6, "vmin": 0, "vmax": 1}
+        for line, (pictures, label) in enumerate(zip(clips, ("reference", "target"), strict=True)):
             panels[line, 0].set_ylabel(label)
             for frame in range(frames):
                 panel, side = panels[line, frame], (0, columns, rows, 0)
                 panel.imshow(pictures[frame], extent=side)
-                panel.imshow(
-                    heat[line, frame], extent=side, cmap="magma", alpha=0.6, vmin=0, vmax=1
-                )
+                panel.imshow(heat[line, frame], extent=side, **over)
                 panel.set(xticks=[], yticks=[])
                 panel.grid(visible=False)
         box = (start[2], start[2] + 1, start[2] + 1, start[2], start[2])

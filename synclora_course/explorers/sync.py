@@ -37,14 +37,12 @@ def sync_explorer(source: Traces, edited: Traces, *, fps: float, alt: str = "") 
         )
     alt = alt or f"Traces of {', '.join(cues)} of two clips, and how well they agree at any offset."
     prepared = {c: [_prepared(t[c]) for t in (source, edited)] for c in cues}
-    data = {
-        "fps": fps,
-        "max": MAX_SHIFT,
-        "cues": [
-            {"name": c.replace("_", " "), "color": _color(k), "a": _list(a), "b": _list(b)}
-            for k, (c, (a, b)) in enumerate(prepared.items())
-        ],
-    }
+    rows = [
+        {"name": c.replace("_", " "), "color": _color(k), "a": a.round(3).tolist(),
+         "b": b.round(3).tolist()}
+        for k, (c, (a, b)) in enumerate(prepared.items())
+    ]  # fmt: skip
+    data = {"fps": fps, "max": MAX_SHIFT, "cues": rows}
     return fill("sync.html", alt, data, {"STILL": _still(prepared, alt).html})
 
 
@@ -52,10 +50,6 @@ def _prepared(trace: Float[np.ndarray, " frames"]) -> Float[np.ndarray, " frames
     known = ~np.isnan(trace)
     frames = np.arange(len(trace))
     return zscore(smooth(np.interp(frames, frames[known], trace[known])))
-
-
-def _list(trace: Float[np.ndarray, " frames"]) -> list[float]:
-    return [round(float(value), 3) for value in trace]
 
 
 def _color(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -298,6 +299,17 @@ def hat(s: Scene) -> None:
     s.paint(s.inside(brim) * w["hat"] * w["hat_brim"], w["hat_color"], -0.15)
 
 
-room_light = partial(lamp, share=-0.6)  # light falls softer on the background: `lamp` takes it on
-FACE = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
-ORDER = (background, room_light, back_hair, body, skin, ears, *FACE, occluders, lamp)
+Layer = Callable[[Scene], None]
+room_light: Layer = partial(lamp, share=-0.6)  # light falls softer there: `lamp` gives it too much
+FACE: tuple[Layer, ...] = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
+ORDER: tuple[Layer, ...] = (
+    background,
+    room_light,
+    back_hair,
+    body,
+    skin,
+    ears,
+    *FACE,
+    occluders,
+    lamp,
+)
