@@ -67,7 +67,7 @@ def draw_limit(known: Float[np.ndarray, " a"], unknown: Float[np.ndarray, " b"])
 def compressed(pictures: Pictures, quality: int = 60) -> Pictures:
     """Put pictures through JPEG: what a model must accept may have been compressed."""
     coded = [cv2.imencode(".jpg", picture, [1, quality])[1] for picture in pictures]
-    return np.stack([cv2.imdecode(code, cv2.IMREAD_COLOR) for code in coded])
+    return np.stack([np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)) for code in coded])
 
 
 def main() -> None:

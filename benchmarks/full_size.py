@@ -140,7 +140,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     for way, run in steps.items():
         late = time.perf_counter() - begun > 60 * wanted.minutes
         label = f"{way} {values['optimizer'].get(way, '')}".strip()
-        found = "out of time" if late else shown(label, run)
+        found: Any = "out of time" if late else shown(label, run)
         values |= {"editing": found} if way == "editing" else {}
         values["training"] |= {} if way == "editing" else {way: found}
     if wanted.record:
@@ -258,7 +258,8 @@ def transformer_ltx2(bench: Bench) -> tuple[LTX2VideoTransformer3DModel, Configs
     tiny = TINY_LTX2 if bench.job.model.startswith("tiny") else {}
     sizes = {**TRANSFORMER_23, **tiny}
     torch.manual_seed(0)
-    default, _ = torch.get_default_dtype(), torch.set_default_dtype(bench.dtype)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(bench.dtype)
     try:
         with torch.device(bench.device):
             model = LTX2VideoTransformer3DModel(**sizes)

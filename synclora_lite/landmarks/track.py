@@ -80,7 +80,7 @@ def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, i
     number = choose(people, person)
     if len(people) < 2:
         return None, 0
-    return people[number].place, people[number].first
+    return people[number].place, int(people[number].seen[0])
 
 
 def enlarge(frames: Frames) -> UInt8[np.ndarray, "frames height_large width_large 3"]:

@@ -177,8 +177,9 @@ def ltx2_parts(configs: Configs, job: Job, layers: int) -> Parts:
         vae = torch.nn.Module.to(AutoencoderKLLTX2Video(), dtype)
         connectors = torch.nn.Module.to(LTX2TextConnectors(**SIZES[LTX2]["connectors"]), dtype)
         config, mask = transformer.config, torch.empty(1, words, dtype=dtype)
-        widths = (config.cross_attention_dim, config.audio_cross_attention_dim)
-        context = Context(*(torch.empty(1, words, width, dtype=dtype) for width in widths), mask)
+        video = torch.empty(1, words, config.cross_attention_dim, dtype=dtype)
+        audio = torch.empty(1, words, config.audio_cross_attention_dim, dtype=dtype)
+        context = Context(video, audio, mask)
     size = _latent_size(job, 8, 32)
     if job.training:  # all other parts wait in main memory
         clip = torch.empty(job.batch, config.in_channels, *size, device="meta")

@@ -115,7 +115,8 @@ class _Keeper:
 
     def add(self, picture: Picture) -> None:
         if not self.frames:
-            check_size(self.path, *picture.shape[:2], self.limits)
+            height, width = picture.shape[:2]
+            check_size(self.path, height, width, self.limits)
         if self.crop:
             x0, y0, x1, y1 = check_box(self.crop, *picture.shape[:2])
             picture = picture[y0:y1, x0:x1].copy()
