@@ -57,7 +57,11 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
     if not record.exists():
         write_json(record, facts)
     elif read_json(record) != facts:
-        raise TrainingError(f"{folder} was made with {read_json(record)}", f"{facts}")
+        made, wanted = (
+            ", ".join(f"{name} {value}" for name, value in each.items())
+            for each in (read_json(record), facts)
+        )
+        raise TrainingError(f"{folder} was made with {made}", wanted, "name another folder")
     for first in range(0, pairs, ROWS):
         path = folder / f"pairs-{first:06d}.safetensors"
         if path.exists():

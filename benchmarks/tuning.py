@@ -28,7 +28,6 @@ GRID: dict[str, list[Settings]] = {
     "sdedit": [{"strength": level} for level in (0.4, 0.55, 0.7, 0.85)],
     "flowedit": [{"strength": level} for level in (0.5, 0.65, 0.8, 0.95)],
     "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
-    "sync-lora": [{"guidance": weight} for weight in (1.0, 1.25, 1.5, 2.0)],
 }
 
 

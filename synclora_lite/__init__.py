@@ -5,6 +5,8 @@ Importing this package is light: torch, diffusers and mediapipe are loaded by th
 need them (`synclora_lite.portraits`, `synclora_lite.models`, ...), never from here.
 """
 
+from typing import Any
+
 __version__ = "0.1.0"
 
 # `python -m tools.address OWNER/NAME` changes it here and wherever else it is written
@@ -12,3 +14,15 @@ REPOSITORY = "https://github.com/sync-lora-lite/sync-lora-from-scratch"
 TAG = f"v{__version__}"
 
 __all__ = ["REPOSITORY", "TAG", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Find what diffusers looks for here when a stock pipeline loads the lite model's folder.
+
+    That is the model's two classes, and the one that says how they are loaded.
+    """
+    if name not in ("PreconditionedLTXTransformer", "PrincipalAutoencoder", "ModelMixin"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from synclora_lite.models import autoencoder, transformer
+
+    return getattr(transformer if name == "PreconditionedLTXTransformer" else autoencoder, name)
