@@ -74,7 +74,7 @@ def test_a_bank_is_of_whole_shards(tmp_path):
 
 def test_a_bank_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(banks, "ROWS", 2)
-    editor = LTXVideo(tiny_model(), Domain(side=32, frames=5, limit=1e9))
+    editor = LTXVideo(tiny_model(), Domain(side=32, frames=5, limit=100.0))
     banks.build_bank("strangers", tmp_path, 2, editor)
     monkeypatch.setattr(banks, "draw_pair", None)  # nothing is drawn again
     banks.build_bank("strangers", tmp_path, 2, editor)

@@ -46,7 +46,7 @@ def edit(
 @pytest.fixture(scope="module")
 def pipe() -> SyncLoraPipeline:
     """A random model that accepts everything: its pictures are noise, its shapes are true."""
-    domain = Domain(side=32, frames=5, limit=1e9)
+    domain = Domain(side=32, frames=5, limit=100.0)
     return SyncLoraPipeline(LTXVideo(tiny_model(), domain, AdapterSettings()))
 
 
@@ -219,7 +219,7 @@ def test_window_and_first_frame_are_encoded_once(pair: tuple[Clip, np.ndarray]) 
             encoded.append(frames)
             return super().encode(frames)
 
-    counting = Counting(tiny_model(), Domain(side=32, frames=9, limit=1e9), AdapterSettings())
+    counting = Counting(tiny_model(), Domain(side=32, frames=9, limit=100.0), AdapterSettings())
     edit(*pair, SyncLoraPipeline(counting), steps=2, restore=True)
     assert sorted(len(frames) for frames in encoded) == [1, 9]
 

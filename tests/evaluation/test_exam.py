@@ -105,7 +105,7 @@ def test_a_method_of_edit_video_is_run_by_its_name(folder, pixels_only):
 
 def test_a_method_object_is_an_exam_of_its_own_options(tmp_path, pixels_only):
     folder = str(save_model(tiny_model(), tmp_path / "model"))
-    save_domain(Domain(side=32, frames=17, limit=1e9), folder)
+    save_domain(Domain(side=32, frames=17, limit=100.0), folder)
     options = {"model": folder, "steps": 1}
     exams = [Exam(SDEdit(strength=strength), options=options) for strength in (0.1, 0.9)]
     rows = [run_exam(exam, 1, folder=tmp_path)[0] for exam in exams]
