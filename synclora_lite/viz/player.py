@@ -56,6 +56,7 @@ def locked_player(
     columns: int = 4,
     height: int = 256,
     alt: str = "",
+    start: int = 0,
 ) -> Player:
     """Put clips beside each other under one play button.
 
@@ -66,6 +67,7 @@ def locked_player(
         columns: Panels in a row.
         height: Height of a panel in pixels, even.
         alt: What the clips show, in a sentence; made from the labels if left empty.
+        start: Frame that the poster shows.
 
     Raises:
         VideoError: No clip was given, or one of them is empty or unreadable.
@@ -77,7 +79,7 @@ def locked_player(
     with tempfile.TemporaryDirectory() as folder:
         mp4 = write_clip(Path(folder) / "player.mp4", frames, fps, quality=_QUALITY).read_bytes()
     jpeg = io.BytesIO()
-    Image.fromarray(frames[0]).save(jpeg, format="jpeg", quality=82)
+    Image.fromarray(frames[min(start, len(frames) - 1)]).save(jpeg, format="jpeg", quality=82)
     alt = alt or f"{', '.join(clips)}: {len(frames)} frames, played in step."
     values = {
         "ALT": html.escape(alt), "CAPTIONS": _captions(list(clips), columns),
