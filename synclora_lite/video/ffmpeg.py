@@ -117,7 +117,9 @@ def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
     try:
         if psutil.LINUX:  # elsewhere a process cannot be bounded from outside
             with suppress(psutil.NoSuchProcess):  # it has ended already, and its log says why
-                process.rlimit(psutil.RLIMIT_DATA, (limits.memory, limits.memory))
+                most = process.rlimit(psutil.RLIMIT_DATA)[1]
+                bound = limits.memory if most < 0 else min(limits.memory, most)
+                process.rlimit(psutil.RLIMIT_DATA, (bound, bound))
         for thread in threads:
             thread.start()
         yield run
