@@ -64,7 +64,7 @@ COMMANDS: dict[str, Command] = {
         ("exam", "--method", "truth", "--clips", "2", "--out", "FOLDER/exam"), kilobytes=0
     ),
     "edit": Command((*EDIT, "deformation-propagation"), _clip, kilobytes=10, input="hair.mp4"),
-    "edit by the model": Command((*EDIT, "sync-lora", "--steps", "2"), _clip, kilobytes=10),
+    "edit by the model": Command((*EDIT, "sync-lora", "--restore"), _clip, kilobytes=10),
 }
 
 
