@@ -72,7 +72,7 @@ def tried(runs: list[Path], clips: int, every: int) -> dict[str, Any]:
     _, held = split_rows(torch.arange(len(dataset)), config.validation_clips)
     source, edited = dataset.read(held).float().unbind(1)
     trials = Trials(model, clips, steps=model.steps)
-    size, offset = edited.shape[2:], config.reference_offset
+    size, offset = edited.shape[2:], model.reference_offset
 
     def losses(told: Conditioning) -> dict[str, float]:
         def loss(noise: Tensor, levels: Tensor) -> Tensor:
@@ -90,8 +90,8 @@ def tried(runs: list[Path], clips: int, every: int) -> dict[str, Any]:
             files[before + int(file.stem.removeprefix("step-"))] = file
     rows: list[dict[str, float]] = []
     for step in [step for step in files if step % every == 0]:
-        if (file := files[step]) is not None:
-            load_lora_state_dict(model.transformer, load_file(file))
+        if (weights := files[step]) is not None:
+            load_lora_state_dict(model.transformer, load_file(weights))
         told = model.conditioning(size, source, offset, config.layout)
         rows.append({"step": step, **trials.metrics(offset=offset), **losses(told)})
         print(rows[-1], flush=True)

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synclora_lite.evaluation.exam import Exam, exam_cases, render_case
+from synclora_lite.evaluation.exam import render_case
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.files import write_result
 from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.latents import to_frames, to_model_range
+from synclora_lite.portraits import held_out
 
 COMPONENTS = (64, 128, 192, 256, 384)
 
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
-    truths = [render_case(case)[1] for case in exam_cases(Exam(), given.clips)]
+    truths = [render_case(case)[1] for case in held_out(0, given.clips)]
     vae = load_model("lite").vae.eval()
     values = {"clips": len(truths), "channels": vae.config.latent_channels}
     for count in (*COMPONENTS, vae.config.latent_channels):

@@ -147,8 +147,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         name = torch.cuda.get_device_name() if wanted.device.startswith("cuda") else wanted.device
         slug = "".join(letter if letter.isalnum() else "-" for letter in name.lower())
         sizes = f"--frames {job.frames} --size {job.size} --rank {job.rank}"
-        ways = f"--ways {' '.join(wanted.ways)} --device {wanted.device} --record"
-        command = f"python -m benchmarks.full_size --model {job.model} {sizes} {ways}"
+        chosen = f"--ways {' '.join(wanted.ways)} --device {wanted.device} --record"
+        command = f"python -m benchmarks.full_size --model {job.model} {sizes} {chosen}"
         name = f"full_size_{slug}" if not large else f"full_size_ltx2_{slug}"
         write_result(name, values, command=command, seed=0)
     return values

@@ -42,7 +42,7 @@ def plain(
         noise = torch.randn(edited.shape, generator=generator)
         sigmas = torch.sigmoid(torch.randn(len(edited), generator=generator))
         with casting:
-            loss = plain_loss(model, source, edited, noise, sigmas, config.reference_offset)
+            loss = plain_loss(model, source, edited, noise, sigmas)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(trained, config.loop.clip)
         optimizer.step()
@@ -63,10 +63,9 @@ def plain_loss(
     edited: Latents,
     noise: Latents,
     sigmas: Float[Tensor, " batch"],
-    offset: int,
 ) -> Float[Tensor, ""]:
     """Return the flow-matching loss by the stock model's own forward pass."""
-    velocity = plain_velocity(model, source, edited, noise, sigmas, offset)
+    velocity = plain_velocity(model, source, edited, noise, sigmas)
     return F.mse_loss(velocity.float(), pack((noise - edited)[:, :, 1:]))
 
 
@@ -76,7 +75,6 @@ def plain_velocity(
     edited: Latents,
     noise: Latents,
     sigmas: Float[Tensor, " batch"],
-    offset: int,
 ) -> Float[Tensor, "batch noisy_tokens channels"]:
     """Return what the stock model predicts for the noisy frames: all but the first."""
     batch, _, frames, height, width = edited.shape
@@ -86,7 +84,9 @@ def plain_velocity(
     clean = pack(source).shape[1] + height * width
     timesteps = 1000 * sigmas[:, None].repeat(1, tokens.shape[1])
     timesteps[:, :clean] = 0
-    places = [model.coordinates(frames, height, width, columns) for columns in (offset, 0)]
+    places = [
+        model.coordinates(frames, height, width, columns) for columns in (model.reference_offset, 0)
+    ]
     velocity = model.transformer(
         hidden_states=tokens,
         encoder_hidden_states=model.caption.expand(batch, -1, -1),

@@ -206,13 +206,13 @@ def difference(config: AdapterConfig) -> dict[str, float]:
 
     Of the predicted velocities the largest difference; of the losses the difference itself.
     """
-    model, offset = load_model(config.model), config.reference_offset
+    model = load_model(config.model)
     source, edited = LatentDataset(config.bank).read(torch.arange(len(CLIPS))).unbind(1)
     generator = torch.Generator().manual_seed(SEED)
     noise = torch.randn(edited.shape, generator=generator)
     sigmas = torch.rand(len(edited), generator=generator)
-    given = (model, source, edited, noise, sigmas, offset)
-    conditioning = model.conditioning(edited.shape[2:], source, offset, "full")
+    given = (model, source, edited, noise, sigmas)
+    conditioning = model.conditioning(edited.shape[2:], source, layout="full")
     batch = in_context_batch(edited, noise, sigmas, conditioning)
     ours = predict_velocity(
         model.transformer,

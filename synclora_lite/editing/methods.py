@@ -188,11 +188,10 @@ class SyncLora(LatentMethod):
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
         adapter = window.loaded.adapter
         assert adapter is not None
-        return denoise(
-            window.loaded.model,
-            window.first,
-            window.noise(generator),
-            steps=steps,
+        return _drawn(
+            window,
+            generator,
+            steps,
             reference=window.source,
             reference_offset=adapter.reference_offset,
             layout=adapter.layout,
@@ -209,15 +208,7 @@ class BaseReference(LatentMethod):
     line = "the source as in-context reference of the plain model, without an adapter"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, noise = window.loaded.model, window.noise(generator)
-        return denoise(
-            model,
-            window.first,
-            noise,
-            steps=steps,
-            reference=window.source,
-            reference_offset=model.reference_offset,
-        )
+        return _drawn(window, generator, steps, reference=window.source)
 
 
 @dataclass(frozen=True)
@@ -229,8 +220,7 @@ class ImageToVideo(LatentMethod):
     line = "the edited frame continued by the plain model, which never sees the source"
 
     def latents(self, window: Window, generator: torch.Generator, steps: int) -> Latents:  # noqa: D102
-        model, noise = window.loaded.model, window.noise(generator)
-        return denoise(model, window.first, noise, steps=steps)
+        return _drawn(window, generator, steps)
 
 
 @dataclass(frozen=True)
@@ -385,6 +375,11 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
             raise ConfigError(f"{file}: {name} has {error.what}", error.expected) from error
         tuned[name] = {option: method.options[option] for option in options}
     return tuned
+
+
+def _drawn(window: Window, generator: torch.Generator, steps: int, **reference: Any) -> Latents:
+    noise = window.noise(generator)
+    return denoise(window.loaded.model, window.first, noise, steps=steps, **reference)
 
 
 def _levels(

@@ -62,7 +62,7 @@ def denoise(
     *,
     steps: int = 20,
     reference: Latents | None = None,
-    reference_offset: int = 0,
+    reference_offset: int | None = None,
     layout: Layout = "reference-self",
     guidance: float = 1.0,
 ) -> Latents:
@@ -74,7 +74,7 @@ def denoise(
         noise: Gaussian noise.
         steps: Euler steps.
         reference: Normalised latents of the source clip.
-        reference_offset: Latent columns between target and reference.
+        reference_offset: Latent columns between target and reference; see `conditioning`.
         layout: What the reference may attend to.
         guidance: Weight s of pred + s (pred_ref - pred).
 

@@ -1,7 +1,7 @@
 """Networks from folders that anyone may have written: safetensors only, sizes checked first."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from diffusers import ModelMixin
@@ -41,7 +41,7 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
         raise ModelError(f"{folder} holds no config.json", "a network in diffusers layout", _ADVICE)
     config = read_json(folder / "config.json")
     check_config(config, folder)
-    built: Any = OURS.get(str(config.get("_class_name")), kind)
+    built: Any = part_class(config, kind)
     try:
         loaded: Any = built.from_pretrained(
             folder,
@@ -65,6 +65,12 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
             _ADVICE,
         )
     return part
+
+
+def part_class(config: dict[str, Any], kind: type[Part]) -> type[Part]:
+    """Return the class that a configuration is of: one of OURS, or else the given one."""
+    found: Any = OURS.get(str(config.get("_class_name")), kind)
+    return cast("type[Part]", found)
 
 
 def check_config(config: Any, where: Path) -> None:

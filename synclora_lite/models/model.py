@@ -86,7 +86,7 @@ class I2VModel:
         self,
         size: Sequence[int],
         reference: Latents | None = None,
-        reference_offset: int = 0,
+        reference_offset: int | None = None,
         layout: Layout = "reference-self",
     ) -> Conditioning:
         """Return what the transformer is told about clips besides their noise.
@@ -94,14 +94,16 @@ class I2VModel:
         Args:
             size: Latent frames, rows and columns of the target.
             reference: Normalised latents of the source clips.
-            reference_offset: Latent columns by which their positions are moved to the right.
+            reference_offset: Latent columns by which their positions are moved to the right; where
+                the model's adapters look if None.
             layout: What the reference may attend to; as the adapter was trained.
 
         """
         place = None
         if reference is not None:
             frames, height, width = reference.shape[2:]
-            place = self.coordinates(frames, height, width, reference_offset)
+            offset = self.reference_offset if reference_offset is None else reference_offset
+            place = self.coordinates(frames, height, width, offset)
         return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
 
 

@@ -82,8 +82,10 @@ class AdapterTraining:
             self.model.vae.to("cpu")
         self.dataset = self._dataset()
         torch.nn.Module.to(self.transformer, dtype)
+        offset = config.reference_offset
+        offset = self.model.reference_offset if offset is None else offset
         self.settings = AdapterSettings(
-            config.rank, config.targets, config.layout, config.reference_offset, self.model.name
+            config.rank, config.targets, config.layout, offset, self.model.name
         )
         if config.start:
             found = load_adapter(self.transformer, config.start)
@@ -118,7 +120,7 @@ class AdapterTraining:
         identical = torch.rand(len(rows), generator=generator) < share
         target = torch.where(identical.view(-1, 1, 1, 1, 1).to(source.device), source, edited)
         conditioning = self.model.conditioning(
-            target.shape[2:], source, config.reference_offset, config.layout
+            target.shape[2:], source, self.settings.reference_offset, config.layout
         )
         losses = self.loss_of(self.transformer, target, conditioning, generator, self.objective)
         weights = torch.ones_like(losses)
@@ -134,7 +136,7 @@ class AdapterTraining:
         config = self.config
         source, edited = self.dataset.read(self.held_rows).to(config.loop.device).unbind(1)
         conditioning = self.model.conditioning(
-            edited.shape[2:], source, config.reference_offset, config.layout
+            edited.shape[2:], source, self.settings.reference_offset, config.layout
         )
 
         def held_loss(noise: Tensor, levels: Tensor) -> Float[Tensor, " batch"]:
@@ -146,7 +148,7 @@ class AdapterTraining:
             edited[: config.samples],
             out / "samples" / f"step-{step:08d}.mp4",
             reference=source[: config.samples],
-            reference_offset=config.reference_offset,
+            reference_offset=self.settings.reference_offset,
             layout=config.layout,
         )
 

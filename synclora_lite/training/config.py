@@ -69,7 +69,8 @@ class AdapterConfig(Settings):
     rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
-    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
+    # latent columns between target and reference; if None, where the model's adapters look
+    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] | None = None
     start: Path | None = None  # an adapter to go on with
     # accepted pairs; all of them; or all, with losses scaled by the score
     data: Literal["filtered", "unfiltered", "weighted"] = "filtered"

@@ -37,7 +37,7 @@ def sample_clips(
     path: Path,
     *,
     reference: Latents | None = None,
-    reference_offset: int = 0,
+    reference_offset: int | None = None,
     layout: Layout = "reference-self",
     steps: int = 10,
 ) -> dict[str, float]:

@@ -27,7 +27,7 @@ from synclora_lite.models import AdapterSettings, I2VModel
 from synclora_lite.models.captions import CAPTION
 from synclora_lite.models.folders import is_ltx2, model_folder
 from synclora_lite.models.latents import legal_size
-from synclora_lite.models.loading import check_config
+from synclora_lite.models.loading import check_config, part_class
 from synclora_lite.models.presets import SIZES
 from synclora_lite.training.config import LTX2Config
 
@@ -101,7 +101,7 @@ def model_configs(name: str) -> Configs:
     try:
         transformer = _whole(transformer)
         with torch.device("meta"):
-            AutoencoderKLLTXVideo.from_config(vae)
+            part_class(vae, AutoencoderKLLTXVideo).from_config(vae)
     except (TypeError, ValueError, LookupError, AttributeError, RuntimeError, ArithmeticError) as e:
         what = f"{folder} describes no model ({str(e)[:100]})"
         raise ModelError(what, "config.json as diffusers writes it") from e
@@ -114,7 +114,8 @@ def model_configs(name: str) -> Configs:
 def _whole(transformer: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration of a transformer with what it leaves to diffusers' defaults."""
     with torch.device("meta"):
-        whole = dict(LTXVideoTransformer3DModel.from_config(transformer).config)
+        kind = part_class(transformer, LTXVideoTransformer3DModel)
+        whole = {**kind.from_config(transformer).config, "_class_name": kind.__name__}
     whole.pop("_use_default_values", None)  # else `from_config` would drop what is set later
     return whole
 
@@ -123,9 +124,11 @@ def ltx_video_parts(configs: Configs, job: Job, layers: int) -> Parts:
     """Return an LTX-Video of so many blocks, for the recipe's step or beside a cached reference."""
     dtype = getattr(torch, job.precision)
     with torch.device("meta"):
-        vae = torch.nn.Module.to(AutoencoderKLLTXVideo.from_config(configs.vae), dtype)
+        kind = part_class(configs.vae, AutoencoderKLLTXVideo)
+        vae = torch.nn.Module.to(kind.from_config(configs.vae), dtype)
         sizes = {**configs.transformer, "num_layers": layers}
-        transformer = torch.nn.Module.to(LTXVideoTransformer3DModel.from_config(sizes), dtype)
+        network = part_class(sizes, LTXVideoTransformer3DModel).from_config(sizes)
+        transformer = torch.nn.Module.to(network, dtype)
         channels = transformer.config.caption_channels
         caption = torch.empty(1, configs.caption_tokens, channels, dtype=dtype)
     model = I2VModel(vae, transformer, FlowMatchEulerDiscreteScheduler(), caption, 25.0)

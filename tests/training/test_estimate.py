@@ -15,7 +15,7 @@ from synclora_lite.cli.estimate import estimate as command
 from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
-from synclora_lite.models import AdapterSettings, add_adapter, create_model, save_model
+from synclora_lite.models import AdapterSettings, add_adapter, create_model, load_model, save_model
 from synclora_lite.models.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
 from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
@@ -173,6 +173,15 @@ def test_counts_at_real_size_are_what_arithmetic_says():
     forward = products + factors + attention
     backward = products + 2 * factors + 2 * attention  # frozen weights need no gradient
     assert found.operations == pytest.approx(forward + backward, rel=0.01)
+
+
+def test_the_lite_model_is_estimated_with_its_own_autoencoder():
+    found = estimate(Job(model="lite", frames=17, size=96, rank=64))
+    vae = load_model("lite").vae
+    assert found.tokens == 2 * 5 * 6 * 6
+    assert found.memory["autoencoder"] == pytest.approx(
+        sum(2 * value.numel() for value in vae.parameters()), rel=0.01
+    )
 
 
 def test_the_known_models_have_their_size():
