@@ -1,7 +1,7 @@
 """Watch the adapter find the reference: sync, edit kept and PSNR against its training steps.
 
     python -m benchmarks.adapter_learning runs/lite/adapter --watch     # beside the training
-    python -m benchmarks.adapter_learning runs/lite/adapter runs/lite/adapter-2 --record
+    python -m benchmarks.adapter_learning runs/lite/adapter --record
 
 A training keeps its last checkpoints only; with --watch their adapters are put aside, in
 RUN/history, until the training is over. Afterwards each is tried on held-out clips.
@@ -35,22 +35,21 @@ CONFIG = Path("configs/adapter.toml")
 def main() -> None:
     """Put adapters aside, or try them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, nargs="+", help="a training, and what goes on from it")
+    parser.add_argument("run", type=Path, help="the folder of a training")
     parser.add_argument("--watch", action="store_true")
     parser.add_argument("--clips", type=int, default=18)
-    parser.add_argument("--every", type=int, default=100, help="steps between adapters tried")
+    parser.add_argument("--every", type=int, default=200, help="steps between adapters tried")
     parser.add_argument("--record", action="store_true")
     given = parser.parse_args()
     if given.watch:
-        while not (given.runs[0] / "final").exists():
-            put_aside(given.runs[0])
+        while not (given.run / "final").exists():
+            put_aside(given.run)
             time.sleep(10)
-        put_aside(given.runs[0])
+        put_aside(given.run)
         return
-    values = {"clips": given.clips, **tried(given.runs, given.clips, given.every)}
+    values = {"clips": given.clips, **tried(given.run, given.clips, given.every)}
     if given.record:
-        names = " ".join(f"runs/lite/{run.name}" for run in given.runs)
-        command = f"python -m benchmarks.adapter_learning {names} --record"
+        command = f"python -m benchmarks.adapter_learning runs/lite/{given.run.name} --record"
         write_result("adapter_learning", values, command=command, seed=0)
 
 
@@ -65,10 +64,13 @@ def put_aside(run: Path) -> None:
 
 
 @torch.no_grad()
-def tried(runs: list[Path], clips: int, every: int) -> dict[str, Any]:
-    """Return what adapters do, from the first that changes nothing, and what the base does."""
+def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
+    """Return what adapters do, from the first that changes nothing, and what the base does.
+
+    While pairs of a clip with itself are among the batches, every adapter put aside is tried.
+    """
     config, _ = read_config(CONFIG, {"adapter": AdapterConfig})
-    model, dataset = load_model("lite"), LatentDataset(runs[0].parent / "latents")
+    model, dataset = load_model("lite"), LatentDataset(run.parent / "latents")
     _, held = split_rows(torch.arange(len(dataset)), config.validation_clips)
     source, edited = dataset.read(held).float().unbind(1)
     trials = Trials(model, clips, steps=model.steps)
@@ -84,12 +86,11 @@ def tried(runs: list[Path], clips: int, every: int) -> dict[str, Any]:
     settings = AdapterSettings(config.rank, config.targets, config.layout, offset)
     add_adapter(model.transformer, settings)
     files: dict[int, Path | None] = {0: None}
-    for run in runs:
-        before = max(files)
-        for file in sorted(run.glob("history/step-*.safetensors")):
-            files[before + int(file.stem.removeprefix("step-"))] = file
+    files |= {int(f.stem.removeprefix("step-")): f for f in run.glob("history/step-*.safetensors")}
     rows: list[dict[str, float]] = []
-    for step in [step for step in files if step % every == 0]:
+    for step in sorted(files):
+        if step > config.identical_steps and step % every:
+            continue
         if (weights := files[step]) is not None:
             load_lora_state_dict(model.transformer, load_file(weights))
         told = model.conditioning(size, source, offset, config.layout)

@@ -29,7 +29,7 @@ class Size:
         channels: Components in a latent.
         width: Of the transformer, with `layers` blocks.
         base_steps: Steps of the base on `base_batch` clips.
-        adapter_steps: Steps of the adapter's two halves, on `adapter_batch` pairs.
+        adapter_steps: Steps of the adapter, on `adapter_batch` pairs.
         rank: Of the adapter.
     """
 
@@ -40,39 +40,33 @@ class Size:
     layers: int
     base_steps: int
     base_batch: int
-    adapter_steps: tuple[int, int]
+    adapter_steps: int
     adapter_batch: int
     rank: int
 
 
 SIZES = {
-    "tiny": Size(8, 4, 48, 64, 1, 4, 2, (3, 2), 2, 4),
-    "cpu": Size(1536, 64, 512, 512, 6, 2200, 8, (700, 900), 8, 64),
-    "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, (2000, 2500), 64, 64),
+    "tiny": Size(8, 4, 48, 64, 1, 4, 2, 5, 2, 4),
+    "cpu": Size(1536, 64, 512, 512, 6, 2200, 8, 2000, 8, 64),
+    "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, 4000, 64, 64),
 }
 
 
-def adapter_configs(size: Size, out: Path, device: str) -> list[tuple[AdapterConfig, Path]]:
-    """Return configs/adapter.toml and adapter-2.toml for a size and a place."""
-    configs = []
-    for name, steps in zip(("adapter", "adapter-2"), size.adapter_steps, strict=True):
-        file = PROJECT / "configs" / f"{name}.toml"
-        config, _ = read_config(file, {"adapter": AdapterConfig})
-        often = max(1, steps // 2)
-        batch = size.adapter_batch
-        loop = replace(config.loop, device=device, steps=steps, batch=batch, validate_every=often)
-        config = replace(
-            config,
-            bank=out / "latents",
-            model=str(out / "base/model"),
-            rank=size.rank,
-            start=config.start and out / "adapter/final",
-            identical_steps=max(1, config.identical_steps * steps // config.loop.steps),
-            validation_clips=min(config.validation_clips, size.shard),
-            loop=loop,
-        )
-        configs.append((config, out / name))
-    return configs
+def adapter_config(size: Size, out: Path, device: str) -> AdapterConfig:
+    """Return configs/adapter.toml for a size and a place."""
+    config, _ = read_config(PROJECT / "configs/adapter.toml", {"adapter": AdapterConfig})
+    steps, often = size.adapter_steps, max(1, size.adapter_steps // 4)
+    batch = size.adapter_batch
+    loop = replace(config.loop, device=device, steps=steps, batch=batch, validate_every=often)
+    return replace(
+        config,
+        bank=out / "latents",
+        model=str(out / "base/model"),
+        rank=size.rank,
+        identical_steps=max(1, config.identical_steps * steps // config.loop.steps),
+        validation_clips=min(config.validation_clips, size.shard),
+        loop=loop,
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -95,8 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     length = ["--steps", str(size.base_steps), "--batch", str(size.base_batch)]
     length += ["--cooldown", str(size.base_steps * 3 // 11)]
     lite_base.main([latents, vae, base, *shape, *length, *device])
-    for config, folder in adapter_configs(size, out, given.device):
-        train(adapter_recipe(config), config.loop, folder)
+    config = adapter_config(size, out, given.device)
+    train(adapter_recipe(config), config.loop, out / "adapter")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Put trained weights and example clips where the package finds them, and enter them in the lock.
 
 ``python -m tools.ship base runs/lite/base/model --command "python -m recipes.lite"``
-``python -m tools.ship adapter runs/lite/adapter-2/final --command "python -m recipes.lite"``
+``python -m tools.ship adapter runs/lite/adapter/final --command "python -m recipes.lite"``
 ``python -m tools.ship clips``
 
 What was shipped is replaced by a whole model or not at all. The tuned settings of a base model go

@@ -1,5 +1,6 @@
 """`synclora score`: how well an edit follows its source, cue by cue, and one verdict."""
 
+import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ import typer
 from synclora_lite.cli._options import AsJson, Person, Strict
 
 if TYPE_CHECKING:
+    from synclora_lite.landmarks import Track
     from synclora_lite.sync import SyncReport
     from synclora_lite.video import Clip
 
@@ -30,6 +32,9 @@ def score(
         bool, typer.Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
     ] = False,
     person: Person = None,
+    identity: Annotated[
+        bool, typer.Option("--identity", help="Compare faces too; photographs only, 24 MB once.")
+    ] = False,
     strict: Strict = True,
     cache: Annotated[bool, typer.Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
@@ -52,12 +57,22 @@ def score(
     report = score_tracks(*tracks)
     if plot is not None:
         save_plot(plot, tracks, report, fps=first.fps)
+    faces = _faces((first, second), tracks) if identity else {}
     if as_json:
-        typer.echo(report.to_json())
+        values = report.to_dict() | ({"identity": faces} if faces else {})
+        typer.echo(json.dumps(values, indent=2))
     else:
         _show(report)
+        for name, cosine in faces.items():
+            typer.echo(f"identity {name.replace('_', ' ')}: {cosine:.2f} (SFace, cosine)")
     if strict and not report.accepted:
         raise typer.Exit(REJECTED)
+
+
+def _faces(clips: tuple["Clip", "Clip"], tracks: tuple["Track", "Track"]) -> dict[str, float]:
+    from synclora_lite.evaluation.recognition import network, same_person
+
+    return same_person(clips, tracks, network())
 
 
 def _load_pair(

@@ -7,7 +7,7 @@ from synclora_lite.models import load_adapter, load_model
 def test_everything_is_made_in_order_and_can_be_loaded(tmp_path):
     main(["--size", "tiny", "--out", str(tmp_path), "--device", "cpu"])
     model = load_model(tmp_path / "base/model")
-    assert load_adapter(model.transformer, tmp_path / "adapter-2/final").rank == 4
+    assert load_adapter(model.transformer, tmp_path / "adapter/final").rank == 4
 
 
 def test_a_second_call_renders_and_encodes_nothing_again(tmp_path):

@@ -1,0 +1,116 @@
+"""Is it the same person? A metric for photographs only, by a network that comes on request.
+
+The network is SFace (Zhong et al. 2021, arXiv 2205.12010), as OpenCV's model zoo publishes it
+(Apache 2.0): 128 numbers a face, compared by their cosine. It was trained on photographs. Its
+numbers say nothing of drawn faces, which are therefore refused.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float
+
+from synclora_lite.artifacts import download
+from synclora_lite.errors import ArtifactError, EditError
+from synclora_lite.files import sha256, write_atomic
+from synclora_lite.landmarks import Track
+from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.video import Clip
+
+COMMIT = "aeee99703db82d838f6c66b90429b0468bcedeb3"
+ADDRESS = (
+    f"https://media.githubusercontent.com/media/opencv/opencv_zoo/{COMMIT}"
+    "/models/face_recognition_sface/face_recognition_sface_2021dec.onnx"
+)
+DIGEST = "f6abbfff9575e3041db692c1e29d782e995191888477fd59ebc81202d99fc63b"
+BYTES = 24_227_283
+SAME = 0.363  # OpenCV's limit for two photographs of one person
+# right eye, left eye, nose, right and left corner of the mouth, as MediaPipe numbers its mesh
+POINTS: tuple[tuple[int, ...], ...] = ((33, 133), (362, 263), (1,), (61,), (291,))
+
+
+def network() -> Path:
+    """Return the file of the network; it is fetched once, and only with its SHA-256.
+
+    Raises:
+        ArtifactError: It cannot be fetched, or is another file.
+
+    """
+    path = cache_dir() / "sface.onnx"
+    if not path.exists() or sha256(path) != DIGEST:
+        try:
+            write_atomic(path, download(ADDRESS, BYTES, DIGEST))
+        except ArtifactError as error:
+            raise ArtifactError(error.what, f"a connection, or this file at {path}") from error
+    return path
+
+
+def face_features(clip: Clip, track: Track, file: Path) -> Float[np.ndarray, "frames features"]:
+    """Return a unit vector for the face of each frame, NaN where there is none.
+
+    Args:
+        clip: Photographs.
+        track: Its landmarks, in pixels.
+        file: Of the network, see `network`.
+
+    """
+    recogniser = cv2.FaceRecognizerSF.create(str(file), "")
+    rows: list[np.ndarray | None] = []
+    for frame, face in zip(clip.frames, track.face, strict=True):
+        if np.isnan(face).any():
+            rows.append(None)
+            continue
+        points = [face[list(which), :2].mean(0) for which in POINTS]
+        box = np.concatenate([face[:, :2].min(0), np.ptp(face[:, :2], axis=0)])
+        found = np.concatenate([box, *points, [1.0]]).astype(np.float32)  # as YuNet's rows
+        aligned = recogniser.alignCrop(np.ascontiguousarray(frame[..., ::-1]), found)  # BGR
+        feature = recogniser.feature(aligned).ravel().astype(np.float64)
+        rows.append(feature / np.linalg.norm(feature))
+    size = next((len(row) for row in rows if row is not None), 1)
+    return np.stack([np.full(size, np.nan) if row is None else row for row in rows])
+
+
+def same_person(
+    clips: tuple[Clip, Clip], tracks: tuple[Track, Track], file: Path
+) -> dict[str, float]:
+    """Compare the faces of an edit with its own first face, and with the source's, frame by frame.
+
+    Returns:
+        Mean cosines `to_first_frame` (does the edited person stay one?) and `to_source` (is it
+        still the person of the source? An edit of age or beard should lower it).
+
+    Raises:
+        EditError: Faces are drawn, or no frame shows one in both clips.
+
+    """
+    for clip, what in zip(clips, ("source", "edit"), strict=True):
+        _check_photographs(clip, what)
+    source, edit = (face_features(c, t, file) for c, t in zip(clips, tracks, strict=True))
+    seen = ~np.isnan(edit).any(1)
+    both = seen & ~np.isnan(source).any(1)
+    if both.sum() < 2:
+        raise EditError(f"{both.sum()} frames with a face in both clips", "two at least")
+    first, *others = edit[seen]
+    return {
+        "to_first_frame": float(np.mean(np.stack(others) @ first)),
+        "to_source": float(np.mean((edit[both] * source[both]).sum(1))),
+    }
+
+
+def _check_photographs(clip: Clip, what: str) -> None:
+    """Raise EditError if a clip looks like the drawings that the lite model was made for."""
+    from synclora_lite.editing.domain import load_domain, strangeness
+    from synclora_lite.models import load_model
+    from synclora_lite.models.folders import model_folder
+
+    domain = load_domain(model_folder("lite"))
+    some = clip.frames[:: max(1, len(clip.frames) // 5)][:5]
+    size = (domain.side, domain.side)
+    small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in some])
+    if np.median(strangeness(load_model("lite").vae, small)) <= domain.limit:
+        raise EditError(
+            f"the {what} looks like {domain.kind}",
+            "photographs: a face recogniser's features are those of real skin and bone",
+            "leave out --identity; synclora exam compares rendered edits with their truth",
+        )
