@@ -75,16 +75,9 @@ def predict_velocity(
 ) -> Float[Tensor, "batch tokens channels"]:
     """Predict the velocity of every token, in the number format of the weights.
 
-    Args:
-        transformer: The stock model, with or without an adapter.
-        tokens: Latent pixels in frame order; the reference's frames come first, if any.
-        sigmas: Noise level of each latent frame: 0 for the first frame and the reference.
-        caption: The constant caption embedding.
-        coordinates: `token_coordinates` of the tokens.
-        reference_tokens: How many tokens at the start belong to the reference.
-        layout: What the reference may attend to.
-        cache: From `reference_cache`: stands for the reference, which `tokens` then leaves out.
-
+    `tokens` are in frame order, the reference's (the first `reference_tokens`) before the rest;
+    `sigmas` are 0 for the first frame and the reference. `layout` says what the reference may
+    attend to; a `cache` from `reference_cache` stands for it, and `tokens` leaves it out.
     """
     batch, frames = sigmas.shape
     dtype = transformer.scale_shift_table.dtype
@@ -100,17 +93,24 @@ def predict_velocity(
     modulation = modulation.view(batch, frames, 6, -1)  # per latent frame, not per token
     rotation = rotations(coordinates, x.shape[-1])  # (S, D/2)
     caption = transformer.caption_projection(caption.to(dtype))  # (1, T, D)
-    options: Any = {"reference_tokens": reference_tokens, "layout": layout, "cache": cache}
-    for index, block in enumerate(transformer.transformer_blocks):
-        step: Callable[..., Tensor] = partial(transformer_block, block, **options, layer=index)
-        if transformer.gradient_checkpointing and torch.is_grad_enabled():
-            x = checkpoint(step, x, modulation, caption, rotation, use_reentrant=False)
-        else:
-            x = step(x, modulation, caption, rotation)
-    table = transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)
-    shift, scale = table.unbind(2)  # (B, F, D) each
+    attention = {"reference_tokens": reference_tokens, "layout": layout, "cache": cache}
+    x = through_blocks(transformer, x, modulation, caption, rotation, **attention)
+    shift, scale = (transformer.scale_shift_table + embedded.view(batch, frames, 1, -1)).unbind(2)
     out = transformer.proj_out(modulate(transformer.norm_out(x), shift, scale))  # (B, S, C)
     return out if preconditioning is None else c_skip * tokens + c_out * out.float()
+
+
+def through_blocks(
+    transformer: LTXVideoTransformer3DModel, x: Tensor, *given: Tensor, **attention: Any
+) -> Float[Tensor, "batch tokens dim"]:
+    """Run all blocks; with gradient checkpointing their activations are computed again later."""
+    for index, block in enumerate(transformer.transformer_blocks):
+        step: Callable[..., Tensor] = partial(transformer_block, block, **attention, layer=index)
+        if transformer.gradient_checkpointing and torch.is_grad_enabled():
+            x = checkpoint(step, x, *given, use_reentrant=False)
+        else:
+            x = step(x, *given)
+    return x
 
 
 def reference_cache(

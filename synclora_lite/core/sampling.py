@@ -30,27 +30,22 @@ def sample(
     *,
     guidance: float = 1.0,
     cached: bool = True,
-    adjust: Callable[[Latents], Latents] | None = None,
+    watch: Callable[[Latents], None] | None = None,
 ) -> Latents:
     """Generate latents whose first frame is given, with or without a reference clip.
 
     The first frame and the reference stay clean, at timestep 0; the rest starts as noise. Without
-    a reference this is what the stock LTX pipelines do. Two-panel generation is the same on a
-    first frame twice as wide.
+    a reference this is what the stock LTX pipelines do.
 
     Args:
         transformer: The model, with its adapter if there is a reference.
         first_frame: Normalised latents of the (edited) first frame.
-        noise: Gaussian noise of the size of the clip (or, for sigmas that begin below 1, a noisy
-            clip).
+        noise: Of the size of the clip (or, for sigmas that begin below 1, a noisy clip).
         sigmas: Falling noise levels, the last one 0; see `inference_sigmas`.
         conditioning: Caption, positions and reference.
         guidance: Weight s of pred + s (pred_ref - pred); 1 costs nothing extra.
         cached: Compute the reference's keys and values once (layout "reference-self" only).
-        adjust: Corrects, at every step, the clean latents that are predicted, frame 0 left out.
-
-    Returns:
-        Normalised latents of the whole clip, first frame included, in float32.
+        watch: Shown, at every step, the clean latents that are predicted, without frame 0.
 
     """
     _, _, frames, height, width = noise.shape
@@ -62,10 +57,8 @@ def sample(
     for sigma, following in pairwise(sigmas.tolist()):
         velocity = guided_velocity(transformer, x, sigma, conditioning, frames, guidance, cache)
         velocity = velocity[:, given:].float()
-        if adjust is not None:
-            # x_0 = x - sigma v, corrected, gives the velocity back as (x - x_0) / sigma
-            clean = unpack(x[:, given:] - sigma * velocity, frames - 1, height, width)
-            velocity = (x[:, given:] - pack(adjust(clean))) / sigma
+        if watch is not None:  # x_0 = x - sigma v
+            watch(unpack(x[:, given:] - sigma * velocity, frames - 1, height, width))
         x[:, given:] += (following - sigma) * velocity  # Euler: dx = v d sigma
     return unpack(x, frames, height, width)
 
