@@ -31,7 +31,8 @@ from synclora_lite.models.transformer import PreconditionedLTXTransformer
 FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
 STEPS = 2  # of sampling with the adapter: the reference leaves little to draw
 REFERENCE_OFFSET = -12  # two panels to the left, where a base that knows one does not look
-MU, SHIFT = 1.0, 2.7  # mean noise level of training, in log-odds
+MU = 1.0  # mean noise level of training, in log-odds
+SHIFT = 19.0  # of sampling: of two steps the second begins at 0.95
 
 
 def new_transformer(deviation: Tensor, width: int, layers: int) -> PreconditionedLTXTransformer:
