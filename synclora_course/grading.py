@@ -24,8 +24,8 @@ from synclora_course.masters import read_notebook
 from synclora_course.review import Progress, progress, solved_cells
 from synclora_lite.errors import SyncLoraError
 
-KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYNCLORA_DATA",
-        "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # fmt: skip
+KEPT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+        "SYNCLORA_DATA", "OMP_NUM_THREADS", "MKL_NUM_THREADS")  # fmt: skip
 
 
 @dataclass(frozen=True)

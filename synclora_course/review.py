@@ -22,7 +22,10 @@ from synclora_course.masters import (
 )
 from synclora_course.notebook import CHAPTERS
 
-SECTIONS = ("## The claim", "## What goes wrong", "## Quiz", "## Summary", "## What's next")
+SECTIONS = (
+    *("## The claim", "## What goes wrong", "## Quiz"),
+    *("## Summary", "## Further reading", "## What's next"),
+)
 LEAST_EXERCISES = LEAST_QUESTIONS = 3
 QUIZ_OPTION = re.compile(
     r'<details class="quiz">\s*<summary>(?P<option>.*?)</summary>(?P<reply>.*?)</details>',
@@ -155,6 +158,8 @@ def _exercises(master: Notebook, chapter: str) -> Iterator[str]:
             yield f"exercise {name} is not headed `Exercise {name}: {exercise.title}`"
         if not all(1 <= level <= 5 for level in (exercise.difficulty, exercise.importance)):
             yield f"exercise {name} has a level outside 1 to 5"
+        if not exercise.is_project and f"· {exercise.points} points*" not in exercise.task:
+            yield f"exercise {name} does not say its {exercise.points} points under its heading"
         if not exercise.is_project and exercise.check not in known:
             yield f"exercise {name} has no check {exercise.check} in the package"
         if f"{exercise.check}({exercise.function})" not in called and not exercise.is_project:

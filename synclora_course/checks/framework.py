@@ -10,13 +10,16 @@ A check is a function of a `Report` and the student's function, made callable by
 
 Students write `check_pearson(pearson)`; `check_pearson(pearson, seed=7)` is the hidden test. The
 `NotImplementedError` of a stub passes through, and `...` counts as one; all else that goes wrong
-becomes `CheckFailed`. A hint is one sentence or a ladder of three: what is wrong, where to look,
-the step. Each further failure for the same reason tells one more.
+becomes `CheckFailed`. Hints are a ladder of three: what is wrong, where to look, the step. Each
+further failure for the same reason tells one more. A hint of one sentence is the first rung; the
+exercise's own in `ladders.toml` follow it.
 """
 
 import dis
 import functools
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -177,7 +180,8 @@ class Report:
 
     def failure(self, what: str, expected: str = "", hint: Hint = "") -> CheckFailed:
         """Make the error for this exercise, to be raised."""
-        return CheckFailed(self.exercise, what, expected, hint, self._drawn())
+        ladder = (hint, *_further(self.exercise)) if isinstance(hint, str) else hint
+        return CheckFailed(self.exercise, what, expected, ladder, self._drawn())
 
     def unfinished(self, name: str) -> NotImplementedError:
         """Make the error for a function in which a `...` stands for what is to be written."""
@@ -218,6 +222,14 @@ def check(exercise: str) -> Callable[[Callable[[Report, Any], None]], Callable[.
         return run
 
     return decorate
+
+
+@functools.cache
+def _further(exercise: str) -> tuple[str, ...]:
+    """Return the second and the third rung of an exercise's ladder, if it has them."""
+    text = Path(__file__).with_name("ladders.toml").read_text("utf-8")
+    rungs = tomllib.loads(text).get(exercise, {})
+    return tuple(rungs[name] for name in ("where", "step") if name in rungs)
 
 
 _stuck: dict[str, tuple[str, int]] = {}  # by exercise: the last failure's hint, how often

@@ -78,8 +78,8 @@ def check_sequence_tokens(report: Report, sequence_tokens: Function) -> None:
 
 
 @check("9.3")
-def check_lora_numbers(report: Report, lora_numbers: Function) -> None:
-    """Exercise 9.3: how many numbers an adapter has."""
+def check_lora_parameters(report: Report, lora_parameters: Function) -> None:
+    """Exercise 9.3: how many parameters an adapter has."""
     rng = report.rng
     endings = ["to_q", "to_out.0"]
     for rank in (1, 3, 16):
@@ -103,8 +103,11 @@ def check_lora_numbers(report: Report, lora_numbers: Function) -> None:
             "the rank multiplies the sum, not each side twice": rank**2 * sides,
         }
         hint = "each chosen layer has A, (rank, in), and B, (out, rank)"
-        got, known = report.call(lora_numbers, shapes, endings, rank), mistakes if rank > 1 else {}
-        report.close(got, rank * sides, f"numbers at rank {rank}", hint, mistakes=known)
+        got, known = (
+            report.call(lora_parameters, shapes, endings, rank),
+            mistakes if rank > 1 else {},
+        )
+        report.close(got, rank * sides, f"parameters at rank {rank}", hint, mistakes=known)
 
 
 @check("9.4")

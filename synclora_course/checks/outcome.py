@@ -37,9 +37,10 @@ class CheckFailed(CourseError):  # noqa: N818 -- a failed check is no error of t
         self.hint, self.shown = self.rungs[0], 1
 
     def __str__(self) -> str:
-        told = [f"{name}: {rung}" for name, rung in zip(RUNGS, self.rungs, strict=False) if rung]
+        rungs = list(zip(RUNGS, self.rungs, strict=False))[: self.shown]
+        told = [f"{name}: {rung}" for name, rung in rungs if rung]
         more = "(Run the check again for a further hint.)" if self.shown < len(self.rungs) else ""
-        return "\n".join([super().__str__(), *told[: self.shown], *([more] if more else [])])
+        return "\n".join([super().__str__(), *told, *([more] if more else [])])
 
     def _render_traceback_(self) -> list[str]:
         """Show the message in a notebook, and not the way through the check's code."""

@@ -114,39 +114,39 @@ def check_survivors(report: Report, survivors: Function) -> None:
     report.expect(list(none) == [0, 0], "no pairs give zeros", "try an empty list of pairs")
 
 
-def _pick(misfits: np.ndarray, good: np.ndarray, purity: float, *, first: bool = False) -> float:
-    order = np.argsort(misfits)
+def _pick(errors: np.ndarray, good: np.ndarray, purity: float, *, first: bool = False) -> float:
+    order = np.argsort(errors)
     holds = np.cumsum(good[order]) / np.arange(1, len(order) + 1) >= purity
     if first:
         ends = int(np.argmin(holds)) if not holds.all() else len(holds)
-        return float(misfits[order][ends - 1]) if ends else 0.0
-    return float(misfits[order][holds.nonzero()[0][-1]]) if holds.any() else 0.0
+        return float(errors[order][ends - 1]) if ends else 0.0
+    return float(errors[order][holds.nonzero()[0][-1]]) if holds.any() else 0.0
 
 
 @check("2.4")
 def check_pick_limit(report: Report, pick_limit: Function) -> None:
     """Check the most generous limit of a given purity."""
-    misfits, good = np.array([0.6, 0.2, 0.9, 0.4]), np.array([False, True, True, True])
-    got = report.call(pick_limit, misfits, good, 1.0)
+    errors, good = np.array([0.6, 0.2, 0.9, 0.4]), np.array([False, True, True, True])
+    got = report.call(pick_limit, errors, good, 1.0)
     report.shape(got, (), "the limit", "return one number")
     mistakes = {
         "the most generous limit is wanted, the largest that will do": 0.2,
-        "sort the good flags together with the misfits": 0.0,
+        "sort the good flags together with the errors": 0.0,
     }
     report.close(got, 0.4, "all accepted pairs are good", mistakes=mistakes)
     mistakes = {
         "purity can rise again: look at all limits, not only up to the first that fails": 0.4,
     }
-    got = report.call(pick_limit, misfits, good, 0.7)
+    got = report.call(pick_limit, errors, good, 0.7)
     report.close(got, 0.9, "purity may dip in between", mistakes=mistakes)
     bad = np.array([False, False])
     hint = "if no limit will do, accept nothing: 0"
     report.close(report.call(pick_limit, np.array([0.3, 0.5]), bad, 0.5), 0.0, "none will do", hint)
     for purity in (0.5, 0.8, 0.95):
-        misfits = report.rng.gamma(2, 0.5, 30)
-        good = report.rng.random(30) > misfits / 4
-        right, early = (_pick(misfits, good, purity, first=first) for first in (False, True))
+        errors = report.rng.gamma(2, 0.5, 30)
+        good = report.rng.random(30) > errors / 4
+        right, early = (_pick(errors, good, purity, first=first) for first in (False, True))
         mistakes = {"purity can rise again: look at all limits": early}
         hint = "purity is the share of good pairs among the *accepted*, not of all good pairs"
-        got = report.call(pick_limit, misfits, good, purity)
+        got = report.call(pick_limit, errors, good, purity)
         report.close(got, right, f"random pairs at {purity:.0%}", hint, mistakes=mistakes)

@@ -207,7 +207,7 @@ def check_auc(report: Report, auc: Function) -> None:
     got = report.call(auc, good, bad)
     report.shape(got, (), "the AUC", "return one number: the mean over all pairs of pairs")
     mistakes = {
-        "a *bad* pair should have the larger misfit: the difference is turned round": 0.25,
+        "a *bad* pair should have the larger sync error: the difference is turned round": 0.25,
         "compare every bad with every good pair, not one by one": 1.0,
     }
     report.close(got, 0.75, "three of four are in order", mistakes=mistakes)
@@ -219,6 +219,6 @@ def check_auc(report: Report, auc: Function) -> None:
     bad = report.rng.normal(1, 1, 20).round(1)
     ranks = [((b > good) + 0.5 * (b == good)).mean() for b in bad]
     hint = "divide by the number of good times the number of bad pairs"
-    report.close(report.call(auc, good, bad), np.mean(ranks), "random misfits", hint)
+    report.close(report.call(auc, good, bad), np.mean(ranks), "random sync errors", hint)
     larger = report.call(auc, np.exp(good), np.exp(bad))
     report.close(larger, np.mean(ranks), "only the order counts", "do not use the sizes")

@@ -1,4 +1,4 @@
-"""Pick a target token and see where it looks, in the reference and in the target."""
+"""Pick a target token and see what it attends to, in the reference and in the target."""
 
 import base64
 import html
@@ -45,7 +45,7 @@ def attention_explorer(
 
     """
     _check_fit(maps, grid, [len(reference), len(target), len(starts)])
-    alt = alt or f"Where each token of the target looks, for {', '.join(maps)}."
+    alt = alt or f"What each token of the target attends to, for {', '.join(maps)}."
     packed = [{"name": name, **_packed(weights)} for name, weights in maps.items()]
     data = {"grid": grid, "start": start, "starts": list(map(int, starts)), "sigma": sigma,
             "colours": [PALETTE[name] for name in COLOURS], "maps": packed}  # fmt: skip
@@ -94,7 +94,7 @@ def _still(
     start: tuple[int, int, int],
     alt: str,
 ) -> Picture:
-    """Draw the first token's look over both clips."""
+    """Draw the attention of the first token over both clips."""
     frames, rows, columns = grid
     token = (start[0] * rows + start[1]) * columns + start[2]
     heat = weights[token].reshape(2, frames, rows, columns) / weights[token].max()

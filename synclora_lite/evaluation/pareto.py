@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.transforms import Bbox
 
 from synclora_lite.evaluation.exam import REFERENCES, Exam
 from synclora_lite.evaluation.intervals import Interval
@@ -13,6 +14,10 @@ from synclora_lite.viz import PALETTE, Picture, figure, style
 Summary = Mapping[str, Any]  # as `summarize` makes it
 HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity", "flicker")
 MARKERS = "os^Dvp*XPh<>"
+NEAR = 12
+AROUND = [  # offsets of a name from its point, in font points; the nearest first
+    (across, sign * up) for up in range(NEAR, 80, 12) for sign in (1, -1) for across in (7, -7, 20)
+]
 COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
 
 
@@ -44,14 +49,16 @@ def exam_table(
     exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE, kind: str | None = None
 ) -> pd.DataFrame:
     """Return methods by metrics, "mean [low, high]" in each cell, for one kind of edit or all."""
+
+    def cell(part: Mapping[str, Any], name: str) -> str:
+        found = part.get(name)
+        return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]" if found else ""
+
     parts = {
         method: exam["all"] if kind is None else exam["kinds"].get(kind, {})
         for method, exam in exams.items()
     }
-    cells = {
-        method: {name: str(Interval(**part[name])) if name in part else "" for name in metrics}
-        for method, part in parts.items()
-    }
+    cells = {method: {name: cell(part, name) for name in metrics} for method, part in parts.items()}
     return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics))
 
 
@@ -61,12 +68,11 @@ def plot_pareto(
     y: str = "sync",
     *,
     labels: tuple[str, str] = ("edit kept", "synchronization (mean Pearson of the cues)"),
-    window: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> Picture:
-    """Draw each method at its means, with its intervals, and the front of those never beaten.
+    """Draw each method at its means, with its intervals and name, and the front of the unbeaten.
 
     The references (the truth, and the truth through the autoencoder) are hollow and take no part
-    in the front. Where points crowd, a window shows a range of x and of y only.
+    in the front.
     """
     points = {
         method: (Interval(**exam["all"][x]), Interval(**exam["all"][y]))
@@ -75,7 +81,7 @@ def plot_pareto(
     means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}
     front = pareto_front(means)
     with style():
-        canvas = figure(7.2, 4.4)
+        canvas = figure(7.2, 5.0)
         panel = canvas.subplots()
         steps = [means[name] for name in front]
         panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
@@ -83,9 +89,8 @@ def plot_pareto(
             _draw(panel, method, a, b, number)
         panel.set_xlabel(labels[0])
         panel.set_ylabel(labels[1])
-        if window is not None:
-            panel.set(xlim=window[0], ylim=window[1])
-        panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+        panel.margins(0.12)
+        _name(panel, points)
         return Picture.from_figure(canvas, _words(means, front, labels))
 
 
@@ -94,7 +99,36 @@ def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> Non
     spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in (x, y)]
     look = {"marker": MARKERS[number % len(MARKERS)], "markersize": 8, "elinewidth": 1}
     look |= {"color": colour, "markerfacecolor": "white" if method in REFERENCES else colour}
-    panel.errorbar(x.mean, y.mean, spread[1], spread[0], linestyle="none", label=method, **look)
+    panel.errorbar(x.mean, y.mean, spread[1], spread[0], linestyle="none", **look)
+
+
+def _name(panel: Any, points: Mapping[str, tuple[Interval, Interval]]) -> None:
+    """Write each method's name at its point, where it covers no point, no bar and no other name."""
+    panel.figure.draw_without_rendering()  # the layout, without which no text knows its place
+    taken = []
+    for x, y in points.values():
+        ends = [(x.low, y.low), (x.mean, y.mean), (x.high, y.high)]
+        (left, bottom), (here, level), (right, top) = panel.transData.transform(ends)  # in dots
+        taken += [Bbox.from_extents(left - 8, level - 3, right + 8, level + 3)]
+        taken += [Bbox.from_extents(here - 3, bottom - 8, here + 3, top + 8)]
+    for method, (x, y) in points.items():
+        point = (x.mean, y.mean)
+        for across, up in AROUND:
+            side = "left" if across > 0 else "right"
+            text = panel.annotate(
+                method, point, (across, up), textcoords="offset points", ha=side, va="center"
+            )
+            box = text.get_window_extent()
+            inside = panel.bbox.x0 < box.x0 and box.x1 < panel.bbox.x1
+            if inside and not any(box.overlaps(other) for other in taken):
+                break
+            text.remove()
+        else:
+            text = panel.annotate(method, point, AROUND[0], textcoords="offset points")
+        taken.append(box)
+        if abs(up) > NEAR:  # a thin line leads back to the point
+            line = {"arrowstyle": "-", "color": PALETTE["grey"], "linewidth": 0.7}
+            panel.annotate("", point, (across, up), textcoords="offset points", arrowprops=line)
 
 
 def _words(

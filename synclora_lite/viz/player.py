@@ -2,8 +2,9 @@
 
 The clips are laid out side by side *in one h264 video*. Separate video elements drift apart by a
 frame or two while they play, which is exactly the fault this project is about; panels of one
-video cannot. Without scripts the browser's own controls remain, and the poster shows the first
-frame.
+video cannot. A player opens at the middle of its clips, where methods differ: the first frame is
+given to all of them. Without scripts the browser's own controls remain, and the poster shows the
+middle.
 """
 
 import base64
@@ -33,7 +34,8 @@ _QUALITY = 23  # x264's constant rate factor: smaller is better and larger
 class Player:
     """One or more clips with play, scrub and step controls.
 
-    `mp4` holds the video, `poster` a JPEG of its first frame, `html` the fragment that plays it.
+    `mp4` holds the video, `poster` a JPEG of the frame it opens at, `html` the fragment that
+    plays it.
     """
 
     html: str
@@ -56,7 +58,7 @@ def locked_player(
     columns: int = 4,
     height: int = 256,
     alt: str = "",
-    start: int = 0,
+    start: int | None = None,
 ) -> Player:
     """Put clips beside each other under one play button.
 
@@ -67,7 +69,7 @@ def locked_player(
         columns: Panels in a row.
         height: Height of a panel in pixels, even.
         alt: What the clips show, in a sentence; made from the labels if left empty.
-        start: Frame that the poster shows.
+        start: Frame at which it opens; the middle of the clips if left out.
 
     Raises:
         VideoError: No clip was given, or one of them is empty or unreadable.
@@ -78,13 +80,15 @@ def locked_player(
     frames = _tile(panels, columns, height)
     with tempfile.TemporaryDirectory() as folder:
         mp4 = write_clip(Path(folder) / "player.mp4", frames, fps, quality=_QUALITY).read_bytes()
+    start = min(len(frames) // 2 if start is None else start, len(frames) - 1)
     jpeg = io.BytesIO()
-    Image.fromarray(frames[min(start, len(frames) - 1)]).save(jpeg, format="jpeg", quality=82)
+    Image.fromarray(frames[start]).save(jpeg, format="jpeg", quality=82)
     alt = alt or f"{', '.join(clips)}: {len(frames)} frames, played in step."
     values = {
         "ALT": html.escape(alt), "CAPTIONS": _captions(list(clips), columns),
         "WIDTH": str(frames.shape[2]), "HEIGHT": str(frames.shape[1]), "FPS": f"{fps:.6g}",
-        "COUNT": str(len(frames)), "LAST": str(len(frames) - 1), "SHARE": f"{100 / columns:.3f}",
+        "COUNT": str(len(frames)), "LAST": str(len(frames) - 1), "START": str(start),
+        "SHARE": f"{100 / columns:.3f}",
         "MP4": base64.b64encode(mp4).decode(),
         "POSTER": base64.b64encode(jpeg.getvalue()).decode(),
     }  # fmt: skip

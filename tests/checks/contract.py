@@ -80,6 +80,8 @@ def hold(exercise: Exercise, wrong: Wrong) -> None:
             assert re.search(hint, caught.value.hint or caught.value.what), (
                 f"{exercise.check_name}: {caught.value} does not say {hint!r}"
             )
+            assert len(caught.value.rungs) == 3, "what is wrong, where to look, the step"
+            assert all(caught.value.rungs[1:])
 
 
 def _tags(cell: dict[str, Any]) -> list[str]:

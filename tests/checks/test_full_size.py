@@ -79,7 +79,7 @@ WRONG = {
         (tokens_without_reference, "forget the reference"),
         (tokens_of_half, "a quarter"),
     ],
-    "check_lora_numbers": [
+    "check_lora_parameters": [
         (numbers_of_layers, "compare|layers themselves|A, \\(rank, in\\)"),
         (numbers_of_loose_endings, "after a dot|A, \\(rank, in\\)"),
     ],

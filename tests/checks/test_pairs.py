@@ -53,9 +53,9 @@ def without_the_start(checks, order):
     return counts
 
 
-def stops_early(misfits, good, purity):
+def stops_early(errors, good, purity):
     limit, kept = 0.0, []
-    for value, fine in sorted(zip(misfits, good, strict=True)):
+    for value, fine in sorted(zip(errors, good, strict=True)):
         kept.append(fine)
         if np.mean(kept) < purity:
             break
@@ -63,13 +63,13 @@ def stops_early(misfits, good, purity):
     return float(limit)
 
 
-def smallest(misfits, good, purity):
-    fit = [m for m in misfits if good[misfits <= m].mean() >= purity]
+def smallest(errors, good, purity):
+    fit = [m for m in errors if good[errors <= m].mean() >= purity]
     return float(min(fit)) if fit else 0.0
 
 
-def by_recall(misfits, good, purity):
-    fit = [m for m in misfits if good[misfits <= m].sum() >= purity * max(1, good.sum())]
+def by_recall(errors, good, purity):
+    fit = [m for m in errors if good[errors <= m].sum() >= purity * max(1, good.sum())]
     return float(min(fit)) if fit and good.any() else 0.0
 
 

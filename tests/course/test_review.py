@@ -30,6 +30,12 @@ def test_a_review_names_what_is_missing():
     problems = review({**master, "cells": cells}, "05")
     assert any("## Quiz" in problem for problem in problems)
     assert any("quiz questions" in problem for problem in problems)
+    for cell in cells:
+        cell["source"] = "".join(cell["source"]).replace("· 8 points*", "*")
+        cell["source"] = [cell["source"].replace("## Further reading", "")]
+    problems = review({**master, "cells": cells}, "05")
+    assert any("no section ## Quiz, ## Further reading" in problem for problem in problems)
+    assert "exercise 5.2 does not say its 8 points under its heading" in problems
 
 
 def test_progress_tells_solved_from_to_do_and_from_wrong(tmp_path):

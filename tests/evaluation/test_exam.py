@@ -1,17 +1,19 @@
 """The exam: held-out clips, judged one by one, and it goes on where it was stopped."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
-from synclora_lite import evaluation
+from synclora_lite import evaluation, viz
 from synclora_lite.editing import SDEdit
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
     exam_table,
+    pareto,
     pareto_front,
     plot_pareto,
     read_exams,
@@ -133,15 +135,42 @@ def test_results_are_recorded_and_drawn(rows, tmp_path, monkeypatch):
     assert result["command"] == "synclora exam --method copy --clips 2 --seed 0 --record"
     assert exams["copy"]["all"] == summarize(rows["copy"])["all"]
     table = exam_table(exams)
-    assert table.loc["copy", "edit_kept"] == "0.000 [0.000, 0.000]"
+    assert table.loc["copy", "edit_kept"] == "0.00 [0.00, 0.00]"
     assert exam_table(exams, kind="hair").shape == table.shape
     picture = plot_pareto(exams)
     assert picture.png.startswith(b"\x89PNG")
     assert "copy 0.00" in picture.alt
-    assert plot_pareto(exams, window=((0.5, 1.0), (0.5, 1.0))).png != picture.png
 
 
 def test_the_front_holds_what_nothing_beats_in_both():
     points = {"a": (0.0, 1.0), "b": (0.5, 0.5), "c": (0.4, 0.4), "d": (1.0, 0.2)}
     assert pareto_front(points) == ["a", "b", "d"]
     assert pareto_front({"x": (1.0, 1.0), "tie": (1.0, 1.0)}) == ["x", "tie"]
+
+
+def test_every_point_of_the_picture_has_its_name_beside_it_and_no_two_overlap(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        pareto, "figure", lambda *size: drawn.append(viz.figure(*size)) or drawn[-1]
+    )
+    places = {"copy": (0.0, 0.98), "flow": (0.85, 0.8), "ours": (0.87, 0.79), "truth": (1.0, 1.0)}
+    spread = {
+        name: [{"mean": m, "low": m - 0.05, "high": m + 0.05, "count": 9} for m in place]
+        for name, place in places.items()
+    }
+    exams = {
+        name: {"all": dict(zip(("edit_kept", "sync"), s, strict=True))}
+        for name, s in spread.items()
+    }
+    plot_pareto(exams)
+    (panel,) = drawn[0].axes
+    texts = [text for text in panel.texts if text.get_text()]
+    assert [text.get_text() for text in texts] == list(places)
+    boxes = [text.get_window_extent() for text in texts]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    points = panel.transData.transform(list(places.values()))
+    assert not any(box.contains(*point) for box in boxes for point in points)
+    distances = [
+        np.hypot(b.x0 + b.width / 2 - x, b.y0 - y) for b, (x, y) in zip(boxes, points, strict=True)
+    ]
+    assert max(distances) < 100

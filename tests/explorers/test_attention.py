@@ -44,7 +44,7 @@ def test_weights_can_be_read_back_to_within_a_level():
 
 def test_a_still_stands_in_without_scripts_and_nothing_is_fetched():
     made = explorer(random_weights())
-    assert '<img alt="Where each token of the target looks, for a head."' in made.html
+    assert '<img alt="What each token of the target attends to, for a head."' in made.html
     assert "http" not in made.html
     assert not re.search("@[A-Z]+@", made.html)
 

@@ -12,7 +12,7 @@ PHONE = {"width": 390, "height": 700}
 
 
 def attention():
-    """Twelve tokens of a target, each of which looks at its own place in the reference only."""
+    """Twelve tokens of a target, each of which attends to its own place in the reference only."""
     pictures = np.full((2, 16, 16, 3), 90, np.uint8)
     weights = np.concatenate([np.eye(12), np.zeros((12, 12))], 1)
     places = {"reference": pictures, "target": pictures, "starts": [0, 1], "sigma": 0.7}
@@ -61,7 +61,7 @@ def test_any_token_can_be_picked_and_says_what_it_is(show):
         page.locator(name).fill(value)
     assert "Token 23 of 24: latent frame 1, from video frame 1 on" in words.inner_text()
     assert "timestep 0.7, in the loss" in words.inner_text()
-    assert "100 % of its look goes into the reference" in words.inner_text()
+    assert "100 % of its attention goes to the reference" in words.inner_text()
     box = page.locator(".sequence").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 12.5 / 24, box["y"] + 5)
     assert "timestep 0, given, not in the loss" in words.inner_text()

@@ -44,6 +44,16 @@ def grey_levels(page: Page) -> list[int]:
     return page.evaluate(script)
 
 
+def test_it_opens_at_the_middle_and_steps_from_there(page: Page) -> None:
+    assert page.locator("output").inner_text() == "frame 10 of 19"
+    left, right = grey_levels(page)
+    middle = int(np.linspace(10, 240, FRAMES).astype(np.uint8)[10])
+    assert abs(left - middle) < 6
+    assert abs(right - (255 - middle)) < 6
+    page.locator("button.next").click()
+    assert page.locator("output").inner_text() == "frame 11 of 19"
+
+
 @pytest.mark.parametrize("frame", [0, 7, 19])
 def test_scrubbing_shows_the_same_frame_in_both_panels(page: Page, frame: int) -> None:
     page.locator("input").fill(str(frame))

@@ -10,7 +10,14 @@ from PIL import Image
 
 from synclora_lite.errors import VideoError
 from synclora_lite.video import Clip
-from synclora_lite.viz import contact_sheet, filmstrip, locked_player, plot_traces
+from synclora_lite.viz import (
+    contact_sheet,
+    difference_view,
+    filmstrip,
+    locked_player,
+    loupe,
+    plot_traces,
+)
 
 
 def flat(value: int, frames: int = 5, height: int = 32, width: int = 48) -> np.ndarray:
@@ -81,3 +88,30 @@ def test_traces_draw_every_cue_and_are_described() -> None:
     picture = plot_traces(clips, fps=12, notes={"yaw": "r = 1.00"})
     assert pixels(picture.png).std() > 5
     assert picture.alt == "Traces over time of yaw, mouth for source, edit."
+
+
+def test_a_difference_is_grey_where_clips_agree_and_says_which_is_brighter() -> None:
+    assert set(np.unique(difference_view(flat(90), flat(90, 7)))) == {128}
+    assert difference_view(flat(100), flat(90), gain=2).max() == 148
+    assert difference_view(flat(0), flat(255)).max() == 0  # and no byte wraps around
+
+
+def test_a_loupe_holds_eyes_and_mouth_at_the_same_places_in_every_clip() -> None:
+    face = np.full((5, 478, 3), np.nan)
+    places = {33: (15, 20), 263: (35, 20), 61: (20, 40), 291: (30, 40)}
+    for t in range(4):  # the fifth frame has no face
+        for point, (x, y) in places.items():
+            face[t, point] = x + t, y, 0
+    frames = flat(0, 5, 64, 64)
+    frames[:, 18:22, 10:40] = 100  # across the eyes
+    frames[:, 38:42, 15:35] = 200  # across the mouth
+    seen = loupe(frames, face)
+    half = seen.shape[1] // 2
+    eyes, gap, mouth = seen[:, :half], seen[:, half], seen[:, half + 1 :]
+    assert gap.min() == 255
+    assert (eyes.max(), mouth.max()) == (100, 200)
+    assert eyes.shape == mouth.shape
+    assert eyes.shape[0] == 5
+    assert 23 < eyes.shape[2] < 64
+    with pytest.raises(VideoError, match="no face"):
+        loupe(frames, np.full((5, 478, 3), np.nan))
