@@ -18,50 +18,34 @@ from synclora_lite.portraits.identity import CLOTHING, Color, between, chance, p
 from synclora_lite.portraits.motion import smooth_noise
 
 OCCLUDERS = ("hand", "cup", "microphone")
-STANDARD_BLUR = 0.8
 LIGHT = ("side", "red", "green", "blue", "across", "down")
 AWAY = 3.0  # an occluder at this height is far below the picture
 
 
 @dataclass(frozen=True, eq=False)
 class Occluder:
-    """A hand, cup or microphone that comes before the face and leaves again.
+    """A hand, cup or microphone that comes before the face and leaves again."""
 
-    Attributes:
-        kind: One of `OCCLUDERS`.
-        path: Its middle, x and y in half image widths, and its angle in radians.
-        size: 1 is as large as life.
-        side: 1 for a right-hand thumb or handle, -1 mirrored.
-        color: Of the cup or the microphone; a hand has the person's skin.
-
-    """
-
-    kind: str
-    path: Float[Tensor, "frames 3"]
-    size: float = 1.0
-    side: float = 1.0
-    color: Color = CLOTHING[5]
+    kind: str  # one of `OCCLUDERS`
+    path: Float[Tensor, "frames 3"]  # its middle in half image widths, its angle in radians
+    size: float = 1.0  # as large as life
+    side: float = 1.0  # 1 for a right-hand thumb or handle, -1 mirrored
+    color: Color = CLOTHING[5]  # of the cup or the microphone; a hand has the person's skin
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
     """How a clip is filmed.
 
-    Attributes:
-        blur: Standard deviation of the lens's Gaussian, in pixels of a picture 96 wide.
-        noise: Standard deviation of the sensor's noise, in grey levels of 0..255.
-        seed: Of the noise.
-        light: Per frame, what is added to the identity's light from the side, the logarithm of
-            the lamp's red, green and blue, and its fall across and down the picture.
-        occluder: What passes before the face.
-
+    The light is, per frame, what is added to the identity's light from the side, the logarithm of
+    the lamp's red, green and blue, and its fall across and down the picture.
     """
 
-    blur: float = STANDARD_BLUR
-    noise: float = 0.0
-    seed: int = 0
+    blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
+    noise: float = 0.0  # standard deviation of the sensor's noise, in grey levels of 0..255
+    seed: int = 0  # of the noise
     light: Float[Tensor, "frames 6"] | None = None
-    occluder: Occluder | None = None
+    occluder: Occluder | None = None  # what passes before the face
 
 
 def sample_light(
@@ -97,21 +81,6 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     path = torch.stack([x + 0 * time + sway, height, angle + sway], 1)
     color = pick((*CLOTHING, rgb("1c1d20")) if kind == "cup" else (rgb("1c1d20"),), g)
     return Occluder(kind, path, between(0.85, 1.1, g), side, color)
-
-
-def sample_camera(
-    generator: torch.Generator,
-    frames: int = 17,
-    fps: float = 12.0,
-    *,
-    relit: bool = False,
-    occluded: bool = False,
-) -> Camera:
-    """Draw a lens and, if asked for, a moving lamp and something before the face."""
-    blur = between(0.7, 0.9, generator)
-    light = sample_light(generator, frames, fps) if relit else None
-    occluder = sample_occluder(generator, frames) if occluded else None
-    return Camera(blur, light=light, occluder=occluder)
 
 
 def stack_cameras(
