@@ -1,7 +1,5 @@
 """Edit recipes: each turns an identity into the same person with something visibly changed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 

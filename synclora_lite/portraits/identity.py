@@ -4,8 +4,6 @@ Motion lives in `motion.py`; the two meet only in the renderer, which is what ma
 possible: the same motion drawn with two identities is a perfectly synchronized pair.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any

@@ -4,8 +4,6 @@ Each feature is drawn once, in its own simple coordinates; pose enters through o
 from pixels to the head, see `scene`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,17 +51,8 @@ def render_batch(
     """Render one clip per (identity, motion); all motions have the same number of frames.
 
     Each is filmed by a camera of its own; left out, by the standard one.
-
-    Raises:
-        ValueError: the numbers of identities and motions differ, or the motions' lengths do.
     """
-    lengths = {len(m) for m in motions}
-    if len(identities) != len(motions) or len(lengths) != 1:
-        raise ValueError(
-            f"got {len(identities)} identities and {len(motions)} motions of {sorted(lengths)} "
-            "frames; expected one motion per identity, all of one length"
-        )
-    frames = lengths.pop()
+    frames = len(motions[0])
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
     cameras = cameras or [STANDARD] * len(motions)
@@ -76,13 +65,7 @@ def render_batch(
         filmed = {name: rows[part] for name, rows in view.items()}
         people = {name: rows[owner[part]] for name, rows in who.items()}
         drawn.append(_draw(people, motion[part], filmed, size))
-    clips = torch.cat(drawn).view(len(identities), frames, size, size, 3)
-    for clip, camera in zip(clips, cameras, strict=True):
-        if camera.noise:
-            generator = torch.Generator().manual_seed(camera.seed)
-            noise = camera.noise * torch.randn(clip.shape, generator=generator).to(device)
-            clip.copy_((clip + noise).round().clamp(0, 255))
-    return clips
+    return torch.cat(drawn).view(len(identities), frames, size, size, 3)
 
 
 def render_clip(
