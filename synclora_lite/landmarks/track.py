@@ -15,18 +15,11 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 def track(frames: Frames, *, person: int | Place | None = None, cache: bool = True) -> Track:
     """Find the face and body in every frame of a clip.
 
-    The same frames give the same landmarks, whatever was tracked before.
-
-    Args:
-        frames: The clip, RGB; small frames are enlarged (cubic) before detection.
-        person: Of several people the one with this number from the left, or nearest to this place
-            (x and y in parts of the frame); None is the one with the largest face.
-        cache: Keep the result under the hash of the frames, and look there first.
-
-    Raises:
-        VideoError: `frames` is no RGB clip.
-        LandmarkError: There is no such person, or mediapipe or its models are not there.
-
+    The same frames give the same landmarks, whatever was tracked before. Of several people
+    `person` is the one with this number from the left, or nearest to this place (x and y in parts
+    of the frame); None is the one with the largest face. With `cache` the result is kept under the
+    hash of the frames. Raises VideoError if `frames` is no RGB clip, LandmarkError if there is no
+    such person, or mediapipe or its models are not there.
     """
     check_frames(frames)
     if not cache:

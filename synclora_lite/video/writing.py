@@ -40,7 +40,6 @@ def write_clip(
         fps: Frames a second; needed for frames alone, and wins over the clip's.
         metadata: Provenance to keep in the file, see `read_metadata`.
         quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
-
     """
     path = Path(path)
     if fps is not None:
