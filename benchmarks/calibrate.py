@@ -9,11 +9,11 @@ import torch
 from diffusers import AutoencoderKLLTXVideo
 from jaxtyping import Float
 
+from synclora_course.puppets import PHOTOS, puppet_clip
 from synclora_lite.editing.domain import Domain, Pictures, save_domain, strangeness
 from synclora_lite.errors import ModelError, in_one_line
 from synclora_lite.models import load_part
 from synclora_lite.portraits import held_out, render_clip, sample_motion
-from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
 
 
 def calibrate(

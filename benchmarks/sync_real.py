@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from synclora_lite.files import write_result
-from synclora_lite.landmarks import Track, track_file
+from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import score_tracks
+from synclora_lite.video import crop, read_clip
 
 PAIR = ((0, 0, 480, 480), (480, 0, 960, 480))
 EDITS = ((0, 0, 512, 512), (538, 0, 1050, 512), (1050, 0, 1562, 512), (1562, 0, 2074, 512))
@@ -40,7 +41,8 @@ def main() -> None:
     args = parser.parse_args()
     people = {
         path.stem.split("_")[0]: [
-            track_file(path, crop=box) for box in (EDITS if "concat" in path.name else PAIR)
+            track(crop(read_clip(path), box).frames)
+            for box in (EDITS if "concat" in path.name else PAIR)
         ]
         for path in sorted(args.folder.glob("*.mp4"))
     }

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
+from synclora_course.puppets import PHOTOS, puppet_clip
 from synclora_lite.landmarks import Track, track
 from synclora_lite.landmarks.cache import load, save
 from synclora_lite.pairs import corruption
@@ -31,7 +32,6 @@ from synclora_lite.portraits import (
     sample_motion,
 )
 from synclora_lite.portraits.edits import HELD_OUT
-from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
 
 FRAMES = 33
 SPARE = 8  # frames more at both ends of the true edit, for faults in time

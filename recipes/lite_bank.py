@@ -16,8 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from recipes.scenes import feature_mask, scene_case
 from synclora_lite.files import atomic_path
-from synclora_lite.portraits import EDIT_KINDS, feature_mask, render_batch, scene_case
+from synclora_lite.portraits import EDIT_KINDS, render_batch
 
 
 def render_pairs(first: int, count: int, device: str = "cpu") -> dict[str, Tensor]:

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from synclora_course.puppets.photos import FRAMES, WINDOW, corner, enlarge, read_photo
 from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.landmarks import track
 from synclora_lite.landmarks.tasks import person
-from synclora_lite.portraits.puppet_assets import FRAMES, WINDOW, corner, enlarge, read_photo
 
 # outlines drawn by hand where colours do not tell hair and hat from flag and sky, in frame pixels
 PERSON = {

@@ -1,80 +1,32 @@
-"""The command line: `synclora COMMAND`. Each command is imported when it is asked for.
+"""The command line: `synclora COMMAND`. Commands import the rooms they need when they run.
 
 Exit status 0 is done, 1 a failure told in one line, 2 a command line that makes no sense, 3 the
 verdict "reject" of `score` and `edit`.
 """
 
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, NoReturn
 
 import typer
-import typer.core
 
 from synclora_lite import __version__
-from synclora_lite.cli._errors import end, guarded, quiet_libraries, stop_on_terminate
-from synclora_lite.cli.renamed import current
+from synclora_lite.cli import doctor, edit, estimate, exam, first_frame, pairs, score, train
+from synclora_lite.cli._errors import end, guarded, start
 from synclora_lite.errors import ConfigError
 
-# Command: (module, line of help). A module without dots is one of this package. It holds a function
-# of the command's name, or a Typer `app` for a group of commands.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "doctor": ("doctor", "Check this machine, or show where an edited clip came from."),
-    "score": ("score", "Measure how well an edited clip keeps time with its source."),
-    "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
-    "train": ("train", "Train the in-context adapter."),
-    "estimate": ("estimate", "Estimate memory and time of training or editing."),
-    "first-frame": ("first_frame", "Paint an edited first frame, without an image model."),
-    "edit": ("edit", "Carry an edited first frame through a clip."),
-    "exam": ("exam", "Examine editing methods on held-out portraits."),
-    "course": ("synclora_course.cli", "Make the notebooks of students and instructors."),
-}
-
-
-class Commands(typer.core.TyperGroup):
-    """The commands of the table above, listed without importing any of them."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.commands = cast("Any", dict.fromkeys(COMMANDS))  # names, for "Did you mean ...?"
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names, in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import one command; the course is a package of its own, which may be missing."""
-        if cmd_name not in COMMANDS:
-            return None
-        name = COMMANDS[cmd_name][0]
-        try:
-            module = import_module(name if "." in name else f"synclora_lite.cli.{name}")
-        except ModuleNotFoundError as error:
-            package = name.partition(".")[0]
-            if (error.name or "").partition(".")[0] != package:
-                raise
-            advice = "run: pip install --force-reinstall synclora-lite"
-            what = f"{package} is not installed"
-            raise ConfigError(what, "it beside synclora_lite", advice) from error
-        if isinstance(getattr(module, "app", None), typer.Typer):
-            return typer.main.get_group(module.app)
-        parent = typer.Typer(add_completion=False, rich_markup_mode=None)
-        parent.command(cmd_name)(getattr(module, cmd_name.replace("-", "_")))
-        return typer.main.get_command(parent)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list of commands for `synclora --help`."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+RENAMED = {  # old words, which answer for one release with a line that says the new one
+    "--start": "--strength", "--sync-guidance": "--guidance", "--fault": "--corruption",
+    "flow-warp": "flow-propagation", "residual-warp": "residual-propagation",
+    "bend-warp": "deformation-propagation",
+}  # fmt: skip
 
 
 app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None,
     pretty_exceptions_enable=False,
-)
+)  # fmt: skip
 
 
 def _print_version(asked: bool) -> bool:
@@ -87,23 +39,69 @@ def _print_version(asked: bool) -> bool:
 @app.callback()
 def synclora(
     version: Annotated[
-        bool,
-        typer.Option("--version", help="Print it.", is_eager=True, callback=_print_version),
+        bool, typer.Option("--version", help="Print it.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
     """Edit portrait videos in sync with their source, and learn how that works."""
+
+
+def _course() -> typer.Typer | Callable[..., None]:
+    """Return the commands of the course, a package of its own, or one that says it is missing."""
+    try:
+        return import_module("synclora_course.cli").app
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("synclora_course"):
+            raise
+
+    def course(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+        """Make the notebooks of students and instructors."""
+        advice = "run: pip install --force-reinstall synclora-lite"
+        raise ConfigError("synclora_course is not installed", "it beside synclora_lite", advice)
+
+    return course
+
+
+COMMANDS: dict[str, tuple[typer.Typer | Callable[..., None], str]] = {
+    "doctor": (doctor.doctor, "Check this machine, or show where an edited clip came from."),
+    "score": (score.score, "Measure how well an edited clip keeps time with its source."),
+    "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
+    "train": (train.train, "Train the in-context adapter."),
+    "estimate": (estimate.estimate, "Estimate memory and time of training or editing."),
+    "first-frame": (first_frame.first_frame, "Paint a first frame, without an image model."),
+    "edit": (edit.edit, "Carry an edited first frame through a clip."),
+    "exam": (exam.exam, "Examine editing methods on held-out portraits."),
+    "course": (_course(), "Make the notebooks of students and instructors."),
+}
+for _name, (_command, _line) in COMMANDS.items():
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name, short_help=_line)
+    else:
+        app.command(_name, short_help=_line)(_command)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit status."""
     command = typer.main.get_command(app)
     if arguments[:1] in (["edit"], ["exam"], ["pairs"]):
-        arguments = list(current(arguments))
+        arguments = list(_current(arguments))
     return guarded(lambda: command.main(arguments, prog_name="synclora"))
+
+
+def _current(arguments: list[str]) -> Iterator[str]:
+    """Yield the arguments of a command with the words they have now."""
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        is_method = before == "--method" or (bool(equals) and option == "--method")
+        word = (value if equals else argument) if is_method else option
+        new = RENAMED.get(word, word) if is_method or word.startswith("--") else word
+        if new != word:
+            typer.echo(f"Note: {word} is now {new}", err=True)
+        before = argument
+        yield argument.replace(word, new, 1) if new != word else argument
 
 
 def main() -> NoReturn:
     """Run the command line of this process; the entry point of the `synclora` script."""
-    quiet_libraries()
-    stop_on_terminate()
+    start()
     end(run(sys.argv[1:]))

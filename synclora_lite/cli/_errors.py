@@ -30,24 +30,24 @@ def guarded(command: Callable[[], object]) -> int:
     except SystemExit as ended:  # how typer ends, whether well or with a usage error
         status = ended.code if isinstance(ended.code, int) else DONE
         if status == _INTERRUPTED:
-            return fail("interrupted")
+            return _fail("interrupted")
     except (KeyboardInterrupt, Stopped):
-        return fail("interrupted")
+        return _fail("interrupted")
     except Exception as error:  # the last place to tell it in one line
         if os.environ.get(TRACEBACK):
             raise
-        return fail(describe(error))
+        return _fail(describe(error))
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        return fail(f"the output cannot be written ({error.strerror})")
+        return _fail(f"the output cannot be written ({error.strerror})")
     return status
 
 
-def fail(message: str) -> int:
+def _fail(message: str) -> int:
     """Print `Error: message` as one line on stderr and return the status of a failure."""
     words = " ".join(message.split())
     typer.echo("Error: " + "".join(x if x.isprintable() else "?" for x in words), err=True)
@@ -62,8 +62,7 @@ def describe(error: Exception) -> str:
     if refused or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; use a shorter or smaller clip, or a smaller batch"
     if isinstance(error, OSError):
-        where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror or error}{where}"
+        return f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     if type(error).__name__ == "SafetensorError" and "I/O error: " in str(error):
         return f"weights cannot be written ({str(error).rpartition('I/O error: ')[2]})"
     if isinstance(error, ImportError):
@@ -74,6 +73,18 @@ def describe(error: Exception) -> str:
     )
 
 
+def start() -> None:
+    """Keep libraries off stderr, where our one line stands alone; make SIGTERM an exception."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, stop)
+
+
 def end(status: int) -> NoReturn:
     """End the process; after a failure no library's exit handler adds to our one line.
 
@@ -82,19 +93,3 @@ def end(status: int) -> NoReturn:
     if status == FAILED and not os.environ.get(TRACEBACK):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(status)
-
-
-def quiet_libraries() -> None:
-    """Keep the chatter of libraries off stderr, where our one line must stand alone."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
-
-
-def stop_on_terminate() -> None:
-    """Turn a polite request to end (SIGTERM) into an exception, so that nothing is left behind."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise Stopped
-
-    signal.signal(signal.SIGTERM, stop)

@@ -5,12 +5,13 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from synclora_lite import __version__
 from synclora_lite.cli._options import AsJson
@@ -18,20 +19,12 @@ from synclora_lite.errors import SyncLoraError
 
 PACKAGES = ("numpy", "torch", "diffusers", "transformers", "peft", "mediapipe", "mediapy")
 ENOUGH_MEMORY = 4.0  # GiB
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: what was found, and what to do if it is not well."""
-
-    name: str
-    found: str
-    advice: str = ""
+Finding = tuple[str, str]  # what was found, and what to do if it is not well
 
 
 def doctor(
     clip: Annotated[
-        Path | None, typer.Argument(help="A clip: show what it is and how it was made.")
+        Path | None, Argument(help="A clip: show what it is and how it was made.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,37 +38,38 @@ def doctor(
         told = {"clip": asdict(probe(clip)), "provenance": read_metadata(clip)}
         typer.echo(json.dumps(told, indent=2))
         return
-    findings = list(examine())
+    findings = [(name, *finding) for name, finding in examine()]
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
-    for finding in findings if not as_json else ():
-        typer.echo(f"{'BAD' if finding.advice else 'ok '}  {finding.name:<14} {finding.found}")
-        if finding.advice:
-            typer.echo(f"     {'':<14} {finding.advice}")
-    if any(finding.advice for finding in findings):
+        keys = ("name", "found", "advice")
+        rows = [dict(zip(keys, finding, strict=True)) for finding in findings]
+        typer.echo(json.dumps(rows, indent=2))
+    for name, found, advice in findings if not as_json else ():
+        typer.echo(f"{'BAD' if advice else 'ok '}  {name:<14} {found}")
+        if advice:
+            typer.echo(f"     {'':<14} {advice}")
+    if any(advice for *_, advice in findings):
         raise typer.Exit(1)
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[tuple[str, Finding]]:
     """Look at everything; a look that fails becomes a finding with advice."""
-    yield Finding("synclora-lite", f"{__version__}, Python {platform.python_version()}")
+    yield "synclora-lite", (f"{__version__}, Python {platform.python_version()}", "")
     for package in PACKAGES:
         try:
-            yield Finding(package, metadata.version(package))
+            yield package, (metadata.version(package), "")
         except metadata.PackageNotFoundError:
-            install = f"run: {sys.executable} -m pip install {package}"
-            yield Finding(package, "not installed", install)
+            yield package, ("not installed", f"run: {sys.executable} -m pip install {package}")
     for look in (_device, _memory, _ffmpeg, _landmarks, _models):
         name = look.__name__.strip("_")
         try:
-            yield Finding(name, *look())
+            yield name, look()
         except SyncLoraError as error:
-            yield Finding(name, error.what, error.advice or f"expected {error.expected}")
+            yield name, (error.what, error.advice or f"expected {error.expected}")
         except (ImportError, OSError, subprocess.SubprocessError) as error:
-            yield Finding(name, f"{type(error).__name__}: {error}", "run make setup again")
+            yield name, (f"{type(error).__name__}: {error}", "run make setup again")
 
 
-def _device() -> tuple[str, str]:
+def _device() -> Finding:
     import torch
 
     if not torch.cuda.is_available():
@@ -84,7 +78,7 @@ def _device() -> tuple[str, str]:
     return f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB", ""
 
 
-def _memory() -> tuple[str, str]:
+def _memory() -> Finding:
     import psutil
 
     memory = psutil.virtual_memory()
@@ -93,7 +87,7 @@ def _memory() -> tuple[str, str]:
     return f"{free:.1f} of {total:.1f} GiB free", advice
 
 
-def _ffmpeg() -> tuple[str, str]:
+def _ffmpeg() -> Finding:
     import imageio_ffmpeg
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
@@ -102,13 +96,13 @@ def _ffmpeg() -> tuple[str, str]:
     return imageio_ffmpeg.get_ffmpeg_version(), advice
 
 
-def _landmarks() -> tuple[str, str]:
+def _landmarks() -> Finding:
     from synclora_lite.landmarks.bundle import finder_name
 
     return finder_name(), ""
 
 
-def _models() -> tuple[str, str]:
+def _models() -> Finding:
     from synclora_lite.artifacts import read_lock, verify
 
     problems = verify()

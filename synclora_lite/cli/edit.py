@@ -1,42 +1,41 @@
 """`synclora edit`: carry an edited first frame through a clip."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from typer import Argument, Option
 
-from synclora_lite.cli.score import REJECTED
-
-if TYPE_CHECKING:
-    from synclora_lite.editing import Edit
-    from synclora_lite.models.ltx2_sampling import LTX2Request
+from synclora_lite.cli._options import REJECTED, AsJson, Crop, Person, Strict
 
 
 def _tuned(low: float, high: float, what: str) -> Any:
     """An option whose default is what did best for the model."""
-    return typer.Option(min=low, max=high, help=what, show_default="as tuned")
+    return Option(min=low, max=high, help=what, show_default="as tuned")
 
 
 def edit(
-    source: Annotated[Path, typer.Argument(help="The clip to edit: mp4, mov, webm or gif.")],
+    source: Annotated[Path, Argument(help="The clip to edit: mp4, mov, webm or gif.")],
     first_frame: Annotated[
-        Path, typer.Option("--first-frame", help="Its first frame, edited: PNG, JPEG or WebP.")
+        Path, Option("--first-frame", help="Its first frame, edited: PNG, JPEG or WebP.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The clip to write, ending in .mp4.")],
+    out: Annotated[Path, Option("--out", help="The clip to write, ending in .mp4.")],
     *,
     method: Annotated[
         str,
-        typer.Option(
+        Option(
             help="sync-lora, base-reference, flow-propagation, residual-propagation, "
             "deformation-propagation, i2v, copy, sdedit, flowedit or kv-inject."
         ),
     ] = "sync-lora",
     model: Annotated[
-        str, typer.Option(help="lite, a folder, or a downloaded hub model (LTX-Video, LTX-2).")
+        str, Option(help="lite, a folder, or a downloaded hub model (LTX-Video, LTX-2).")
     ] = "lite",
     adapter: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             help="lite-adapter, a folder, a file, or a downloaded hub repository, as NAME or "
             "NAME:STRENGTH. With LTX-2 it may be repeated, the in-context adapter first.",
             show_default="lite-adapter",
@@ -44,7 +43,7 @@ def edit(
     ] = None,
     distilled: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--distilled/--dev",
             help="LTX-2: eight fixed noise levels without guidance, as the released adapter is "
             "run; or the official setting of the dev model, guided.",
@@ -52,68 +51,45 @@ def edit(
         ),
     ] = None,
     upsampler: Annotated[
-        str | None,
-        typer.Option(help="LTX-2: a latent upsampler, for two stages, 512 and then 1024."),
+        str | None, Option(help="LTX-2: a latent upsampler, for two stages, 512 and then 1024.")
     ] = None,
     crf: Annotated[
-        int | None,
-        typer.Option(
-            min=0, max=51, help="LTX-2: H.264 rate factor of the edited frame.", show_default="33"
-        ),
+        int | None, Option(min=0, max=51, help="LTX-2: H.264 rate factor of the edited frame [33].")
     ] = None,
     steps: Annotated[
-        int | None,
-        typer.Option(min=1, max=1000, help="Sampling steps.", show_default="as the model needs"),
+        int | None, Option(min=1, max=1000, help="Sampling steps.", show_default="by the model")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the noise.")] = 0,
+    seed: Annotated[int, Option(min=0, help="Of the noise.")] = 0,
     reference_strength: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="How much the source counts.", show_default="1"),
+        float | None, Option(min=0, max=1, help="How much the source counts.", show_default="1")
     ] = None,
     guidance: Annotated[
         float | None, _tuned(0.0, 20.0, "Above 1 pushes towards the source's motion.")
     ] = None,
     inject: Annotated[
-        float | None,
-        _tuned(0.0, 1.0, "Share of the steps in which kv-inject attends to the source."),
+        float | None, _tuned(0.0, 1.0, "Share of steps in which kv-inject attends to the source.")
     ] = None,
     strength: Annotated[
         float | None,
         _tuned(0.05, 1.0, "Noise level from which sdedit and flowedit draw the source anew."),
     ] = None,
     restore: Annotated[
-        bool,
-        typer.Option(
-            "--restore",
-            help="Take what optical flow propagates of the first frame where the model drew the "
-            "same.",
-        ),
+        bool, Option("--restore", help="Take from optical flow what the model drew the same.")
     ] = False,
     align: Annotated[
-        bool,
-        typer.Option("--align", help="Move the edited face onto that in the source's first frame."),
+        bool, Option("--align", help="Move the edited face onto that in the source's first frame.")
     ] = False,
-    crop: Annotated[
-        str | None, typer.Option(help="x0,y0,x1,y1: the part of SOURCE to edit.")
-    ] = None,
-    person: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Of several people, by number from the left.", show_default="largest face"
-        ),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict/--no-strict", help="End with status 3 on reject.")
-    ] = True,
+    crop: Crop = None,
+    person: Person = None,
+    strict: Strict = True,
     convert: Annotated[
-        bool, typer.Option("--convert", help="Take grey, 16-bit or transparent pictures as well.")
+        bool, Option("--convert", help="Take grey, 16-bit or transparent pictures as well.")
     ] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = "cpu",
+    device: Annotated[str, Option(help="cpu, cuda or mps.")] = "cpu",
     report: Annotated[
-        Path | None,
-        typer.Option(help="The page about the edit.", show_default="OUT with the ending .html"),
+        Path | None, Option(help="The page about it.", show_default="OUT with the ending .html")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Edit a portrait clip: the first frame's edit is kept, every movement stays on its frame.
 
@@ -123,11 +99,9 @@ def edit(
     Exit status: 0 for an edit in sync, 3 for one that was written but rejected (0 with
     --no-strict), 1 for an error, 2 for a command line that makes no sense.
     """
-    from dataclasses import replace
-
     from synclora_lite import editing, video
     from synclora_lite.editing.output import Outputs
-    from synclora_lite.editing.report import with_quality
+    from synclora_lite.editing.report import retention_in_words, with_quality
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
@@ -140,9 +114,13 @@ def edit(
     settings = editing.edit_settings(
         {"method": method, "restore": restore, "align": align, "measure": True, **options}
     )
-    origin = editing.ModelSource(
-        model, tuple(adapter or ["lite-adapter"]), device, _ltx2(distilled, upsampler, crf)
-    )
+    ltx2 = None
+    if (distilled, upsampler, crf) != (None, None, None):
+        from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
+
+        given = {} if crf is None else {"crf": crf}
+        ltx2 = LTX2Request(LTX2Sampling(distilled, **given), upsampler)
+    origin = editing.ModelSource(model, tuple(adapter or ["lite-adapter"]), device, ltx2)
     picture = video.read_image(first_frame, convert=convert)
     with outputs.held():
         edited = editing.edit_video(replace(clip, person=person), picture, settings, origin)
@@ -153,35 +131,16 @@ def edit(
         made["source"]["file_sha256"] = sha256(source)
         made["first_frame"]["file_sha256"] = sha256(first_frame)
         outputs.write(result, f"{source.name} edited from {first_frame.name}")
-    _tell(result, outputs.clip, outputs.page, as_json)
-    if strict and result.report["sync"]["verdict"] == "reject":
-        raise typer.Exit(REJECTED)
-
-
-def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LTX2Request | None":
-    """Return what was asked of an LTX-2 model, or None for nothing."""
-    if (distilled, upsampler, crf) == (None, None, None):
-        return None
-    from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
-
-    given = {} if crf is None else {"crf": crf}
-    return LTX2Request(LTX2Sampling(distilled, **given), upsampler)
-
-
-def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
-    """Print what was made: as JSON, or in a few lines."""
-    import json
-
-    from synclora_lite.editing.report import retention_in_words
-
+    sync = result.report["sync"]
     if as_json:
         typer.echo(json.dumps(result.report, indent=2))
-        return
-    for warning in result.report["warnings"]:
-        typer.echo(f"Warning: {warning}", err=True)
-    sync = result.report["sync"]
-    kept = retention_in_words(result.report)
-    typer.echo(f"{out}: {len(result.clip)} frames; sync: {sync['verdict']}; {kept}")
-    for reason in sync["reasons"]:
-        typer.echo(f"  - {reason}")
-    typer.echo(f"{report}: source and edit side by side")
+    else:
+        for warning in result.report["warnings"]:
+            typer.echo(f"Warning: {warning}", err=True)
+        kept = retention_in_words(result.report)
+        typer.echo(f"{outputs.clip}: {len(result.clip)} frames; sync: {sync['verdict']}; {kept}")
+        for reason in sync["reasons"]:
+            typer.echo(f"  - {reason}")
+        typer.echo(f"{outputs.page}: source and edit side by side")
+    if strict and sync["verdict"] == "reject":
+        raise typer.Exit(REJECTED)

@@ -6,38 +6,38 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer import Option
+
+from synclora_lite.cli._options import AsJson
 
 HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity")
 
 
 def exam(
     method: Annotated[
-        list[str],
-        typer.Option(help="A method of `synclora edit`, truth, or ceiling; may be repeated."),
+        list[str], Option(help="A method of `synclora edit`, truth, or ceiling; may be repeated.")
     ],
     *,
-    clips: Annotated[int, typer.Option(help="How many held-out clips.", min=1)] = 64,
-    seed: Annotated[int, typer.Option(help="Of the clips.", min=0)] = 0,
-    size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
-    frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
+    clips: Annotated[int, Option(help="How many held-out clips.", min=1)] = 64,
+    seed: Annotated[int, Option(help="Of the clips.", min=0)] = 0,
+    size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
+    frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
     condition: Annotated[
         str,
-        typer.Option(
-            help="exact, moved, redrawn, lively, turned, occluded, relit, long or real-like."
-        ),
+        Option(help="exact, moved, redrawn, lively, turned, occluded, relit, long or real-like."),
     ] = "exact",
-    model: Annotated[str, typer.Option(help="lite or a folder.")] = "lite",
-    adapter: Annotated[str, typer.Option(help="lite-adapter or a folder.")] = "lite-adapter",
-    steps: Annotated[int | None, typer.Option(help="Of the sampler.", min=1)] = None,
+    model: Annotated[str, Option(help="lite or a folder.")] = "lite",
+    adapter: Annotated[str, Option(help="lite-adapter or a folder.")] = "lite-adapter",
+    steps: Annotated[int | None, Option(help="Of the sampler.", min=1)] = None,
     restore: Annotated[
-        bool, typer.Option("--restore", help="Restore by optical flow, see synclora edit.")
+        bool, Option("--restore", help="Restore by optical flow, see synclora edit.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Where judged clips are kept.")] = Path("runs/exam"),
-    plot: Annotated[Path | None, typer.Option(help="Draw sync against edit kept (PNG).")] = None,
+    out: Annotated[Path, Option(help="Where judged clips are kept.")] = Path("runs/exam"),
+    plot: Annotated[Path | None, Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Write data/results/exam_METHOD.json.")
+        bool, Option("--record", help="Write data/results/exam_METHOD.json.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all metrics as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
     from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
@@ -56,8 +56,13 @@ def exam(
         plot_pareto(results).save(plot)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
-    else:
-        _show(results)
+        return
+    width = max(14, *map(len, results))
+    typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
+    for label, result in results.items():
+        cells = (result["all"].get(name) for name in HEADLINE)
+        means = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
+        typer.echo(f"{label:<{width}} {result['clips']:>5} {means}")
 
 
 def _looked_at(name: str) -> list[str]:
@@ -71,12 +76,3 @@ def _looked_at(name: str) -> list[str]:
     looked = ["model", "steps"] if method.needs_model else []
     looked += ["adapter"] if method.needs_adapter else []
     return [*looked, "restore"] if method.restorable else looked
-
-
-def _show(results: dict[str, dict[str, Any]]) -> None:
-    width = max(14, *map(len, results))
-    typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in HEADLINE))
-    for method, result in results.items():
-        cells = (result["all"].get(name) for name in HEADLINE)
-        means = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
-        typer.echo(f"{method:<{width}} {result['clips']:>5} {means}")

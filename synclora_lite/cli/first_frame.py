@@ -4,22 +4,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
+
+from synclora_lite.cli._options import Crop
 
 
 def first_frame(
-    source: Annotated[Path, typer.Argument(help="The clip whose first frame is edited.")],
-    out: Annotated[Path, typer.Option("--out", help="The picture to write, ending in .png.")],
+    source: Annotated[Path, Argument(help="The clip whose first frame is edited.")],
+    out: Annotated[Path, Option("--out", help="The picture to write, ending in .png.")],
     *,
     background: Annotated[
-        str | None, typer.Option(help='Put a colour behind the person: "teal" or "#rrggbb".')
+        str | None, Option(help='Put a colour behind the person: "teal" or "#rrggbb".')
     ] = None,
-    recolour: Annotated[str | None, typer.Option(help="Give the hair this colour.")] = None,
-    smile: Annotated[bool, typer.Option("--smile", help="Make the person smile.")] = False,
-    glasses: Annotated[bool, typer.Option("--glasses", help="Put glasses on.")] = False,
-    hat: Annotated[bool, typer.Option("--hat", help="Put a knitted hat on.")] = False,
-    crop: Annotated[
-        str | None, typer.Option(help="x0,y0,x1,y1 in pixels: the part of the clip to take.")
-    ] = None,
+    recolour: Annotated[str | None, Option(help="Give the hair this colour.")] = None,
+    smile: Annotated[bool, Option("--smile", help="Make the person smile.")] = False,
+    glasses: Annotated[bool, Option("--glasses", help="Put glasses on.")] = False,
+    hat: Annotated[bool, Option("--hat", help="Put a knitted hat on.")] = False,
+    crop: Crop = None,
 ) -> None:
     """Edit a clip's first frame without an image model: paint on it where the landmarks say."""
     from synclora_lite import video
@@ -31,8 +32,8 @@ def first_frame(
     if not (background or recolour or smile or glasses or hat):
         expected = "--background, --recolour, --smile, --glasses or --hat"
         raise EditError("no edit was asked for", expected)
-    clip = video.read_clip(source, crop=video.parse_box(crop) if crop is not None else None)
-    picture = clip.frames[0]
+    clip = video.read_clip(source)
+    picture = (clip if crop is None else video.crop(clip, video.parse_box(crop))).frames[0]
     if background:
         picture = paint.replace_background(picture, background)
     if recolour:

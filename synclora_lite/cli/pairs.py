@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from synclora_lite.cli._options import AsJson, Jobs, Person
 
@@ -14,31 +15,29 @@ if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
 
 app = typer.Typer(
-    help="Make training pairs: same motion, another appearance.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-)
+    help="Make training pairs: same motion, another appearance.", no_args_is_help=True,
+    add_completion=False, rich_markup_mode=None,
+)  # fmt: skip
 
-Folder = Annotated[Path, typer.Argument(help="Folder of the pairs.")]
-Manifest = Annotated[Path, typer.Argument(help="Folder of the pairs, or a manifest in it.")]
+Folder = Annotated[Path, Argument(help="Folder of the pairs.")]
+Manifest = Annotated[Path, Argument(help="Folder of the pairs, or a manifest in it.")]
 
 
 @app.command()
 def build(
     folder: Folder,
     *,
-    builder: Annotated[str, typer.Option(help="exact, corrupted or generated.")] = "exact",
-    pairs: Annotated[int, typer.Option(help="How many in the end.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of the build.")] = 0,
-    size: Annotated[int, typer.Option(help="Side of the clips in pixels.", min=16)] = 96,
-    frames: Annotated[int, typer.Option(help="Of each clip.", min=2)] = 17,
-    kind: Annotated[list[str] | None, typer.Option(help="Kind of edit; may be repeated.")] = None,
+    builder: Annotated[str, Option(help="exact, corrupted or generated.")] = "exact",
+    pairs: Annotated[int, Option(help="How many in the end.")] = 16,
+    seed: Annotated[int, Option(help="Of the build.")] = 0,
+    size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
+    frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
+    kind: Annotated[list[str] | None, Option(help="Kind of edit; may be repeated.")] = None,
     corruption: Annotated[
-        list[str] | None, typer.Option(help="What goes wrong (corrupted); may be repeated.")
+        list[str] | None, Option(help="What goes wrong (corrupted); may be repeated.")
     ] = None,
-    model: Annotated[str, typer.Option(help="lite or a folder (generated).")] = "lite",
-    steps: Annotated[int, typer.Option(help="Of the sampler (generated).", min=1)] = 20,
+    model: Annotated[str, Option(help="lite or a folder (generated).")] = "lite",
+    steps: Annotated[int, Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,
 ) -> None:
     """Build pairs; a build that was stopped goes on where it was."""
@@ -65,10 +64,10 @@ def build(
 @app.command()
 def add(
     folder: Folder,
-    source: Annotated[Path, typer.Argument(help="Source clip, or a two-panel clip.")],
-    edited: Annotated[Path | None, typer.Argument(help="Edited clip.")] = None,
+    source: Annotated[Path, Argument(help="Source clip, or a two-panel clip.")],
+    edited: Annotated[Path | None, Argument(help="Edited clip.")] = None,
     *,
-    kind: Annotated[str, typer.Option(help="Kind of edit, in words.")] = "real",
+    kind: Annotated[str, Option(help="Kind of edit, in words.")] = "real",
 ) -> None:
     """Add a pair from two clips, or from one that shows source | edit side by side."""
     from synclora_lite.pairs import add_files
@@ -82,7 +81,7 @@ def score(
     folder: Manifest,
     *,
     jobs: Jobs = 1,
-    again: Annotated[bool, typer.Option("--again", help="Score all again.")] = False,
+    again: Annotated[bool, Option("--again", help="Score all again.")] = False,
     person: Person = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,8 +92,7 @@ def score(
     pairs = score_pairs(folder, jobs=jobs, again=again, person=person, progress=shown)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
-        return
-    for pair in pairs:
+    for pair in pairs if not as_json else ():
         reasons = "; ".join((pair.score or {}).get("reasons", []))
         typer.echo(f"{pair.verdict:<7} {pair.weight:.2f}  {pair.id}  {reasons}")
 
@@ -103,15 +101,15 @@ def score(
 def filter_(
     folder: Manifest,
     *,
-    out: Annotated[str, typer.Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
-    limit: Annotated[float, typer.Option(help="1 is the verdict, less is stricter.")] = 1.0,
-    min_weight: Annotated[float, typer.Option(help="Least training weight, 0..1.")] = 0.0,
+    out: Annotated[str, Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
+    limit: Annotated[float, Option(help="1 is the verdict, less is stricter.")] = 1.0,
+    min_weight: Annotated[float, Option(help="Least training weight, 0..1.")] = 0.0,
     leave_out: Annotated[
-        list[str] | None, typer.Option(help="Cue not to look at; may be repeated.")
+        list[str] | None, Option(help="Cue not to look at; may be repeated.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the funnel (PNG).")] = None,
+    plot: Annotated[Path | None, Option(help="Draw the funnel (PNG).")] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="Write data/results/pairs_funnel.json.")
+        bool, Option("--record", help="Write data/results/pairs_funnel.json.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -143,7 +141,7 @@ def filter_(
 def realign(
     folder: Folder,
     *,
-    step: Annotated[int, typer.Option(help="Clips get k x step + 1 frames.", min=1)] = 4,
+    step: Annotated[int, Option(help="Clips get k x step + 1 frames.", min=1)] = 4,
     jobs: Jobs = 1,
     as_json: AsJson = False,
 ) -> None:
@@ -165,17 +163,15 @@ def realign(
 @app.command()
 def export(
     folder: Manifest,
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: Annotated[Path, Argument(help="Folder to write.")],
     *,
     layout: Annotated[
         str,
-        typer.Option(
-            "--for",
-            help="ltx (as the public data set), diffusers (finetrainers), or ltx-2-trainer (the "
-            "official trainer, with its configuration file).",
+        Option(
+            "--for", help="ltx (the public data set's), diffusers (finetrainers), ltx-2-trainer."
         ),
     ] = "ltx",
-    accepted: Annotated[bool, typer.Option("--accepted", help="Only accepted pairs.")] = False,
+    accepted: Annotated[bool, Option("--accepted", help="Only accepted pairs.")] = False,
 ) -> None:
     """Write pairs in a layout that trainers read."""
     from synclora_lite.pairs import export_pairs, read_manifest
@@ -187,8 +183,7 @@ def export(
 
 @app.command(name="import")
 def import_(
-    folder: Folder,
-    data: Annotated[Path, typer.Argument(help="A data set with its metadata file.")],
+    folder: Folder, data: Annotated[Path, Argument(help="A data set with its metadata file.")]
 ) -> None:
     """Read an exported or public data set into a folder of pairs."""
     from synclora_lite.pairs import import_pairs

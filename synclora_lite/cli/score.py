@@ -2,12 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from synclora_lite.cli._options import AsJson, Person, Strict
+from synclora_lite.cli._options import REJECTED, AsJson, Person, Strict
 
 if TYPE_CHECKING:
     from synclora_lite.landmarks import Track
@@ -15,37 +17,31 @@ if TYPE_CHECKING:
     from synclora_lite.video import Clip
 
 
-REJECTED = 3  # exit status
-
-
 def score(
-    source: Annotated[Path, typer.Argument(help="The source clip, or a two-panel clip.")],
-    edited: Annotated[Path | None, typer.Argument(help="The edited clip.")] = None,
+    source: Annotated[Path, Argument(help="The source clip, or a two-panel clip.")],
+    edited: Annotated[Path | None, Argument(help="The edited clip.")] = None,
     *,
     as_json: AsJson = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw the traces into this picture.")] = None,
+    plot: Annotated[Path | None, Option(help="Draw the traces (PNG).")] = None,
     crop: Annotated[
         list[str] | None,
-        typer.Option(help="x0,y0,x1,y1; once for both clips, twice for source and edit."),
+        Option(help="x0,y0,x1,y1; once for both clips, twice for source and edit."),
     ] = None,
     side_by_side: Annotated[
-        bool, typer.Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
+        bool, Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
     ] = False,
     person: Person = None,
     identity: Annotated[
-        bool, typer.Option("--identity", help="Compare faces too; photographs only, 24 MB once.")
+        bool, Option("--identity", help="Compare faces too; photographs only, 24 MB once.")
     ] = False,
     strict: Strict = True,
-    cache: Annotated[bool, typer.Option(help="Keep landmarks and use kept ones.")] = True,
+    cache: Annotated[bool, Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
     """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures.
 
     Exit status: 0 for accept, 3 for reject (0 with --no-strict), 1 for an error, 2 for a command
     line that makes no sense.
     """
-    from dataclasses import replace
-
-    from synclora_lite.sync.plot import save_plot
     from synclora_lite.sync.score import score_tracks
     from synclora_lite.sync.sides import track_pair
 
@@ -56,7 +52,14 @@ def score(
     tracks = track_pair((replace(first, person=person), second), panels=panels, cache=cache)
     report = score_tracks(*tracks)
     if plot is not None:
-        save_plot(plot, tracks, report, fps=first.fps)
+        from synclora_lite.sync.traces import CUES, cue_traces
+        from synclora_lite.viz import plot_traces
+
+        sides = zip(("source", "edit"), tracks, strict=True)
+        traces = {name: cue_traces(track[: report.frames]) for name, track in sides}
+        judged = {name: cue.pearson for name, cue in report.cues.items() if cue.judged}
+        notes = {n: f"r = {judged[n]:.2f}" if n in judged else "not judged" for n in CUES}
+        plot_traces(traces, CUES, fps=first.fps, notes=notes).save(plot)
     faces = _faces((first, second), tracks) if identity else {}
     if as_json:
         values = report.to_dict() | ({"identity": faces} if faces else {})
@@ -84,10 +87,8 @@ def _load_pair(
 
     boxes = [video.parse_box(text) for text in crops]
     if len(boxes) > 2 or (side_by_side and boxes):
-        raise video.VideoError(
-            f"{len(boxes)} crops" + (" and --side-by-side" if side_by_side else ""),
-            "at most one --crop for each clip, or --side-by-side alone",
-        )
+        given = f"{len(boxes)} crops" + (" and --side-by-side" if side_by_side else "")
+        raise video.VideoError(given, "one --crop for each clip, or --side-by-side alone")
     if side_by_side and edited is not None:
         raise video.VideoError("two clips with --side-by-side", "one clip that holds both panels")
     if side_by_side:
@@ -102,31 +103,25 @@ def _load_pair(
 
 
 def _show(report: "SyncReport") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{report.frames} frames")
-    for column in ("cue", "r", "lag", "sure", "size", "seen", ""):
-        table.add_column(column, no_wrap=True, justify="left" if column in ("cue", "") else "right")
+    columns = ("r", "lag", "sure", "size", "seen")
+    typer.echo(f"{report.frames} frames\n{'cue':<10} " + " ".join(f"{c:>6}" for c in columns))
     for name, cue in report.cues.items():
         values = (cue.pearson, cue.lag, cue.confidence, cue.amplitude, cue.coverage)
-        note, style = ("", None) if cue.judged else ("not judged", "dim")
-        table.add_row(name, *map(_number, values), note, style=style)
-    console, blinks, offset = Console(soft_wrap=False), report.blinks, report.offset
-    console.print(table)
+        cells = " ".join(f"{_number(value):>6}" for value in values)
+        typer.echo(f"{name:<10} {cells}{'' if cue.judged else '  not judged'}")
+    blinks, offset = report.blinks, report.offset
     if blinks.judged:
-        console.print(
+        typer.echo(
             f"blinks: {len(blinks.source)} in the source, {len(blinks.edited)} in the edit, "
             f"precision {_number(blinks.precision)}, recall {_number(blinks.recall)}"
         )
     for name, gesture in report.gestures.items():
         if gesture.judged:
-            console.print(f"{name.replace('_', ' ')}: {gesture.distance:.2f} shoulder widths apart")
-    console.print(f"offset: {offset.offset:+.2f} frames (confidence {offset.confidence:.2f})")
-    colour = "green" if report.accepted else "red"
-    console.print(f"[bold {colour}]{report.verdict}[/], weight {report.weight:.2f}")
+            typer.echo(f"{name.replace('_', ' ')}: {gesture.distance:.2f} shoulder widths apart")
+    typer.echo(f"offset: {offset.offset:+.2f} frames (confidence {offset.confidence:.2f})")
+    typer.echo(f"{report.verdict}, weight {report.weight:.2f}")
     for reason in report.reasons:
-        console.print(f"  - {reason}", highlight=False)
+        typer.echo(f"  - {reason}")
 
 
 def _number(value: float) -> str:

@@ -1,18 +1,16 @@
-"""`synclora train`: run the training that a TOML file describes.
-
-On several GPUs: `accelerate launch -m synclora_lite.cli train CONFIG.toml`.
-"""
+"""`synclora train`; on several GPUs: `accelerate launch -m synclora_lite.cli train CONFIG.toml`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="A TOML file; see configs/ for those used here.")],
+    config: Annotated[Path, Argument(help="A TOML file; see configs/ for those used here.")],
     *,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")] = False,
+    quiet: Annotated[bool, Option("--quiet", help="Show no progress bar.")] = False,
 ) -> None:
     """Train the in-context adapter; goes on from the newest checkpoint."""
     from synclora_lite.training import adapter_recipe, load_config

@@ -4,7 +4,7 @@ Data flows: frames -> `enlarge` -> `tasks.find` -> `Track`, kept in a cache unde
 frames.
 """
 
-from synclora_lite.landmarks.track import place_of, track, track_file
-from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS, Track
+from synclora_lite.landmarks.cache import Track
+from synclora_lite.landmarks.track import place_of, track
 
-__all__ = ["FACE_POINTS", "POSE_POINTS", "Track", "place_of", "track", "track_file"]
+__all__ = ["Track", "place_of", "track"]

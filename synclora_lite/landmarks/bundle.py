@@ -15,16 +15,12 @@ SHA256 = {
 
 
 def finder_name() -> str:
-    """Return the name of what finds landmarks: whatever can change them is in it.
-
-    Raises LandmarkError if mediapipe is not installed.
-    """
+    """Return the name and version of what finds landmarks; LandmarkError if it is missing."""
     try:
         return f"tasks-{metadata.version('mediapipe')}"
     except metadata.PackageNotFoundError as error:
-        raise LandmarkError(
-            "mediapipe is not installed", "mediapipe 1.x", "run: pip install mediapipe"
-        ) from error
+        what, advice = "mediapipe is not installed", "run: pip install mediapipe"
+        raise LandmarkError(what, "mediapipe 1.x", advice) from error
 
 
 def find_bundle(name: str) -> Path:

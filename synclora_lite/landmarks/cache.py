@@ -1,21 +1,54 @@
-"""A folder of landmarks, one file for each clip, named by the content of its frames.
+"""What tracking a clip gives, and a folder of it: one file a clip, named by its frames' content.
 
 Safetensors files, written whole or not at all, so that several processes may share the folder.
 """
 
 import hashlib
 import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
 from synclora_lite.files import write_atomic
-from synclora_lite.landmarks.types import Track
 
 FORMAT = "6"  # part of the name: raise it when tracking itself changes
+PER_FRAME = ("face", "pose", "found", "change")
+
+
+@dataclass(frozen=True)
+class Track:
+    """Landmarks of one clip in pixels of the frames that were given.
+
+    x goes right, y down, and z away from the camera in the scale of x; "left" and "right" are the
+    person's own. `pose` has the visibility in 0..1 as well. Where nothing was found there is NaN.
+    """
+
+    face: Float[np.ndarray, "frames 478 3"]  # 468 of the mesh, 5 of the right iris, 5 of the left
+    pose: Float[np.ndarray, "frames 33 4"]
+    found: Bool[np.ndarray, " frames"]  # whether a frame shows a face
+    backend: str  # name and version of what found them, e.g. "tasks-1.2.3"
+    size: tuple[int, int]  # height and width of the frames
+    change: Float[np.ndarray, " frames"]  # mean difference to the frame before, in grey of 0..1
+    people: int = 1  # how many the clip shows for a good part of its length
+    person: int = 1  # which of them this is, counted from the left
+    place: tuple[float, float] | None = None  # of several: where first seen, in parts of the frame
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.face)
+
+    def __getitem__(self, frames: slice | Int[np.ndarray, " chosen"]) -> "Track":
+        """Return the track of some frames, e.g. `track[2:19]` or `track[np.array([0, 0, 1])]`."""
+        return replace(self, **{name: getattr(self, name)[frames] for name in PER_FRAME})
+
+    @property
+    def coverage(self) -> float:
+        """Share of the frames that show a face."""
+        return float(self.found.mean()) if len(self) else 0.0
 
 
 def cache_dir() -> Path:
@@ -26,32 +59,20 @@ def cache_dir() -> Path:
 
 def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) -> Path:
     """Return where the landmarks of these frames, found by this finder, are kept."""
-    return _place(f"{backend} {frames.shape}", np.ascontiguousarray(frames).data)
-
-
-def path_of_file(content: str, crop: tuple[int, ...] | None, backend: str) -> Path:
-    """Return where the landmarks of a video file with this SHA-256 are kept."""
-    return _place(f"{backend} {content} {crop}")
-
-
-def _place(key: str, data: memoryview | bytes = b"") -> Path:
-    digest = hashlib.sha256(f"{FORMAT} {key}".encode())
-    digest.update(data)
+    digest = hashlib.sha256(f"{FORMAT} {backend} {frames.shape}".encode())
+    digest.update(np.ascontiguousarray(frames).data)
     name = digest.hexdigest()
     return cache_dir() / name[:2] / f"{name}.safetensors"
 
 
 def save(path: Path, track: Track) -> None:
     """Keep a track; the folder appears when it is needed."""
-    tensors = {name: getattr(track, name) for name in ("face", "pose", "found", "change")}
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
     notes |= {"people": str(track.people), "person": str(track.person)}
-    if track.fps is not None:
-        notes["fps"] = repr(track.fps)
     if track.place is not None:
         notes |= {"place_x": repr(track.place[0]), "place_y": repr(track.place[1])}
-    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    arrays = {name: np.ascontiguousarray(getattr(track, name)) for name in PER_FRAME}
     write_atomic(path, to_safetensors(arrays, notes))
 
 
@@ -60,15 +81,15 @@ def load(path: Path) -> Track | None:
     try:
         with safe_open(path, framework="numpy") as stream:
             notes = stream.metadata()
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+            tensors = {name: stream.get_tensor(name) for name in PER_FRAME}
     except (SafetensorError, FileNotFoundError):
         return None
+    place = (float(notes["place_x"]), float(notes["place_y"])) if "place_x" in notes else None
     return Track(
         **tensors,
         backend=notes["backend"],
         size=(int(notes["height"]), int(notes["width"])),
-        fps=float(notes["fps"]) if "fps" in notes else None,
         people=int(notes["people"]),
         person=int(notes["person"]),
-        place=(float(notes["place_x"]), float(notes["place_y"])) if "place_x" in notes else None,
+        place=place,
     )

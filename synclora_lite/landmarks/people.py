@@ -47,13 +47,12 @@ class Person:
     @property
     def filled(self) -> Float[np.ndarray, "frames 4"]:
         """The boxes, with straight lines in between where it was not detected."""
-        times = np.arange(len(self.boxes))
-        known = self.boxes[self.seen].T
+        times, known = np.arange(len(self.boxes)), self.boxes[self.seen].T
         return np.stack([np.interp(times, self.seen, row) for row in known], axis=1)
 
 
 def find_people(frames: Frames, detect: Callable[[Frames], list[list[Box]]]) -> list[Person]:
-    """Return who is seen for a good part of the clip, from left to right; nobody if all are alone.
+    """Return who is seen for a good part of the clip, from left to right; nobody who is alone.
 
     `detect` finds the faces of every frame.
     """
@@ -90,9 +89,9 @@ def choose(people: list[Person], who: int | Place | None) -> int:
     Raises LandmarkError if there are not so many. Nobody in the list means one, who is alone.
     """
     if isinstance(who, int):
-        most = max(1, len(people))
-        if not 1 <= who <= most:
-            raise LandmarkError(f"person {who} of {most}", "a number from the left")
+        if not 1 <= who <= max(1, len(people)):
+            what = f"person {who} of {max(1, len(people))}"
+            raise LandmarkError(what, "a number from the left")
         return who - 1
     if not people:
         return 0

@@ -3,7 +3,9 @@
 Importing this module imports mediapipe, which takes seconds: others do it when they need it.
 """
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,31 @@ from jaxtyping import Float, UInt8
 
 from synclora_lite.landmarks.bundle import find_bundle
 from synclora_lite.landmarks.people import Box
-from synclora_lite.landmarks.quiet import native_silence
-from synclora_lite.landmarks.types import FACE_POINTS, POSE_POINTS
 from synclora_lite.video.clip import Frames
+
+# Read by the native libraries when they are first imported.
+os.environ.setdefault("GLOG_minloglevel", "3")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@contextmanager
+def native_silence() -> Iterator[None]:
+    """Send what native code writes to standard error nowhere; Python's exceptions pass through."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error at all: there is nothing to silence
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        with suppress(OSError):
+            os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
 
 with native_silence():
     import mediapipe
@@ -47,12 +71,10 @@ def find(
 ) -> tuple[Float[np.ndarray, "frames 478 3"], Float[np.ndarray, "frames 33 4"]]:
     """Find face and body in every frame, in parts of the frame (0..1); NaN where absent.
 
-    The body says where the head is, and the face is looked for around it: a face in profile is
-    seen in a close-up, and not in the whole picture. The mesh of a frame depends a little on the
-    region that the frame before hands on. The mean of a pass forward and a pass backward has no
-    such delay and less jitter, and the first frame is tracked as well as the rest. A face that
-    only one direction sees is none: the tracker goes on drawing a face on hair for a while after
-    a head has turned away.
+    The body says where the head is, and the face is looked for around it: in profile it is seen
+    in a close-up only. The mean of a pass forward and a pass backward has no delay and less
+    jitter. A face that only one direction sees is none: the tracker goes on drawing a face on
+    hair for a while after a head has turned away.
     """
     with native_silence():
         pose = _pose_pass(frames)
@@ -114,7 +136,7 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
     )
     with FaceLandmarker.create_from_options(options) as finder:
         found = [result.face_landmarks for result in _each(finder.detect_for_video, frames)]
-    absent = np.full((FACE_POINTS, 3), np.nan)
+    absent = np.full((478, 3), np.nan)
     known = np.stack([_array(f[0], "xyz") if f else absent for f in found])
     return known.astype(np.float32)
 
@@ -126,7 +148,7 @@ def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     with PoseLandmarker.create_from_options(options) as finder:
         looks = _each(finder.detect_for_video, frames[::POSE_STEP])
         found = [result.pose_landmarks for result in looks]
-    absent, parts = np.full((POSE_POINTS, 4), np.nan), ("x", "y", "z", "visibility")
+    absent, parts = np.full((33, 4), np.nan), ("x", "y", "z", "visibility")
     known = np.stack([_array(b[0], parts) if b else absent for b in found])
     return fill_between(known.astype(np.float32), len(frames), POSE_STEP)
 

@@ -1,19 +1,12 @@
 """Track one clip: enlarge small frames, run MediaPipe, keep the result."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
-
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.files import sha256
 from synclora_lite.landmarks.bundle import finder_name
-from synclora_lite.landmarks.cache import load, path_of, path_of_file, save
+from synclora_lite.landmarks.cache import Track, load, path_of, save
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
-from synclora_lite.landmarks.types import Track
-from synclora_lite.video import Box, read_clip
 from synclora_lite.video.clip import Frames, check_frames
 
 SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256 in a body
@@ -22,51 +15,21 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 def track(frames: Frames, *, person: int | Place | None = None, cache: bool = True) -> Track:
     """Find the face and body in every frame of a clip.
 
-    The same frames give the same landmarks, whatever was tracked before.
-
-    Args:
-        frames: The clip, RGB; small frames are enlarged (cubic) before detection.
-        person: Of several people the one with this number from the left, or nearest to this place
-            (x and y in parts of the frame); None is the one with the largest face.
-        cache: Keep the result under the hash of the frames, and look there first.
-
-    Raises:
-        VideoError: `frames` is no RGB clip.
-        LandmarkError: There is no such person, or mediapipe or its models are not there.
-
+    The same frames give the same landmarks, whatever was tracked before. Of several people
+    `person` is the one with this number from the left, or nearest to this place (x and y in parts
+    of the frame); None is the one with the largest face. With `cache` the result is kept under the
+    hash of the frames. Raises VideoError if `frames` is no RGB clip, LandmarkError if there is no
+    such person, or mediapipe or its models are not there.
     """
     check_frames(frames)
-    kept_at = path_of(frames, _key(person)) if cache else None
-    return _kept(kept_at, lambda: _run(frames, person))
-
-
-def track_file(
-    path: str | Path,
-    *,
-    crop: Box | None = None,
-    person: int | Place | None = None,
-    cache: bool = True,
-) -> Track:
-    """Track a video file; when its landmarks are kept, it is not even decoded.
-
-    Args:
-        path: The file; its content is the key of the cache, not its name.
-        crop: Track (x0, y0, x1, y1) of every frame only.
-        person: As for `track`.
-        cache: As for `track`.
-
-    Raises:
-        VideoError: The file cannot be read.
-        LandmarkError: As for `track`.
-
-    """
-
-    def run() -> Track:
-        clip = read_clip(path, crop=crop)
-        return replace(_run(clip.frames, person), fps=clip.fps)
-
-    keep = cache and Path(path).is_file()
-    return _kept(path_of_file(sha256(path), crop, _key(person)) if keep else None, run)
+    if not cache:
+        return _run(frames, person)
+    path = path_of(frames, finder_name() + ("" if person is None else f" {person}"))
+    kept = load(path)
+    if kept is None:
+        kept = _run(frames, person)
+        save(path, kept)
+    return kept
 
 
 def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, int]:
@@ -101,27 +64,14 @@ def change(frames: Frames) -> Float[np.ndarray, " frames"]:
     return np.concatenate([[0.0], steps]).astype(np.float32)
 
 
-def _key(person: int | Place | None) -> str:
-    return finder_name() if person is None else f"{finder_name()} {person}"
-
-
-def _kept(path: Path | None, run: Callable[[], Track]) -> Track:
-    """Return what is kept at a path; if there is nothing, run and keep it."""
-    kept = load(path) if path else None
-    if kept is None:
-        kept = run()
-        if path:
-            save(path, kept)
-    return kept
-
-
 def _run(frames: Frames, person: int | Place | None) -> Track:
     from synclora_lite.landmarks.tasks import faces, find
 
-    people, part, corner = find_people(frames, faces), frames, (0, 0)
-    number, several = choose(people, person), len(people) > 1
-    if several:
+    people, part, corner, place = find_people(frames, faces), frames, (0, 0), None
+    number = choose(people, person)
+    if len(people) > 1:
         part, corner = alone(frames, people, number)
+        place = people[number].place
     face, pose = find(enlarge(part))
     height, width = part.shape[1:3]
     scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
@@ -132,7 +82,7 @@ def _run(frames: Frames, person: int | Place | None) -> Track:
         finder_name(),
         (frames.shape[1], frames.shape[2]),
         change(frames),
-        people=max(1, len(people)),
-        person=number + 1,
-        place=people[number].place if several else None,
+        max(1, len(people)),
+        number + 1,
+        place,
     )

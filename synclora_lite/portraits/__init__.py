@@ -1,12 +1,6 @@
 """Rendered talking portraits: identity, motion, edits, and the renderer that joins them."""
 
-from synclora_lite.portraits.camera import (
-    Camera,
-    Occluder,
-    sample_camera,
-    sample_light,
-    sample_occluder,
-)
+from synclora_lite.portraits.camera import Camera, Occluder, sample_light, sample_occluder
 from synclora_lite.portraits.edits import (
     EDIT_KINDS,
     EditCase,
@@ -14,33 +8,13 @@ from synclora_lite.portraits.edits import (
     edit_identity,
     held_out,
     more_lively,
-    scene_case,
 )
 from synclora_lite.portraits.identity import Identity, sample_identity
 from synclora_lite.portraits.motion import CHANNELS, FAR_TURN, HEAD, Motion, sample_motion
-from synclora_lite.portraits.render import feature_mask, render_batch, render_clip
+from synclora_lite.portraits.render import render_batch, render_clip
 
 __all__ = [
-    "CHANNELS",
-    "EDIT_KINDS",
-    "FAR_TURN",
-    "HEAD",
-    "Camera",
-    "EditCase",
-    "Identity",
-    "Motion",
-    "Occluder",
-    "edit_case",
-    "edit_identity",
-    "feature_mask",
-    "held_out",
-    "more_lively",
-    "render_batch",
-    "render_clip",
-    "sample_camera",
-    "sample_identity",
-    "sample_light",
-    "sample_motion",
-    "sample_occluder",
-    "scene_case",
-]
+    "CHANNELS", "EDIT_KINDS", "FAR_TURN", "HEAD", "Camera", "EditCase", "Identity", "Motion",
+    "Occluder", "edit_case", "edit_identity", "held_out", "more_lively", "render_batch",
+    "render_clip", "sample_identity", "sample_light", "sample_motion", "sample_occluder",
+]  # fmt: skip

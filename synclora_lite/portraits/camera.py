@@ -3,8 +3,6 @@
 Source and edited clip are filmed by the same camera, in the same light, behind the same hand.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,52 +14,44 @@ from torch.nn.functional import conv2d, pad
 
 from synclora_lite.portraits.identity import CLOTHING, Color, between, chance, pick, rgb
 from synclora_lite.portraits.motion import smooth_noise
+from synclora_lite.portraits.scene import (
+    Canvas,
+    Scene,
+    box,
+    capsule,
+    circle,
+    coverage,
+    ellipse,
+    smooth_union,
+)
 
 OCCLUDERS = ("hand", "cup", "microphone")
-STANDARD_BLUR = 0.8
 LIGHT = ("side", "red", "green", "blue", "across", "down")
 AWAY = 3.0  # an occluder at this height is far below the picture
 
 
 @dataclass(frozen=True, eq=False)
 class Occluder:
-    """A hand, cup or microphone that comes before the face and leaves again.
+    """A hand, cup or microphone that comes before the face and leaves again."""
 
-    Attributes:
-        kind: One of `OCCLUDERS`.
-        path: Its middle, x and y in half image widths, and its angle in radians.
-        size: 1 is as large as life.
-        side: 1 for a right-hand thumb or handle, -1 mirrored.
-        color: Of the cup or the microphone; a hand has the person's skin.
-
-    """
-
-    kind: str
-    path: Float[Tensor, "frames 3"]
-    size: float = 1.0
-    side: float = 1.0
-    color: Color = CLOTHING[5]
+    kind: str  # one of `OCCLUDERS`
+    path: Float[Tensor, "frames 3"]  # its middle in half image widths, its angle in radians
+    size: float = 1.0  # as large as life
+    side: float = 1.0  # 1 for a right-hand thumb or handle, -1 mirrored
+    color: Color = CLOTHING[5]  # of the cup or the microphone; a hand has the person's skin
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
     """How a clip is filmed.
 
-    Attributes:
-        blur: Standard deviation of the lens's Gaussian, in pixels of a picture 96 wide.
-        noise: Standard deviation of the sensor's noise, in grey levels of 0..255.
-        seed: Of the noise.
-        light: Per frame, what is added to the identity's light from the side, the logarithm of
-            the lamp's red, green and blue, and its fall across and down the picture.
-        occluder: What passes before the face.
-
+    The light is, per frame, what is added to the identity's light from the side, the logarithm of
+    the lamp's red, green and blue, and its fall across and down the picture.
     """
 
-    blur: float = STANDARD_BLUR
-    noise: float = 0.0
-    seed: int = 0
+    blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
     light: Float[Tensor, "frames 6"] | None = None
-    occluder: Occluder | None = None
+    occluder: Occluder | None = None  # what passes before the face
 
 
 def sample_light(
@@ -97,21 +87,6 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     path = torch.stack([x + 0 * time + sway, height, angle + sway], 1)
     color = pick((*CLOTHING, rgb("1c1d20")) if kind == "cup" else (rgb("1c1d20"),), g)
     return Occluder(kind, path, between(0.85, 1.1, g), side, color)
-
-
-def sample_camera(
-    generator: torch.Generator,
-    frames: int = 17,
-    fps: float = 12.0,
-    *,
-    relit: bool = False,
-    occluded: bool = False,
-) -> Camera:
-    """Draw a lens and, if asked for, a moving lamp and something before the face."""
-    blur = between(0.7, 0.9, generator)
-    light = sample_light(generator, frames, fps) if relit else None
-    occluder = sample_occluder(generator, frames) if occluded else None
-    return Camera(blur, light=light, occluder=occluder)
 
 
 def stack_cameras(
@@ -153,3 +128,123 @@ def lens_blur(
     flat = conv2d(flat, kernel[:, None, :, None], groups=n * channels)
     flat = conv2d(flat, kernel[:, None, None, :], groups=n * channels)
     return flat.view(n, channels, height, width)
+
+
+FINGERS = (  # knuckle, tip, thickness
+    ((-0.135, -0.10), (-0.215, -0.37), 0.046),
+    ((-0.045, -0.14), (-0.075, -0.48), 0.050),
+    ((0.045, -0.14), (0.060, -0.50), 0.050),
+    ((0.130, -0.11), (0.190, -0.43), 0.047),
+)
+THUMB = ((0.12, 0.12), (0.33, -0.10), 0.055)
+
+
+@dataclass(frozen=True)
+class _Thing(Canvas):
+    """Some frames of a scene, in the coordinates of the thing before the face."""
+
+    x: Tensor
+    y: Tensor
+    light: Tensor
+    own: Tensor  # its colour
+    skin: Tensor
+    sleeve: Tensor
+
+    def solid(self, distance: Tensor, color: Tensor, thick: float = 0.06) -> None:
+        """Paint a round body: a soft shadow behind it, and darker towards its edges."""
+        self.paint(0.22 * coverage(distance - 0.03, 0.12), color * 0.2)
+        cover = self.inside(distance)
+        self.paint(cover, color)
+        edge = (1 + distance / thick).clamp(0, 1) ** 2
+        self.paint(0.38 * cover * edge, color * 0.35)
+        lit = (self.light * self.x * 1.5).clamp(-0.25, 0.25)
+        self.paint(cover * lit.clamp_min(0), color, 0.5)
+        self.paint(cover * (-lit).clamp_min(0), color * 0.4)
+
+    def arm(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """A forearm that leaves the picture below, in a sleeve."""
+        self.solid(capsule(self.x, self.y, start, end, 0.115), self.skin, 0.1)
+        mid = (start[0] + 0.4 * (end[0] - start[0]), start[1] + 0.4 * (end[1] - start[1]))
+        self.solid(capsule(self.x, self.y, mid, end, 0.17), self.sleeve, 0.14)
+
+    def fist(self, x: float, y: float) -> None:
+        """Four fingers around something, seen from the knuckles, and a thumb across."""
+        self.solid(box(self.x - x - 0.05, self.y - y, 0.15, 0.17, 0.1), self.skin, 0.08)
+        for k in range(4):
+            row = y - 0.135 + 0.09 * k
+            reach = x - 0.10 - (0.0, 0.02, 0.01, -0.02)[k]
+            finger = capsule(self.x, self.y, (x + 0.09, row), (reach, row + 0.02), 0.046)
+            self.solid(finger, self.skin, 0.05)
+
+
+def _hand(t: _Thing) -> None:
+    """An open hand with its fingers spread, on a sleeved forearm."""
+    t.arm((0.0, 0.25), (0.02, 1.9))
+    palm = box(t.x, t.y - 0.05, 0.185, 0.20, 0.11)
+    palm = smooth_union(palm, capsule(t.x, t.y, (0.0, 0.1), (0.0, 0.4), 0.115), 0.1)
+    hand = smooth_union(palm, capsule(t.x, t.y, *THUMB), 0.07)
+    inner = [capsule(t.x, t.y, *finger) for finger in FINGERS]
+    for finger in inner:
+        hand = smooth_union(hand, finger, 0.03)
+    t.solid(hand, t.skin, 0.055)
+    for (x0, y0), (x1, y1), thick in FINGERS:
+        for part in (0.42, 0.72):
+            crease = ellipse(
+                t.x - x0 - part * (x1 - x0), t.y - y0 - part * (y1 - y0), 0.7 * thick, 0.008
+            )
+            t.paint(0.35 * t.inside(crease), t.skin * 0.5)
+    for line in (((-0.12, -0.02), (0.13, -0.05)), ((-0.10, 0.06), (0.10, 0.04))):
+        t.paint(0.22 * t.inside(capsule(t.x, t.y, *line, 0.008)), t.skin * 0.5)
+
+
+def _cup(t: _Thing) -> None:
+    """A cup with a handle, held by it."""
+    t.arm((0.36, 0.16), (0.62, 1.9))
+    handle = ellipse(t.x - 0.20, t.y, 0.15, 0.14).abs() - 0.035
+    t.solid(handle, t.own, 0.05)
+    body = box(t.x / (1 - 0.45 * t.y.clamp(-0.3, 0.3)), t.y, 0.20, 0.22, 0.05)
+    t.solid(body, t.own, 0.12)
+    t.paint(t.inside(ellipse(t.x, t.y + 0.20, 0.215, 0.045)), 0.6 + 0.4 * t.own)
+    t.paint(t.inside(ellipse(t.x, t.y + 0.195, 0.185, 0.032)), 0.25 * t.own)
+    band = t.inside((t.y - 0.02).abs() - 0.035) * t.inside(body)
+    t.paint(0.5 * band, 0.35 + 0.65 * t.own.flip(1))
+    t.fist(0.34, 0.02)
+
+
+def _microphone(t: _Thing) -> None:
+    """A ball head with its grid, a ring and a stick, held in a fist."""
+    t.arm((0.10, 0.55), (0.30, 2.0))
+    stick = box(t.x / (1.12 - 0.35 * t.y.clamp(0, 1)), t.y - 0.48, 0.075, 0.42, 0.03)
+    t.solid(stick, t.own, 0.06)
+    ball = circle(t.x, t.y, 0.15)
+    steel = torch.full_like(t.own, 0.50)
+    t.solid(ball, steel, 0.12)
+    grid = torch.sin((t.x + t.y) * 75) * torch.sin((t.x - t.y) * 75)
+    t.paint(0.45 * t.inside(ball) * (grid > 0.1), steel * 0.4)
+    t.paint(0.5 * torch.exp(-((t.x + 0.05) ** 2 + (t.y + 0.06) ** 2) * 300), steel * 1.9)
+    t.solid(box(t.x, t.y - 0.13, 0.095, 0.03, 0.02), steel * 0.7, 0.04)
+    t.fist(0.0, 0.45)
+
+
+def occluders(s: Scene) -> None:
+    """Paint what is before the face into the frames where there is something."""
+    for number, draw in enumerate((_hand, _cup, _microphone), 1):
+        rows = (s.view["kind"] == number).nonzero()[:, 0].to(s.image.device)
+        if len(rows) == 0:
+            continue
+        names = ("x", "y", "angle", "size", "mirror", "color")
+        x, y, angle, size, mirror, color = (s.view[name][rows] for name in names)
+        du, dv, cos, sin = s.u - x, s.v - y, angle.cos(), angle.sin()
+        across, down = (du * cos + dv * sin) / size * mirror, (dv * cos - du * sin) / size
+        part = _Thing(
+            image=s.image[rows],
+            pixel=2 / s.image.shape[-1] / size,
+            x=across,
+            y=down,
+            light=s.who["light"][rows] * mirror,
+            own=color,
+            skin=s.who["skin"][rows],
+            sleeve=s.who["clothing_color"][rows],
+        )
+        draw(part)
+        s.image[rows] = part.image

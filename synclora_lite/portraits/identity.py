@@ -4,9 +4,7 @@ Motion lives in `motion.py`; the two meet only in the renderer, which is what ma
 possible: the same motion drawn with two identities is a perfectly synchronized pair.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -15,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Color = tuple[float, float, float]
+Palette = Sequence[Color]
 
 
 def rgb(code: str) -> Color:
@@ -37,7 +36,7 @@ CLOTHING = _palette("2f4a6d a8443c 3f6b57 d9a441 54406b e4dccb 2b2f36 c9775a 6f9
 BACKGROUND = _palette("cfe0e3 f1dcc4 d5dcc5 e6cfd3 b7c9d9 8fb0a9 3a4a5c e9e4da c9b6d3")
 
 
-def pick(options: Sequence[Color], generator: torch.Generator) -> Color:
+def pick(options: Palette, generator: torch.Generator) -> Color:
     """Choose one colour of a palette and vary it a little, so that no two are quite alike."""
     base = options[int(torch.randint(len(options), (), generator=generator))]
     jitter = (torch.rand(3, generator=generator) - 0.5) * 0.06
@@ -54,29 +53,23 @@ def chance(probability: float, generator: torch.Generator) -> float:
     return float(torch.rand((), generator=generator) < probability)
 
 
-def _color(
-    default: Color, usual: Sequence[Color], rare: Sequence[Color] = (), share: float = 1.0
-) -> Any:
+def _drawn(default: Any, draw: Callable[[torch.Generator], Any]) -> Any:
+    return field(default=default, metadata={"draw": draw})
+
+
+def _color(default: Color, usual: Palette, rare: Palette = (), share: float = 1.0) -> Any:
     """A colour of a palette, or of another one in all but a share of the people."""
-
-    def draw(g: torch.Generator) -> Color:
-        return pick(usual if not rare or chance(share, g) else rare, g)
-
-    return field(default=default, metadata={"draw": draw})
+    return _drawn(default, lambda g: pick(usual if not rare or chance(share, g) else rare, g))
 
 
-def _length(default: float, low: float, high: float, share: float | None = None) -> Any:
+def _length(default: float, low: float, high: float, share: float = 1.0) -> Any:
     """A number between two bounds, in a share of the people; else 0."""
-
-    def draw(g: torch.Generator) -> float:
-        return (1.0 if share is None else chance(share, g)) * between(low, high, g)
-
-    return field(default=default, metadata={"draw": draw})
+    return _drawn(default, lambda g: (share == 1 or chance(share, g)) * between(low, high, g))
 
 
 def _switch(default: float, share: float) -> Any:
     """1 in a share of the people, else 0."""
-    return field(default=default, metadata={"draw": lambda g: chance(share, g)})
+    return _drawn(default, lambda g: chance(share, g))
 
 
 # ruff: noqa: RUF009 -- these functions return dataclass fields
@@ -136,10 +129,6 @@ class Identity:
     smile: float = _length(0.0, -0.1, 0.3)
 
 
-COLOR_FIELDS = tuple(f.name for f in fields(Identity) if f.type == "Color")
-SCALAR_FIELDS = tuple(f.name for f in fields(Identity) if f.type != "Color")
-
-
 def sample_identity(generator: torch.Generator) -> Identity:
     """Draw a random person, dressed and lit, with accessories at everyday rates."""
     return Identity(**{f.name: f.metadata["draw"](generator) for f in fields(Identity)})
@@ -149,8 +138,6 @@ def stack(
     identities: Sequence[Identity], device: torch.device | str
 ) -> dict[str, Float[Tensor, "..."]]:
     """Stack identities for the renderer: scalars as ``(n, 1, 1)``, colours as ``(n, 3, 1, 1)``."""
-    columns = {}
-    for name in (*SCALAR_FIELDS, *COLOR_FIELDS):
-        column = torch.tensor([getattr(i, name) for i in identities]).to(device)
-        columns[name] = column[..., None, None]
-    return columns
+    names = [f.name for f in fields(Identity)]
+    columns = {name: torch.tensor([getattr(i, name) for i in identities]) for name in names}
+    return {name: column.to(device)[..., None, None] for name, column in columns.items()}

@@ -1,16 +1,14 @@
 """The layers of a portrait, back to front. Each takes the scene and paints into it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from synclora_lite.portraits.occluders import occluders
-from synclora_lite.portraits.scene import Scene
-from synclora_lite.portraits.shapes import (
+from synclora_lite.portraits.camera import occluders
+from synclora_lite.portraits.scene import (
+    Scene,
     box,
     circle,
     coverage,
@@ -135,7 +133,17 @@ def nose(s: Scene) -> None:
     """A soft bridge, the tip's highlight, and two nostrils."""
     w = s.who
     tip = w["nose_length"] - 0.08
-    x, y = _nose_wedge(s, tip), s.y
+    # what stands out from a turned face: a wedge, with an x of its own
+    along = ((s.y + 0.18) / (tip + 0.18)).clamp(0, 1)
+    own, _ = s.plane(0.60 + 0.17 * along)
+    turned = (s.motion["yaw"].sin().abs() * 4 - 0.9).clamp(0, 1)
+    half = 0.05 + (w["nose_width"] - 0.05) * along**1.5
+    wedge = torch.maximum(own.abs() - half, torch.maximum(-0.18 - s.y, s.y - tip - 0.06))
+    s.paint(turned * coverage(wedge, 0.03) * along, w["skin"])
+    far = (own * s.motion["yaw"].sign()).clamp_min(0) / half
+    shadow = torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04)
+    s.paint(0.45 * turned * along * shadow, w["skin"], -0.45)
+    x, y = torch.lerp(s.x, own, turned), s.y
     side = -torch.sign(w["light"] + 1e-6)
     bridge = (x - side * 0.055) ** 2 * 420 + ((y - tip * 0.35) / tip) ** 2 * 3.2
     s.paint(0.30 * torch.exp(-bridge), w["skin"], -0.45)
@@ -145,21 +153,6 @@ def nose(s: Scene) -> None:
     s.paint(0.55 * torch.exp(-ball), w["skin"], 0.45)
     nostril = ellipse(x.abs() - w["nose_width"] * 0.52, y - tip - 0.03, 0.034, 0.020)
     s.paint(0.75 * coverage(nostril, s.pixel * 1.2), w["skin"], -0.72)
-
-
-def _nose_wedge(s: Scene, tip: Tensor) -> Tensor:
-    """Paint the nose that stands out from a turned face; its own x is that of the wedge."""
-    w, m = s.who, s.motion
-    along = ((s.y + 0.18) / (tip + 0.18)).clamp(0, 1)
-    x, _ = s.plane(0.60 + 0.17 * along)
-    turned = (m["yaw"].sin().abs() * 4 - 0.9).clamp(0, 1)
-    half = 0.05 + (w["nose_width"] - 0.05) * along**1.5
-    wedge = torch.maximum(x.abs() - half, torch.maximum(-0.18 - s.y, s.y - tip - 0.06))
-    s.paint(turned * coverage(wedge, 0.03) * along, w["skin"])
-    far = (x * m["yaw"].sign()).clamp_min(0) / half
-    shadow = torch.exp(-((far - 1) ** 2) * 12) * coverage(wedge - 0.03, 0.04)
-    s.paint(0.45 * turned * along * shadow, w["skin"], -0.45)
-    return torch.lerp(s.x, x, turned)
 
 
 def mouth(s: Scene) -> None:

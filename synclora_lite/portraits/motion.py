@@ -1,7 +1,5 @@
 """What moves: thirteen named channels per frame, of a person who looks, speaks and blinks."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -36,7 +34,7 @@ class Motion:
     def __len__(self) -> int:
         return len(self.values)
 
-    def replace(self, **channels: Float[Tensor, " frames"]) -> Motion:
+    def replace(self, **channels: Float[Tensor, " frames"]) -> "Motion":
         """Return a copy with some channels exchanged."""
         values = self.values.clone()
         for name, trace in channels.items():

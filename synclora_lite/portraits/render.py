@@ -4,24 +4,18 @@ Each feature is drawn once, in its own simple coordinates; pose enters through o
 from pixels to the head, see `scene`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from synclora_lite.portraits.camera import Camera, lens_blur, stack_cameras
 from synclora_lite.portraits.identity import Identity, stack
 from synclora_lite.portraits.layers import ORDER
 from synclora_lite.portraits.motion import CHANNELS, Motion
-from synclora_lite.portraits.scene import (
-    HEAD_SCALE,
-    Scene,
-    surface_coordinates,
-)
+from synclora_lite.portraits.scene import HEAD_SCALE, Scene, surface_coordinates
 
 CHUNK = 4  # frames drawn at once: their fields fit in the processor's cache
 STANDARD = Camera()
@@ -57,17 +51,8 @@ def render_batch(
     """Render one clip per (identity, motion); all motions have the same number of frames.
 
     Each is filmed by a camera of its own; left out, by the standard one.
-
-    Raises:
-        ValueError: the numbers of identities and motions differ, or the motions' lengths do.
     """
-    lengths = {len(m) for m in motions}
-    if len(identities) != len(motions) or len(lengths) != 1:
-        raise ValueError(
-            f"got {len(identities)} identities and {len(motions)} motions of {sorted(lengths)} "
-            "frames; expected one motion per identity, all of one length"
-        )
-    frames = lengths.pop()
+    frames = len(motions[0])
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
     cameras = cameras or [STANDARD] * len(motions)
@@ -80,13 +65,7 @@ def render_batch(
         filmed = {name: rows[part] for name, rows in view.items()}
         people = {name: rows[owner[part]] for name, rows in who.items()}
         drawn.append(_draw(people, motion[part], filmed, size))
-    clips = torch.cat(drawn).view(len(identities), frames, size, size, 3)
-    for clip, camera in zip(clips, cameras, strict=True):
-        if camera.noise:
-            generator = torch.Generator().manual_seed(camera.seed)
-            noise = camera.noise * torch.randn(clip.shape, generator=generator).to(device)
-            clip.copy_((clip + noise).round().clamp(0, 255))
-    return clips
+    return torch.cat(drawn).view(len(identities), frames, size, size, 3)
 
 
 def render_clip(
@@ -94,23 +73,3 @@ def render_clip(
 ) -> UInt8[np.ndarray, "frames size size 3"]:
     """Render one clip as the uint8 RGB array that every other room reads."""
     return render_batch([identity], [motion], size, cameras=[camera])[0].numpy()
-
-
-@torch.no_grad()
-def feature_mask(
-    motions: Sequence[Motion], size: int = 128, device: torch.device | str = "cpu"
-) -> Float[Tensor, "clips frames size size"]:
-    """Where the eyes and the mouth are: 1 on them, 0 elsewhere, soft in between.
-
-    A fraction of the pixels carries nearly all of the synchronization; losses weigh them up.
-    """
-    axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1
-    masks = []
-    for motion in motions:
-        values = motion.values.to(device)
-        m = {name: values[:, k, None, None] for k, name in enumerate(CHANNELS)}
-        x, y = surface_coordinates(axis.view(1, 1, size), axis.view(1, size, 1), m)
-        eyes = ((x.abs() - 0.335) / 0.30) ** 2 + ((y + 0.12) / 0.22) ** 2
-        mouth = (x / 0.38) ** 2 + ((y - 0.54) / 0.26) ** 2
-        masks.append((2 - torch.minimum(eyes, mouth)).clamp(0, 1))
-    return torch.stack(masks)

@@ -1,10 +1,10 @@
-"""What a layer needs: the canvas, and one inverse mapping from its pixels to the head.
+"""What a layer needs: a canvas, shapes to paint, and the way from a pixel back to the head.
 
 Every pixel is mapped back to *canonical head coordinates* (X right, Y down, half the head's
-height is 1): the head turns, the drawing stays put.
+height is 1): the head turns, the drawing stays put. Shapes are signed distances, negative inside;
+`coverage` turns one into the share of a pixel that is covered, which is all the antialiasing
+needed (Quilez, "2D distance functions").
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synclora_lite.portraits.shapes import Value, coverage, tint
-
+Field = Float[Tensor, "*#batch #height #width"]
+Value = Float[Tensor, "*#batch #height #width"] | float
 HEAD_SCALE = 0.64  # half the head's height, in half image heights
 HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
 RELIEF = 0.60  # depth of the face from the axis the head turns about
@@ -112,3 +112,68 @@ def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Ten
 def _near_root(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """Return the root of a x^2 - b x + c that is c / b for small a."""
     return 2 * c / (b + (b * b - 4 * a * c).clamp_min(0).sqrt())
+
+
+def tint(color: Tensor, amount: float) -> Tensor:
+    """Lighten (amount > 0) or darken (amount < 0) a colour."""
+    return color + (1 - color) * amount if amount > 0 else color * (1 + amount)
+
+
+def coverage(distance: Field, pixel: Value) -> Field:
+    """Share of each pixel inside the shape, for pixels of the given width."""
+    return (0.5 - distance / pixel).clamp(0, 1)
+
+
+def strip(inside_top: Field, inside_bottom: Field, pixel: Value) -> Field:
+    """Coverage between two curves, from the signed distances to each (negative inside).
+
+    Exactly zero once the curves meet, however flat the strip: this is what closes an eyelid
+    without the smear that a flat ellipse would leave across the face.
+    """
+    return (coverage(inside_top, pixel) + coverage(inside_bottom, pixel) - 1).clamp(0, 1)
+
+
+def stroke(distance: Field, width: Value, pixel: Value) -> Field:
+    """Coverage of a line of the given full width along the zero set of a distance."""
+    return strip(distance - width / 2, -distance - width / 2, pixel)
+
+
+def ellipse(x: Field, y: Field, radius_x: Value, radius_y: Value) -> Field:
+    """First-order distance to an ellipse; exact at the outline, for radii of similar size."""
+    u, v = x / radius_x, y / radius_y
+    k0 = (u * u + v * v).sqrt()
+    k1 = ((u / radius_x) ** 2 + (v / radius_y) ** 2).sqrt()
+    return k0 * (k0 - 1) / (k1 + 1e-6)
+
+
+def circle(x: Field, y: Field, radius: Value) -> Field:
+    """Exact distance to a circle."""
+    return (x * x + y * y).sqrt() - radius
+
+
+def box(x: Field, y: Field, half_x: Value, half_y: Value, corner: Value) -> Field:
+    """Distance to a rectangle with rounded corners."""
+    dx, dy = x.abs() - half_x + corner, y.abs() - half_y + corner
+    outside = (dx.clamp_min(0) ** 2 + dy.clamp_min(0) ** 2).sqrt()
+    return outside + torch.maximum(dx, dy).clamp_max(0) - corner
+
+
+def capsule(
+    x: Field, y: Field, start: tuple[float, float], end: tuple[float, float], radius: Value
+) -> Field:
+    """Exact distance to a line with round ends."""
+    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    dx, dy = x - start[0], y - start[1]
+    t = ((dx * along_x + dy * along_y) / (along_x**2 + along_y**2)).clamp(0, 1)
+    return ((dx - t * along_x) ** 2 + (dy - t * along_y) ** 2).sqrt() - radius
+
+
+def curve(x: Field, y: Field, height: Field, slope: Field) -> Field:
+    """Distance to the graph ``y = height(x)``, positive below it (y grows downwards)."""
+    return (y - height) / (1 + slope * slope).sqrt()
+
+
+def smooth_union(a: Field, b: Field, radius: float) -> Field:
+    """Union of two shapes with a fillet of about the given radius."""
+    h = (radius - (a - b).abs()).clamp_min(0) / radius
+    return torch.minimum(a, b) - h * h * radius / 4

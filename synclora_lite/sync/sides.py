@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from synclora_lite.errors import LandmarkError
-from synclora_lite.landmarks import Track, track, track_file
+from synclora_lite.landmarks import Track, track
 from synclora_lite.sync.report import SyncReport
 from synclora_lite.sync.score import score_tracks
-from synclora_lite.video import Box, Clip, resample, resample_indices
+from synclora_lite.video import Clip, read_clip, resample, resample_indices
 
 
 def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
@@ -55,11 +55,10 @@ def score_files(
     source: str | Path,
     edited: str | Path,
     *,
-    crops: tuple[Box | None, Box | None] = (None, None),
     person: int | None = None,
     cache: bool = True,
 ) -> SyncReport:
-    """Score two video files; files whose landmarks are kept are not decoded again.
+    """Score two video files; landmarks that are kept are not found again.
 
     Of several people the one with this number from the left is scored, or the one with the largest
     face, and who is in the same place of the edit.
@@ -69,8 +68,9 @@ def score_files(
         LandmarkError: The back end cannot be used.
 
     """
-    first = track_file(source, crop=crops[0], person=person, cache=cache)
-    second = track_file(edited, crop=crops[1], person=first.place or person, cache=cache)
-    if len(first) != len(second) and first.fps and second.fps:
-        second = second[resample_indices(len(second), second.fps, first.fps)]
+    clips = read_clip(source), read_clip(edited)
+    first = track(clips[0].frames, person=person, cache=cache)
+    second = track(clips[1].frames, person=first.place or person, cache=cache)
+    if len(first) != len(second):
+        second = second[resample_indices(len(second), clips[1].fps, clips[0].fps)]
     return score_tracks(first, second)

@@ -86,16 +86,11 @@ def regular_grid(
 ) -> tuple[float, Int[np.ndarray, " grid"]]:
     """Find the constant frame rate that a file's time stamps stand for.
 
-    If every stamp lies within half a frame of a constant rate (the declared one first), each
-    frame is kept once. Otherwise the rate is that of the median step (the declared one if it is
-    close), and the grid shows at each moment the last frame that had begun.
-
-    Args:
-        times: Seconds at which each frame begins, in the order of decoding.
-        declared: The rate the file claims, or None.
-        limit: The most frames the grid may have; stamps that stand for more are a VideoError.
-
-    Returns the rate, and for every frame of the grid the index of the frame to show.
+    If every stamp (seconds, in the order of decoding) lies within half a frame of a constant rate,
+    the declared one first, each frame is kept once. Otherwise the rate is that of the median step
+    (the declared one if it is close), and the grid shows at each moment the last frame that had
+    begun. Returns the rate, and for every frame of the grid the index of the frame to show; raises
+    VideoError if that are more than `limit`.
     """
     stamps = np.maximum.accumulate(np.asarray(times, dtype=np.float64))
     count, span = len(stamps), float(stamps[-1] - stamps[0])
@@ -111,11 +106,9 @@ def regular_grid(
     typical = float(np.clip(1 / np.median(steps[steps > 0]), 1, 120))
     fps = fallback if abs(typical / fallback - 1) < 0.1 else typical
     if span * fps + 1 > limit:
-        raise VideoError(
-            f"time stamps that spread {count} frames over {span:.0f} s",
-            f"at most {limit} frames at a constant rate",
-            "export the clip again at a constant frame rate",
-        )
+        what = f"time stamps that spread {count} frames over {span:.0f} s"
+        most, advice = f"at most {limit} frames at a constant rate", "export the clip again at one"
+        raise VideoError(what, most, advice)
     grid = stamps[0] + np.arange(int(np.ceil(span * fps - 0.25)) + 1) / fps
     shown = np.searchsorted(stamps, grid + 0.25 / fps, side="right") - 1
     shown[0] = 0  # the first frame is the one that gets edited

@@ -101,14 +101,16 @@ def address(path: Path) -> str:
 def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
     """Start ffmpeg with pipes on all three streams; when the block ends it has ended too.
 
-    One thread reads the log, another kills the process when it stalls or takes too long. Raises
-    VideoError if there is no ffmpeg.
+    One thread reads the log, another kills the process when it stalls or takes too long.
     """
+    try:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-v", "level+info"]
+    except RuntimeError as error:
+        raise VideoError("no ffmpeg was found", advice="run the set-up again") from error
+    command += ["-max_alloc", str(limits.memory // 2), "-filter_threads", "1", *arguments]
     pipe = subprocess.PIPE
     environment = {**os.environ, "MALLOC_ARENA_MAX": "1"}  # reserve no memory by the thread
-    process = psutil.Popen(
-        _command(arguments, limits), stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-    )
+    process = psutil.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
     run, done = Run(process, process.stdin, process.stdout), threading.Event()
     threads = [
         threading.Thread(target=run.listen, daemon=True),
@@ -136,19 +138,6 @@ def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
                 thread.join()
         for stream in (process.stdin, process.stdout, process.stderr):
             _close(stream)
-
-
-def _command(arguments: Sequence[str], limits: Limits) -> list[str]:
-    try:
-        executable = imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise VideoError(
-            "no ffmpeg was found", "the one that comes with imageio-ffmpeg", "run the set-up again"
-        ) from error
-    return [
-        *(executable, "-hide_banner", "-nostats", "-v", "level+info"),
-        *("-max_alloc", str(limits.memory // 2), "-filter_threads", "1", *arguments),
-    ]
 
 
 def _close(stream: IO[bytes]) -> None:

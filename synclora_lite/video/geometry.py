@@ -25,25 +25,15 @@ def parse_box(text: str) -> Box:
     return x0, y0, x1, y1
 
 
-def check_box(box: Box, height: int, width: int) -> Box:
-    """Return `box` if it lies in a picture of this size and is not tiny; else VideoError."""
-    x0, y0, x1, y1 = box
-    what, least = f"the crop {x0},{y0},{x1},{y1}", LIMITS.min_side
+def crop(clip: Clip, box: Box) -> Clip:
+    """Cut `box` out of every frame; VideoError if it reaches outside or is below 16 pixels."""
+    (x0, y0, x1, y1), (height, width), least = box, clip.size, LIMITS.min_side
+    what = f"the crop {x0},{y0},{x1},{y1}"
     if min(x0, y0) < 0 or x1 > width or y1 > height:
-        raise VideoError(
-            f"{what} reaches outside the picture", f"a box inside 0,0,{width},{height}"
-        )
+        inside = f"a box inside 0,0,{width},{height}"
+        raise VideoError(f"{what} reaches outside the picture", inside)
     if x1 - x0 < least or y1 - y0 < least:
         raise VideoError(f"{what} is {x1 - x0}x{y1 - y0} pixels", f"at least {least}x{least}")
-    return box
-
-
-def crop(clip: Clip, box: Box) -> Clip:
-    """Cut `box` = (x0, y0, x1, y1) out of every frame.
-
-    Raises VideoError if it reaches outside the picture or is smaller than 16 pixels.
-    """
-    x0, y0, x1, y1 = check_box(box, *clip.size)
     return replace(clip, frames=np.ascontiguousarray(clip.frames[:, y0:y1, x0:x1]))
 
 

@@ -25,17 +25,11 @@ _BROKEN = (
 
 
 def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "height width 3"]:
-    """Read a picture as 8-bit RGB, turned upright as its EXIF tag asks.
+    """Read a picture (of an animation the first) as 8-bit RGB, turned upright as its tag asks.
 
-    Args:
-        path: A PNG, JPEG, WebP or BMP file; of an animation, the first picture.
-        convert: Turn what is not 8-bit RGB into it: grey is repeated, 16 bit keeps its upper 8,
-            transparency is laid over white. False refuses such pictures.
-
-    Raises:
-        VideoError: The file is missing, empty, no picture, damaged, too small or too large; or
-            is not 8-bit RGB while `convert` is False.
-
+    With `convert` grey is repeated, 16 bit keeps its upper 8, transparency is laid over white.
+    Raises VideoError if the file is missing, empty, no picture, damaged, too small or too large;
+    or is not 8-bit RGB while `convert` is False.
     """
     path = regular_file(path, EXPECTED)
     if path.stat().st_size > _LARGEST_FILE:
@@ -60,17 +54,11 @@ def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "
 
 
 def write_image(path: str | Path, picture: UInt8[np.ndarray, "height width 3"]) -> Path:
-    """Write an RGB picture as PNG or JPEG, by the suffix; whole or not at all.
-
-    Raises VideoError if the picture is not 8-bit RGB, the suffix is another, or writing fails.
-    """
+    """Write an RGB picture as PNG or JPEG, by the suffix; VideoError unless it is whole."""
     path = Path(path)
     kind = _WRITTEN.get(path.suffix.lower())
     if kind is None:
         raise VideoError(f"the picture {label(path)}", "a name ending in .png or .jpg")
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        what = f"a picture of shape {picture.shape} and type {picture.dtype}"
-        raise VideoError(what, "a uint8 array of shape (height, width, 3)")
     try:
         with atomic_path(path) as temporary:
             Image.fromarray(picture).save(temporary, format=kind, quality=95)

@@ -6,19 +6,17 @@ from pathlib import Path
 
 from synclora_lite.errors import VideoError
 
+CLIP = "an mp4, mov, webm or gif clip"  # what is expected where a video is read
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on the decoding of a file nobody vouches for.
-
-    The defaults hold a 10 s phone clip at 1080p if it is scaled down on reading, or 81 frames at
-    full HD as they are, and keep the reading process under 2 GB.
-    """
+    """Bounds on the decoding of a file nobody vouches for; for 81 frames at full HD."""
 
     frames: int = 3000  # frames in one clip
     min_side: int = 16  # pixels; smaller pictures are icons or accidents
     max_side: int = 8192  # pixels
-    frame_pixels: int = 50_000_000  # pixels in one picture, before it is scaled
+    frame_pixels: int = 50_000_000  # pixels in one picture, before it is cropped
     total_pixels: int = 270_000_000  # pixels kept, over all frames
     decoded_pixels: int = 1_500_000_000  # pixels looked at, over all frames: 24 s of full HD
     streams: int = 100  # tracks in one file
@@ -38,10 +36,7 @@ def label(path: str | Path) -> str:
 
 
 def regular_file(path: str | Path, expected: str) -> Path:
-    """Return `path` if it is a file, or a link to one, with something in it; else VideoError.
-
-    `expected` says in the message what should have been there.
-    """
+    """Return `path` if it is a file, or a link to one, with something in it; else VideoError."""
     path = Path(path)
     if "\0" in str(path) or not path.exists():
         wrong, advice = "does not exist", "check the path"

@@ -1,18 +1,26 @@
 """Read a clip: decode, apply rotation and pixel aspect, find the frame rate, crop and scale."""
 
+import re
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import UInt8
 
 from synclora_lite.errors import VideoError
 from synclora_lite.video.clip import Clip, regular_grid
-from synclora_lite.video.decoding import AGAIN, EXPECTED, Picture, decode
-from synclora_lite.video.geometry import Box, check_box, crop, resize_picture
-from synclora_lite.video.limits import LIMITS, Limits, check_size, label, regular_file
+from synclora_lite.video.ffmpeg import Run, address, run_ffmpeg, source_arguments
+from synclora_lite.video.geometry import crop
+from synclora_lite.video.limits import CLIP, LIMITS, Limits, check_size, label, regular_file
+from synclora_lite.video.stream import Stream, describe
 
-_crop = crop  # an option of `read_clip` has the same name
+AGAIN = "export it again, for example with: ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4"
+_LATEST = 1e7  # seconds; a later time stamp means "unknown", or nothing
+Picture = UInt8[np.ndarray, "height width 3"]
 
 
 @dataclass(frozen=True)
@@ -30,63 +38,50 @@ class VideoInfo:
 
 
 def probe(path: str | Path, *, limits: Limits = LIMITS) -> VideoInfo:
-    """Describe a clip by decoding it once without keeping the frames.
-
-    Raises VideoError as `read_clip` does.
-    """
-    path = regular_file(path, EXPECTED)
+    """Describe a clip by decoding it once without keeping the frames; raises as `read_clip`."""
+    path = regular_file(path, CLIP)
     sizes: list[tuple[int, int]] = []
-    decoded = decode(path, lambda p: sizes.append(p.shape[:2]), limits, limits.frames + 1)
-    decoded.check_whole()
-    _check_count(path, len(decoded.times), limits)
+    times, rate, stream = _decode(path, lambda picture: sizes.append(picture.shape[:2]), limits)
     height, width = sizes[0]
-    check_size(path, height, width, limits)
-    fps, grid = regular_grid(decoded.times, decoded.rate, limits.frames)
-    stream = decoded.stream
-    return VideoInfo(
-        *(width, height, len(grid), fps, len(grid) / fps),
-        *(stream.rotation, stream.has_audio, stream.codec),
-    )
+    fps, grid = regular_grid(times, rate, limits.frames)
+    about = stream.rotation, stream.has_audio, stream.codec
+    return VideoInfo(width, height, len(grid), fps, len(grid) / fps, *about)
 
 
-def read_clip(
-    path: str | Path,
-    *,
-    max_frames: int | None = None,
-    crop: Box | None = None,
-    max_side: int | None = None,
-    damaged: bool = False,
-    limits: Limits = LIMITS,
-) -> Clip:
+def read_clip(path: str | Path, *, limits: Limits = LIMITS) -> Clip:
     """Read a clip as upright RGB frames with square pixels at a constant rate.
 
     A variable frame rate becomes a constant one (`regular_grid`), HDR and other colours plain ones
     (see `stream`; `Clip.notes` says so); the sound track, if any, is remembered as `Clip.audio` and
     written again by `write_clip`. Raises VideoError if the file is missing, empty, no video,
-    damaged, too small or too large; or the crop lies outside the frame.
-
-    Args:
-        path: An mp4, mov, webm, mkv, avi or gif file.
-        max_frames: Read at most so many frames from the start.
-        crop: Keep (x0, y0, x1, y1) of every frame only, in pixels of the upright frame.
-        max_side: Scale frames down so that the longer side has at most so many pixels.
-        damaged: Accept what can be decoded of a damaged or cut-off file instead of refusing it.
-        limits: Bounds on frames, pixels, memory and time.
-
+    damaged, too small or too large.
     """
-    path = regular_file(path, EXPECTED)
-    if max_frames is not None and max_frames < 1:
-        raise VideoError(f"max_frames of {max_frames}", "at least 1")
-    keeper = _Keeper(path, crop, max_side, limits)
-    decoded = decode(path, keeper.add, limits, max_frames or limits.frames + 1)
-    if not (damaged and keeper.frames):
-        decoded.check_whole()
-    _check_count(path, len(keeper.frames), limits)
-    times = decoded.times[: len(keeper.frames)]
-    fps, grid = regular_grid(times, decoded.rate, limits.frames)
-    audio = path if decoded.stream.has_audio else None
-    frames = keeper.stack(grid[:max_frames])
-    return Clip(frames, fps, audio, max(0.0, times[0]), decoded.stream.notes)
+    path = regular_file(path, CLIP)
+    kept: list[Any] = []
+
+    def keep(picture: Picture) -> None:
+        if kept and picture.shape != kept[0].shape:
+            raise VideoError(f"{label(path)} changes its picture size", "one size", AGAIN)
+        kept.append(picture)
+        _check_total(path, len(kept), picture, limits)
+
+    times, rate, stream = _decode(path, keep, limits)
+    fps, grid = regular_grid(times, rate, limits.frames)
+    _check_total(path, len(grid), kept[0], limits)
+    frames = np.empty((len(grid), *kept[0].shape), dtype=np.uint8)
+    for row, index in enumerate(grid):
+        frames[row] = kept[index]
+        kept[:index] = [None] * int(index)  # free what is copied
+    audio = path if stream.has_audio else None
+    return Clip(frames, fps, audio, max(0.0, times[0]), stream.notes)
+
+
+def _check_total(path: Path, count: int, picture: Picture, limits: Limits) -> None:
+    height, width = picture.shape[:2]
+    if count * height * width > limits.total_pixels:
+        what = f"{label(path)} holds more than {count - 1} frames of {width}x{height}"
+        most = f"at most {limits.total_pixels // 10**6} million pixels in all"
+        raise VideoError(what, most, "trim it or scale it down")
 
 
 def side_by_side(source: Clip | str | Path) -> tuple[Clip, Clip]:
@@ -98,59 +93,91 @@ def side_by_side(source: Clip | str | Path) -> tuple[Clip, Clip]:
     clip = source if isinstance(source, Clip) else read_clip(source)
     height, width = clip.size
     half = width // 2
-    return _crop(clip, (0, 0, half, height)), _crop(clip, (width - half, 0, width, height))
+    return crop(clip, (0, 0, half, height)), crop(clip, (width - half, 0, width, height))
 
 
-@dataclass
-class _Keeper:
-    """Collects decoded frames, cropped and scaled, and refuses when there are too many."""
+def _decode(
+    path: Path, add: Callable[[Picture], None], limits: Limits
+) -> tuple[list[float], float | None, Stream]:
+    """Decode a file in a process of its own and hand each picture to `add`.
 
-    path: Path
-    crop: Box | None
-    max_side: int | None
-    limits: Limits
-
-    def __post_init__(self) -> None:
-        self.frames: list[Picture] = []
-
-    def add(self, picture: Picture) -> None:
-        if not self.frames:
-            height, width = picture.shape[:2]
-            check_size(self.path, height, width, self.limits)
-        if self.crop:
-            x0, y0, x1, y1 = check_box(self.crop, *picture.shape[:2])
-            picture = picture[y0:y1, x0:x1].copy()
-        longest = max(picture.shape[:2])
-        if self.max_side and longest > self.max_side:
-            height, width = (max(1, round(s * self.max_side / longest)) for s in picture.shape[:2])
-            picture = resize_picture(picture, height, width)
-        if self.frames and picture.shape != self.frames[0].shape:
-            raise VideoError(f"{label(self.path)} changes its picture size", "one size", AGAIN)
-        self.frames.append(picture)
-        self._check_total(len(self.frames))
-
-    def stack(self, grid: Int[np.ndarray, " frames"]) -> UInt8[np.ndarray, "frames height width 3"]:
-        """Return the frames of the grid as one array, freeing them while they are copied."""
-        self._check_total(len(grid))
-        result = np.empty((len(grid), *self.frames[0].shape), dtype=np.uint8)
-        kept: list[Picture | None] = list(self.frames)
-        self.frames.clear()
-        for row, index in enumerate(grid):
-            result[row] = kept[index]
-            kept[:index] = [None] * int(index)
-        return result
-
-    def _check_total(self, count: int) -> None:
-        height, width = self.frames[0].shape[:2]
-        if count * height * width > self.limits.total_pixels:
-            raise VideoError(
-                f"{label(self.path)} holds more than {count - 1} frames of {width}x{height}",
-                f"at most {self.limits.total_pixels // 10**6} million pixels in all",
-                "trim it, or crop or scale it down while reading (max_frames, crop, max_side)",
-            )
+    Returns the seconds at which each picture begins, the frame rate that the file declares if it
+    does, and what the file says about its pictures.
+    """
+    stream = describe(path, limits)
+    with tempfile.TemporaryDirectory(prefix="synclora-") as folder:
+        stamps = Path(folder) / "stamps"
+        arguments = [
+            *("-nostdin", *stream.decoder, *source_arguments(path, limits), "-map", "0:V:0"),
+            *("-map_metadata", "-1", "-vf", stream.filters),
+            *("-fps_mode", "passthrough", "-frames:v", str(limits.frames + 1)),
+            *("-stats_enc_pre", address(stamps), "-stats_enc_pre_fmt", "{tb} {ptsi} {tbi}"),
+            *("-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"),
+        ]
+        pixels = 0
+        with run_ffmpeg(arguments, limits) as run:
+            while (picture := _read_ppm(run, limits)) is not None:
+                if run.beats == 0:
+                    check_size(path, picture.shape[0], picture.shape[1], limits)
+                run.beats += 1
+                add(picture)
+                pixels += picture.size // 3
+                if pixels > limits.decoded_pixels:
+                    what = (
+                        f"{label(path)} holds over {limits.decoded_pixels / 1e9:g} billion pixels"
+                    )
+                    raise VideoError(what, "at most 24 seconds of full HD", "trim or scale it down")
+        lines = stamps.read_text("utf-8").splitlines() if stamps.exists() else []
+    times, rate = _stamps(lines)
+    _check_whole(path, run, limits, shown=bool(times))
+    if run.beats > limits.frames:
+        what = f"{label(path)} holds more than {limits.frames} frames"
+        raise VideoError(what, f"at most {limits.frames}", "trim it")
+    return times[: run.beats], rate, stream
 
 
-def _check_count(path: Path, frames: int, limits: Limits) -> None:
-    if frames > limits.frames:
-        what, most = f"{label(path)} holds more than {limits.frames} frames", limits.frames
-        raise VideoError(what, f"at most {most}", "trim it, or read fewer with max_frames")
+def _check_whole(path: Path, run: Run, limits: Limits, *, shown: bool) -> None:
+    """Raise VideoError if ffmpeg took too long, reported any damage, or found nothing to show."""
+    problem, advice = run.verdict(), AGAIN
+    why = f" ({problem})" if problem else ""
+    if run.timed_out:
+        stall, most = f"{limits.stall_seconds:.0f} s", f"{limits.seconds:.0f} s"
+        what = f"was given up: no frame in {stall} of decoding, or {most} in all"
+    elif "matches no streams" in problem:
+        what, advice = "holds no video stream", "check that it is the clip"
+    elif "not on whitelist" in problem:
+        what, advice = "is no video file", "check that it is the clip"
+    elif shown and problem:
+        what = f"is damaged or cut short{why}"
+    elif problem or run.process.returncode:
+        what = f"cannot be read as video{why}"
+    elif not shown:
+        what = "holds no frame"
+    else:
+        return
+    raise VideoError(f"{label(path)} {what}", CLIP, advice)
+
+
+def _stamps(lines: Sequence[str]) -> tuple[list[float], float | None]:
+    """Return seconds for each frame, and the frame rate, whose inverse the encoder counts in."""
+    times: list[float] = []
+    rate: float | None = None
+    for line in lines:
+        unit, stamp, stamp_unit = line.split()
+        rate = float(1 / Fraction(unit)) if Fraction(unit) > 0 else None
+        time = float(int(stamp) * Fraction(stamp_unit))
+        follows = times[-1] + 1 / (rate or 25.0) if times else 0.0
+        times.append(time if abs(time) < _LATEST else follows)
+    return times, rate
+
+
+def _read_ppm(run: Run, limits: Limits) -> Picture | None:
+    """Read one picture in the portable pixmap format, which tells its own size; None at the end."""
+    header = b"".join(run.stdout.readline(32) for _ in range(3))
+    match = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", header)
+    if not match or int(match[1]) * int(match[2]) > limits.frame_pixels:
+        return None
+    width, height = int(match[1]), int(match[2])
+    pixels = run.stdout.read(3 * width * height)
+    whole = len(pixels) == 3 * width * height
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3) if whole else None

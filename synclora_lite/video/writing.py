@@ -1,5 +1,6 @@
 """Write a clip as H.264 in mp4, the one form that every browser plays, byte for byte the same."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +14,6 @@ from synclora_lite.files import atomic_path
 from synclora_lite.video.clip import Clip, Frames, Number
 from synclora_lite.video.ffmpeg import address, run_ffmpeg, source_arguments
 from synclora_lite.video.limits import LIMITS, label, regular_file
-from synclora_lite.video.metadata import encode_metadata
 
 _COLOUR = "bt709"
 _LIMITS = replace(LIMITS, memory=4 * LIMITS.memory)  # our own frames, and the encoder looks ahead
@@ -30,9 +30,9 @@ def write_clip(
     """Write frames as an mp4 that starts before it is fully loaded; whole or not at all.
 
     H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice.
-    The same frames and metadata give the same bytes on one machine. A clip that has `audio`
-    takes that file's first sound track along, cut to the length of the clip. Raises VideoError
-    if the frames, the rate, the name or the sound make no sense, or writing fails.
+    A clip that has `audio` takes that file's first sound track along, cut to its own length.
+    Raises VideoError if the frames, the rate, the name or the sound make no sense, or writing
+    fails.
 
     Args:
         path: The file to write, ending in .mp4 or .mov; folders are made as needed.
@@ -40,7 +40,6 @@ def write_clip(
         fps: Frames a second; needed for frames alone, and wins over the clip's.
         metadata: Provenance to keep in the file, see `read_metadata`.
         quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
-
     """
     path = Path(path)
     if fps is not None:
@@ -51,7 +50,7 @@ def write_clip(
         raise VideoError(f"the output {label(path)}", "a name ending in .mp4", "rename it")
     if max(clip.size) > LIMITS.max_side:
         raise VideoError(f"frames of {clip.size[1]}x{clip.size[0]}", f"up to {LIMITS.max_side}")
-    comment = encode_metadata(metadata) if metadata else ""
+    comment = json.dumps(metadata, sort_keys=True, separators=(",", ":")) if metadata else ""
     try:
         with atomic_path(path) as temporary:
             _encode(temporary, path, clip, comment, quality)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
@@ -16,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from synclora_lite.errors import VideoError
 from synclora_lite.files import write_atomic
+from synclora_lite.video.geometry import resize_picture
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 _INK, _PAPER, _GAP = (34, 34, 34), (255, 255, 255), 3
@@ -62,15 +62,8 @@ def filmstrip(
 ) -> Picture:
     """Draw the same frames of every clip, one labelled row per clip.
 
-    Args:
-        clips: Frames by label, RGB; rows are drawn in this order.
-        columns: How many frames to show, evenly spaced, first and last included.
-        height: Height of one frame in the picture, in pixels.
-        alt: Alternative text; made from the labels if left empty.
-
-    Raises:
-        VideoError: There is no clip, or one of them has no frames.
-
+    `columns` frames, first and last included, are shown, each `height` pixels high; `alt` is made
+    from the labels if left empty. Raises VideoError if there is no clip, or one has no frames.
     """
     if not clips or any(len(frames) == 0 for frames in clips.values()):
         raise VideoError("nothing to draw", "at least one clip with at least one frame")
@@ -113,9 +106,8 @@ def _lines(label: str) -> list[str]:
 def _strip(images: Frames, height: int) -> UInt8[np.ndarray, "_ _ 3"]:
     """Scale images to one height and join them with white gaps."""
     width = max(1, round(images.shape[2] * height / images.shape[1]))
-    method = cv2.INTER_AREA if images.shape[1] > height else cv2.INTER_CUBIC
     strip = np.full((height, len(images) * (width + _GAP) - _GAP, 3), 255, np.uint8)
     for k, image in enumerate(images):
-        left, scaled = k * (width + _GAP), cv2.resize(image, (width, height), interpolation=method)
-        strip[:, left : left + width] = scaled
+        left = k * (width + _GAP)
+        strip[:, left : left + width] = resize_picture(image, height, width)
     return strip

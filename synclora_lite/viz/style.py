@@ -16,33 +16,15 @@ PALETTE = {
     "sky": "#56B4E9", "amber": "#E69F00", "yellow": "#F0E442", "ink": "#222222", "grey": "#8A8A8A",
 }  # fmt: skip
 
-SOURCE_LINE = {"color": PALETTE["grey"], "linewidth": 3.2, "alpha": 0.75, "solid_capstyle": "round"}
-EDIT_LINES = tuple(
-    {"color": PALETTE[color], "linewidth": 1.6, "linestyle": line}
-    for color, line in (("blue", "-"), ("orange", "--"), ("green", "-."), ("purple", ":"))
-)
-
+_CYCLE = cycler(color=[PALETTE[n] for n in ("blue", "orange", "green", "purple", "amber", "sky")])
 SETTINGS = {
-    "font.size": 10.0,
-    "axes.titlesize": 10.0,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#9A9A9A",
-    "axes.labelcolor": PALETTE["ink"],
-    "axes.grid": True,
-    "grid.color": "#E6E6E6",
-    "grid.linewidth": 0.7,
-    "xtick.color": "#555555",
-    "ytick.color": "#555555",
-    "legend.frameon": False,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "axes.prop_cycle": cycler(
-        color=[PALETTE[name] for name in ("blue", "orange", "green", "purple", "amber", "sky")]
-    ),
-}
+    "font.size": 10.0, "axes.titlesize": 10.0, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": "#9A9A9A", "axes.labelcolor": PALETTE["ink"], "axes.grid": True,
+    "grid.color": "#E6E6E6", "grid.linewidth": 0.7, "xtick.color": "#555555",
+    "ytick.color": "#555555", "legend.frameon": False, "figure.facecolor": "white",
+    "savefig.facecolor": "white", "axes.prop_cycle": _CYCLE,
+}  # fmt: skip
 
 
 @contextmanager
@@ -52,15 +34,12 @@ def style() -> Iterator[None]:
     A notebook's first figure switches matplotlib to interactive drawing; that outlasts the block,
     or no later figure would be shown.
     """
-    interactive = matplotlib.is_interactive()
+    usual = {name: matplotlib.rcParams[name] for name in SETTINGS}
+    matplotlib.rcParams.update(SETTINGS)
     try:
-        with matplotlib.rc_context(SETTINGS):
-            try:
-                yield
-            finally:
-                interactive = matplotlib.is_interactive()
+        yield
     finally:
-        matplotlib.interactive(interactive)
+        matplotlib.rcParams.update(usual)
 
 
 def figure(width: float, height: float) -> Figure:

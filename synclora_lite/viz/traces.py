@@ -1,6 +1,7 @@
 """Traces over time: what the source did and what each edit did, one small panel per cue."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, cycle
 
 import numpy as np
 from jaxtyping import Float
@@ -8,7 +9,13 @@ from jaxtyping import Float
 from synclora_lite.errors import VideoError
 from synclora_lite.video.clip import Number
 from synclora_lite.viz.filmstrip import Picture
-from synclora_lite.viz.style import EDIT_LINES, SOURCE_LINE, figure, style
+from synclora_lite.viz.style import PALETTE, figure, style
+
+SOURCE = {"color": PALETTE["grey"], "linewidth": 3.2, "alpha": 0.75, "solid_capstyle": "round"}
+EDITS = [
+    {"color": PALETTE[color], "linewidth": 1.6, "linestyle": line}
+    for color, line in (("blue", "-"), ("orange", "--"), ("green", "-."), ("purple", ":"))
+]
 
 Traces = Mapping[str, Float[np.ndarray, " _"]]
 
@@ -22,12 +29,11 @@ def plot_traces(
     columns: int = 3,
     alt: str = "",
 ) -> Picture:
-    """Draw the cue traces of several clips over one another.
+    """Draw the cue traces of several clips over one another; at least one cue.
 
     Args:
-        clips: Label to traces, each trace by cue name. The first clip is drawn as the source: a
-            broad grey line behind the others.
-        cues: Which cues to draw, at least one; every cue that the first clip has if left out.
+        clips: Label to traces by cue name. The first is the source, broad and grey behind.
+        cues: Which cues to draw; every cue that the first clip has if left out.
         fps: Frames per second, for the time axis.
         notes: A few words per cue for its title, for example "r = 0.97, lag 0".
         columns: Panels in a row.
@@ -37,14 +43,15 @@ def plot_traces(
     cues = list(cues if cues is not None else next(iter(clips.values()), {}))
     if not cues:
         raise VideoError("no traces to draw", "at least one clip with at least one cue")
-    notes = notes or {}
     columns, rows = min(columns, len(cues)), -(-len(cues) // min(columns, len(cues)))
     with style():
         canvas = figure(3.4 * columns, 1.75 * rows + 0.4)
         panels = canvas.subplots(rows, columns, sharex=True, squeeze=False)
         for panel, cue in zip(panels.flat, cues, strict=False):
-            _draw_cue(panel, clips, cue, fps)
-            panel.set_title("  ".join(filter(None, (cue.replace("_", " "), notes.get(cue, "")))))
+            for label, line in zip(clips, chain([SOURCE], cycle(EDITS)), strict=False):
+                trace = np.asarray(clips[label].get(cue, []), dtype=float)
+                panel.plot(np.arange(len(trace)) / fps, trace, label=label, **line)
+            panel.set_title(f"{cue.replace('_', ' ')}  {(notes or {}).get(cue, '')}".rstrip())
         for panel in panels.flat[len(cues) :]:
             panel.set_visible(False)
         for panel in panels[-1]:
@@ -53,11 +60,3 @@ def plot_traces(
         canvas.legend(handles, labels, loc="outside lower center", ncols=len(labels))
         words = f"Traces over time of {', '.join(cues)} for {', '.join(clips)}."
         return Picture.from_figure(canvas, alt or words)
-
-
-def _draw_cue(panel, clips: Mapping[str, Traces], cue: str, fps: Number) -> None:  # type: ignore[no-untyped-def]
-    """Draw one cue of every clip that has it: the source broad and grey, edits thin on top."""
-    for number, (label, traces) in enumerate(clips.items()):
-        line = SOURCE_LINE if number == 0 else EDIT_LINES[(number - 1) % len(EDIT_LINES)]
-        trace = np.asarray(traces.get(cue, []), dtype=float)
-        panel.plot(np.arange(len(trace)) / fps, trace, label=label, **line)

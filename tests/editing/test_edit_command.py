@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from synclora_lite.cli import COMMANDS, run
+from synclora_lite.cli import run
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip, read_clip, read_metadata, write_clip, write_image
 
@@ -40,9 +40,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def edit(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def edit():  # type: ignore[no-untyped-def]
     """Run the command with some options; returns its exit status."""
-    monkeypatch.setitem(COMMANDS, "edit", ("edit", "Edit a clip."))
 
     def command(source: Path, first_frame: Path, out: Path, *options: str) -> int:
         paths = [str(source), "--first-frame", str(first_frame), "--out", str(out)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from synclora_course.puppets import puppet_clip
 from synclora_lite.cli import run
 from synclora_lite.editing import first_frame as paint
 from synclora_lite.editing.precheck import compare_framing
@@ -15,7 +16,6 @@ from synclora_lite.files import data_dir
 from synclora_lite.landmarks import track
 from synclora_lite.portraits import Identity, held_out, render_clip, sample_motion
 from synclora_lite.portraits.motion import CHANNELS, Motion
-from synclora_lite.portraits.puppets import puppet_clip
 from synclora_lite.video import read_clip, read_image
 
 SIZE = 160

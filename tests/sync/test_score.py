@@ -149,7 +149,8 @@ def test_edits_in_time_are_in_time_and_other_people_are_not(path, rendered):
     if path is None:
         panels = [rendered[0], rendered[1][INNER]]
     else:
-        clip = read_clip(path, max_frames=33)
+        clip = read_clip(path)
+        clip = replace(clip, frames=clip.frames[:33])
         panels = [crop(clip, box).frames for box in PANELS]
     stranger = make_pair(seed=5, frames=len(panels[0]))[0]
     assert not score_clips(panels[0], stranger).accepted

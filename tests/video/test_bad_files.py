@@ -66,12 +66,6 @@ def test_unprintable_names_do_not_break_the_line(tmp_path: Path) -> None:
     assert str(caught.value).isprintable()
 
 
-def test_what_a_damaged_file_still_holds_can_be_had_on_request(tmp_path: Path, mp4: Path) -> None:
-    path, content = tmp_path / "cut.mp4", mp4.read_bytes()
-    path.write_bytes(content[: len(content) * 2 // 3])
-    assert 0 < len(read_clip(path, damaged=True)) < 18
-
-
 def test_sound_without_pictures_is_no_clip(mp4: Path, convert: Convert) -> None:
     tone = ("-f", "lavfi", "-i", "sine=440:d=1", "-map", "1")
     with pytest.raises(VideoError, match="holds no video stream"):
@@ -100,11 +94,10 @@ def test_too_many_frames_or_pixels_are_refused_while_decoding(mp4: Path) -> None
         read_clip(mp4, limits=few)
     with pytest.raises(VideoError, match="more than 10 frames"):
         probe(mp4, limits=few)
-    with pytest.raises(VideoError, match="max_side"):
+    with pytest.raises(VideoError, match="scale it down"):
         read_clip(mp4, limits=replace(LIMITS, total_pixels=30_000))
     with pytest.raises(VideoError, match="billion pixels"):
         probe(mp4, limits=replace(LIMITS, decoded_pixels=50_000))
-    assert len(read_clip(mp4, limits=few, max_frames=10)) == 10
 
 
 def test_pictures_beyond_the_limit_are_refused_before_they_are_decoded(mp4: Path) -> None:

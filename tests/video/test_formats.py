@@ -71,7 +71,7 @@ def test_sizes_that_change_midway_are_brought_to_the_first(mp4: Path, convert: C
     second = convert(mp4, "second.ts", "-vf", "scale=48:32", "-c:v", "mpeg2video", "-r", "25")
     joined = first.with_name("joined.ts")
     joined.write_bytes(first.read_bytes() + second.read_bytes())
-    assert read_clip(joined, damaged=True).size == (64, 96)
+    assert read_clip(joined).size == (64, 96)
 
 
 def test_sound_is_kept_and_stays_in_place(mp4: Path, convert: Convert, tmp_path: Path) -> None:
@@ -132,14 +132,6 @@ def test_a_play_list_cannot_reach_other_files(mp4: Path, tmp_path: Path) -> None
         (tmp_path / name).write_text(text)
         with pytest.raises(VideoError):
             read_clip(tmp_path / name)
-
-
-def test_a_part_can_be_read_without_the_rest(mp4: Path) -> None:
-    whole = read_clip(mp4)
-    part = read_clip(mp4, max_frames=5, crop=(10, 4, 74, 60), max_side=32)
-    assert part.frames.shape == (5, 28, 32, 3)
-    assert np.array_equal(read_clip(mp4, max_frames=5).frames, whole.frames[:5])
-    assert np.array_equal(read_clip(mp4, crop=(10, 4, 74, 60)).frames, whole.frames[:, 4:60, 10:74])
 
 
 @pytest.mark.parametrize("width", [96, 97])

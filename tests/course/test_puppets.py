@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from synclora_course.puppets import PHOTOS, puppet_clip
 from synclora_lite.errors import ArtifactError
 from synclora_lite.landmarks import track
 from synclora_lite.portraits.motion import CHANNELS, Motion
-from synclora_lite.portraits.puppets import PHOTOS, puppet_clip
 from synclora_lite.sync import cue_traces
 
 FRAMES = 13

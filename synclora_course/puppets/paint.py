@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float
 
-from synclora_lite.portraits.puppet_assets import Photo
-from synclora_lite.portraits.puppet_mesh import EYES, LOWER_INNER, UPPER_INNER, Mesh, turn
+from synclora_course.puppets.mesh import EYES, LOWER_INNER, UPPER_INNER, Mesh, turn
+from synclora_course.puppets.photos import Photo
 
 
 def blend(

@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from synclora_lite.portraits.motion import CHANNELS, Motion
-from synclora_lite.portraits.puppet_assets import FRAMES, WINDOW, Photo, load_photo
-from synclora_lite.portraits.puppet_mesh import (
+from synclora_course.puppets.mesh import (
     EYES,
     Mesh,
     build,
@@ -24,7 +22,9 @@ from synclora_lite.portraits.puppet_mesh import (
     texture,
     turn,
 )
-from synclora_lite.portraits.puppet_paint import blend, draw_lid, eye, mouth
+from synclora_course.puppets.paint import blend, draw_lid, eye, mouth
+from synclora_course.puppets.photos import FRAMES, WINDOW, Photo, load_photo
+from synclora_lite.portraits.motion import CHANNELS, Motion
 
 PHOTOS = tuple(FRAMES)
 _MARGIN = 16  # pixels around the cut-out that the background is painted over

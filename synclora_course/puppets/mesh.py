@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import Delaunay
 
-from synclora_lite.portraits.puppet_assets import WINDOW, Photo
+from synclora_course.puppets.photos import WINDOW, Photo
 
 Points = Float[np.ndarray, "vertices 3"]
 Face = Float[np.ndarray, "468 3"]
