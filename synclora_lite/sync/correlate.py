@@ -19,10 +19,7 @@ MIN_FRAMES = 6  # fewer common frames say nothing about a correlation
 
 
 def smooth(trace: Trace, sigma: float = 1.0) -> Trace:
-    """Gaussian smoothing with a standard deviation of `sigma` frames; NaN stays NaN.
-
-    Missing frames carry no weight, so a gap does not spread.
-    """
+    """Gaussian smoothing over `sigma` frames; NaN stays NaN, without weight it does not spread."""
     known = ~np.isnan(trace)
     if sigma <= 0 or not known.any():
         return trace.astype(np.float64)
@@ -81,27 +78,15 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
 
 @dataclass(frozen=True)
 class Lag:
-    """How late the second trace is.
+    """How late the second trace is."""
 
-    Attributes:
-        frames: The best whole lag; positive when the second trace is late.
-        offset: The same with a fraction, from a parabola through the best three.
-        confidence: Share of the likelihood that the best lag has among all lags, 0..1.
-
-    """
-
-    frames: int
-    offset: float
-    confidence: float
+    frames: int  # the best whole lag; positive when the second trace is late
+    offset: float  # the same with a fraction, from a parabola through the best three
+    confidence: float  # share of the likelihood that the best lag has among all lags, 0..1
 
 
 def lag_of_evidence(evidence: Curve) -> Lag:
-    """Find the peak of a log likelihood over lags -L..L.
-
-    Args:
-        evidence: Log likelihood of each lag; NaN counts as impossible.
-
-    """
+    """Find the peak of a log likelihood over lags -L..L; NaN counts as impossible."""
     max_lag = len(evidence) // 2
     filled = np.where(np.isnan(evidence), -np.inf, evidence)
     if not np.isfinite(filled).any():
@@ -120,11 +105,6 @@ def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
     frames = int(common(first, second).sum())
     r = np.clip(correlation_curve(first, second, max_lag), 0.0, 0.995)
     return -frames / 6 * np.log1p(-(r**2))
-
-
-def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
-    """Find the lag of one cue."""
-    return lag_of_evidence(evidence_of(first, second, max_lag))
 
 
 def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:

@@ -33,8 +33,6 @@ MIDLINE = (
     (197, 0.147, -0.334), (195, 0.225, -0.387), (5, 0.309, -0.441), (4, 0.405, -0.458),
     (1, 0.474, -0.428), (19, 0.508, -0.389), (94, 0.514, -0.301), (2, 0.524, -0.251),
 )  # fmt: skip
-
-
 _ROWS = (
     *((right, -x, y, z) for right, _, x, y, z in PAIRS),
     *((left, x, y, z) for _, left, x, y, z in PAIRS),
@@ -45,19 +43,12 @@ RIGID, MEAN_FACE = np.array([row[0] for row in _ROWS]), np.array([row[1:] for ro
 
 @dataclass(frozen=True)
 class Head:
-    """The rigid movement of a head; NaN in frames without a face.
+    """The rigid movement of a head; NaN in frames without a face."""
 
-    Attributes:
-        rotation: Turns the mean face to the head seen.
-        scale: Pixels between the outer eye corners of a face that looks at the camera.
-        centre: Pixels, the point between the eyes (x, y, z).
-        face: The landmarks in the face's own coordinates, in distances of the eye corners.
-
-    """
-
-    rotation: Float[np.ndarray, "frames 3 3"]
-    scale: Float[np.ndarray, " frames"]
-    centre: Float[np.ndarray, "frames 3"]
+    rotation: Float[np.ndarray, "frames 3 3"]  # turns the mean face to the head seen
+    scale: Float[np.ndarray, " frames"]  # pixels between the outer eye corners, facing the camera
+    centre: Float[np.ndarray, "frames 3"]  # pixels, the point between the eyes (x, y, z)
+    # the landmarks in the face's own coordinates, in distances of the eye corners
     face: Float[np.ndarray, "frames 478 3"]
 
     @property

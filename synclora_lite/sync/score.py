@@ -36,17 +36,10 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 def score_clips(
     source: "Frames | Clip", edited: "Frames | Clip", *, cache: bool = True
 ) -> SyncReport:
-    """Compare two clips frame by frame.
+    """Compare two clips frame by frame; of different lengths the common first part counts.
 
-    Args:
-        source: Frames or a `Clip`. Of clips of different length the common first part counts; of
-            several people `Clip.person`, and the one in the same place of the edit.
-        edited: As above; of any size.
-        cache: As for `track`.
-
-    Raises:
-        LandmarkError: The frames are no clip, or mediapipe or its models are not there.
-
+    Of several people `Clip.person` is compared, with the one in the same place of the edit. The
+    sizes may differ; `cache` and what is raised are `track`'s.
     """
     person = None if isinstance(source, np.ndarray) else source.person
     frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
@@ -93,15 +86,7 @@ def floors(source_yaw: Trace, edited_yaw: Trace) -> dict[str, float]:
 
 
 def score_cue(source: Trace, edited: Trace, evidence: Curve, *, floor: float) -> CueScore:
-    """Compare one smoothed trace of the two clips.
-
-    Args:
-        source: The trace of a cue in the source.
-        edited: Its trace in the edit.
-        evidence: Log likelihood of each lag, see `evidence_of`.
-        floor: Movement of the source from which it is judged.
-
-    """
+    """Compare one smoothed trace of the two clips; it is judged from `floor`'s movement on."""
     both = common(source, edited)
     coverage = float(both.mean())
     if coverage < thresholds.FACE_SEEN or both.sum() < MIN_FRAMES:

@@ -54,13 +54,10 @@ EYES = {
 def cue_traces(track: Track) -> dict[str, Trace]:
     """Measure every cue in every frame; NaN where it cannot be seen.
 
-    Returns:
-        yaw, pitch, roll (radians); x, y (the head's place off the middle of the frame, in
-        distances of the outer eye corners); mouth (lip opening) and mouth_width, gaze_x and
-        gaze_y, in the same unit and in the face's own coordinates; blink, blink_left,
-        blink_right (0 open as usual in this clip, 1 closed); left_wrist_x ... (`BODY_CUES`: place
-        in shoulder widths).
-
+    yaw, pitch, roll in radians; x, y: the head's place off the middle of the frame, in distances
+    of the outer eye corners; mouth (lip opening), mouth_width, gaze_x, gaze_y in the same unit and
+    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual in this clip,
+    1 closed; left_wrist_x ... (`BODY_CUES`): place in shoulder widths.
     """
     head = fit_head(track.face)
     unit = eye_distance(head)
@@ -73,14 +70,15 @@ def cue_traces(track: Track) -> dict[str, Trace]:
     turned = np.abs(np.nan_to_num(head.yaw))
     iris = (both >= GAZE_OPEN) & (turned <= GAZE_PROFILE) & ~(blink >= CLOSED)
     face = {
-        "mouth": mouth_opening(head.face),
-        "mouth_width": mouth_width(head.face),
+        "mouth": np.mean([_distance(head.face, pair) for pair in LIPS], axis=0),  # three places
+        "mouth_width": _distance(head.face, MOUTH_CORNERS),
         "gaze_x": gaze(head.face, 0, weights, iris),
         "gaze_y": gaze(head.face, 1, weights, iris),
         "blink": blink,
         "blink_left": sides["left"],
         "blink_right": sides["right"],
     }
+    body = body_points(track) / shoulder_width(track, unit)
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
@@ -88,19 +86,9 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         "x": (head.centre[:, 0] - width / 2) / unit,
         "y": (head.centre[:, 1] - height / 2) / unit,
         **{name: np.where(turned <= PROFILE, trace, np.nan) for name, trace in face.items()},
-        **body_traces(track, unit),
+        **dict(zip(BODY_CUES, body.reshape(len(body), -1).T, strict=True)),
     }
     return {name: trace.astype(np.float64) for name, trace in traces.items()}
-
-
-def mouth_opening(face: Points) -> Trace:
-    """Mean distance of the inner lips at three places."""
-    return np.mean([_distance(face, pair) for pair in LIPS], axis=0)
-
-
-def mouth_width(face: Points) -> Trace:
-    """Distance of the corners of the mouth."""
-    return _distance(face, MOUTH_CORNERS)
 
 
 def eye_openness(face: Points, side: str) -> Trace:
@@ -161,16 +149,10 @@ def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:
     return np.where(np.isnan(trace), np.nan, filled)
 
 
-def body_traces(track: Track, unit: float) -> dict[str, Trace]:
-    """Place of shoulders, elbows and wrists in shoulder widths; NaN where they are not seen."""
-    points = body_points(track) / shoulder_width(track, unit)
-    return dict(zip(BODY_CUES, points.reshape(len(points), -1).T, strict=True))
-
-
-def body_points(track: Track, visible: float = BODY_VISIBLE) -> Float[np.ndarray, "frames 6 2"]:
-    """Return the body points in pixels, NaN below the visibility."""
+def body_points(track: Track) -> Float[np.ndarray, "frames 6 2"]:
+    """Return the body points in pixels, NaN below the visibility that counts as seen."""
     seen = track.pose[:, list(BODY_POINTS.values())]
-    return np.where(seen[..., 3:] >= visible, seen[..., :2], np.nan)
+    return np.where(seen[..., 3:] >= BODY_VISIBLE, seen[..., :2], np.nan)
 
 
 def shoulder_width(track: Track, unit: float) -> float:
