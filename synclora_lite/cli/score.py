@@ -21,7 +21,7 @@ def score(
     edited: Annotated[Path | None, typer.Argument(help="The edited clip.")] = None,
     *,
     as_json: AsJson = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw the traces into this picture.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the traces (PNG).")] = None,
     crop: Annotated[
         list[str] | None,
         typer.Option(help="x0,y0,x1,y1; once for both clips, twice for source and edit."),

@@ -7,13 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from synclora_lite.sync.thresholds import (
-    BLINK_DEPTH,
-    BLINK_NOISE,
-    BLINK_SHARE,
-    BLINK_TOLERANCE,
-    BLINK_WINDOW,
-)
+from synclora_lite.sync import thresholds as limits
 
 Closed = Float[np.ndarray, " frames"]
 
@@ -34,7 +28,7 @@ class BlinkScore:
         return bool(self.source or self.edited)
 
 
-def blink_events(closed: Closed, depth: float = BLINK_DEPTH) -> tuple[int, ...]:
+def blink_events(closed: Closed, depth: float = limits.BLINK_DEPTH) -> tuple[int, ...]:
     """Return the frame in which each blink begins.
 
     A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
@@ -65,7 +59,11 @@ def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
 def _peaks(closed: Closed) -> list[tuple[int, float]]:
     """Return onset and prominence of every rise of the lids that is more than noise."""
     _, found = find_peaks(
-        np.nan_to_num(closed), prominence=BLINK_NOISE, wlen=BLINK_WINDOW, width=0, rel_height=0.5
+        np.nan_to_num(closed),
+        prominence=limits.BLINK_NOISE,
+        wlen=limits.BLINK_WINDOW,
+        width=0,
+        rel_height=0.5,
     )
     onsets = np.ceil(found["left_ips"]).astype(int)
     return list(zip(onsets.tolist(), found["prominences"].tolist(), strict=True))
@@ -78,9 +76,9 @@ def _matched(closed: Closed, other: Closed) -> int:
         near = [
             (at, rise)
             for at, rise in free
-            if abs(at - onset) <= BLINK_TOLERANCE and rise >= BLINK_SHARE * height
+            if abs(at - onset) <= limits.BLINK_TOLERANCE and rise >= limits.BLINK_SHARE * height
         ]
-        if height >= BLINK_DEPTH and near:
+        if height >= limits.BLINK_DEPTH and near:
             free.remove(near[0])
             hits += 1
     return hits

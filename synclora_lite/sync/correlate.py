@@ -91,9 +91,13 @@ def lag_of_evidence(evidence: Curve) -> Lag:
     filled = np.where(np.isnan(evidence), -np.inf, evidence)
     if not np.isfinite(filled).any():
         return Lag(0, 0.0, 0.0)
-    best = int(np.argmax(filled))
+    best, offset = int(np.argmax(filled)), 0.0
     share = np.exp(filled - filled[best])
-    return Lag(best - max_lag, best - max_lag + _parabola(filled, best), float(1 / share.sum()))
+    left, middle, right = np.pad(filled, 1, constant_values=-np.inf)[best : best + 3]
+    bend = left - 2 * middle + right
+    if np.isfinite(bend) and bend < 0:  # vertex of the parabola, within half a step of the peak
+        offset = float(np.clip((left - right) / (2 * bend), -0.5, 0.5))
+    return Lag(best - max_lag, best - max_lag + offset, float(1 / share.sum()))
 
 
 def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
@@ -112,12 +116,3 @@ def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
     evidence = [evidence_of(first, second, max_lag) for first, second in cues]
     known = [curve for curve in evidence if np.isfinite(curve).any()]
     return lag_of_evidence(np.sum(known, axis=0)) if known else Lag(0, 0.0, 0.0)
-
-
-def _parabola(values: Curve, best: int) -> float:
-    """Vertex of the parabola through the peak and its neighbours, within half a step of it."""
-    if best in (0, len(values) - 1) or not np.isfinite(values[best - 1 : best + 2]).all():
-        return 0.0
-    left, middle, right = values[best - 1 : best + 2]
-    bend = left - 2 * middle + right
-    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0

@@ -4,20 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from synclora_lite.landmarks import Track, track
-from synclora_lite.sync import thresholds
+from synclora_lite.sync import correlate, thresholds
 from synclora_lite.sync.blinks import match_blinks
-from synclora_lite.sync.correlate import (
-    MIN_FRAMES,
-    combined_lag,
-    common,
-    evidence_of,
-    lag_of_evidence,
-    pearson,
-    smooth,
-)
+from synclora_lite.sync.correlate import Curve, Trace, combined_lag, evidence_of, smooth
 from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
@@ -28,8 +20,6 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 TURNS = ("yaw", "pitch")
-Trace = Float[np.ndarray, " frames"]
-Curve = Float[np.ndarray, " lags"]
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
@@ -87,14 +77,14 @@ def floors(source_yaw: Trace, edited_yaw: Trace) -> dict[str, float]:
 
 def score_cue(source: Trace, edited: Trace, evidence: Curve, *, floor: float) -> CueScore:
     """Compare one smoothed trace of the two clips; it is judged from `floor`'s movement on."""
-    both = common(source, edited)
+    both = correlate.common(source, edited)
     coverage = float(both.mean())
-    if coverage < thresholds.FACE_SEEN or both.sum() < MIN_FRAMES:
+    if coverage < thresholds.FACE_SEEN or both.sum() < correlate.MIN_FRAMES:
         return CueScore(NAN, NAN, NAN, (NAN, NAN), NAN, NAN, coverage, judged=False)
     motion, other = float(source[both].std()), float(edited[both].std())
-    lag = lag_of_evidence(evidence)
+    lag = correlate.lag_of_evidence(evidence)
     return CueScore(
-        pearson=pearson(source, edited),
+        pearson=correlate.pearson(source, edited),
         lag=lag.offset,
         confidence=lag.confidence,
         motion=(motion, other),
