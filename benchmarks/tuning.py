@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from synclora_lite import artifacts
 from synclora_lite.editing.methods import METHODS, TUNED
 from synclora_lite.errors import ArtifactError, ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
 from synclora_lite.files import data_dir, read_result, write_json, write_result
+from tools.lock import record
 
 CONDITIONS = ("exact", "moved")
 RESULT = "tuning"
@@ -93,7 +93,7 @@ def main() -> None:
     kept = write_json(data_dir() / "models" / "lite" / TUNED, tuned)
     command = f"python -m benchmarks.tuning --clips {wanted.clips} --steps {wanted.steps}"
     command += f" --only {wanted.only}" if wanted.only else ""
-    artifacts.record([kept], command=command)
+    record([kept], command=command)
     write_result(RESULT, {"search": search, "kept": tuned}, command=command, seed=SEED)
 
 

@@ -1,7 +1,6 @@
 """The record of shipped weights: each file's SHA-256 and the command that made it."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -9,10 +8,9 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from synclora_lite import REPOSITORY, TAG
 from synclora_lite.errors import ArtifactError
-from synclora_lite.files import data_dir, read_json, sha256, write_atomic, write_json
+from synclora_lite.files import data_dir, read_json, sha256, write_atomic
 
 LOCK = "artifacts.lock.json"
-MAX_BYTES = 16_000_000
 ADDRESS = f"{REPOSITORY.replace('github.com', 'raw.githubusercontent.com')}/{TAG}/data/models"
 TIMEOUT = 30.0  # seconds
 Entry = dict[str, str | int]  # sha256, bytes and command of one file
@@ -31,7 +29,7 @@ def shipped(name: str | Path) -> Path:
     """
     folder = models_dir() / str(name)
     if folder.is_dir() and not any(folder.rglob("*.safetensors")):
-        for path, entry in _entries().items():
+        for path, entry in (read_lock() if (models_dir() / LOCK).exists() else {}).items():
             if path.startswith(f"{name}/") and path.endswith(".safetensors"):
                 content = download(f"{ADDRESS}/{path}", int(entry["bytes"]), str(entry["sha256"]))
                 write_atomic(models_dir() / path, content)
@@ -78,36 +76,6 @@ def _check_https(url: str) -> None:
         raise ArtifactError(f"{url} is not https", "an https address")
 
 
-def record(paths: Iterable[Path], *, command: str) -> Path:
-    """Enter files below data/models, and the command that makes them, into the lock.
-
-    Raises ArtifactError if a file is larger than what is shipped as one.
-    """
-    entries = _entries()
-    for path in paths:
-        size = checked_size(path)
-        name = path.resolve().relative_to(models_dir().resolve()).as_posix()
-        entries[name] = {"sha256": sha256(path), "bytes": size, "command": command}
-    return _write_lock(entries)
-
-
-def checked_size(path: Path) -> int:
-    """Return a file's bytes; ArtifactError if they are more than what is shipped as one file."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ArtifactError(f"{path.name} has {size} bytes", f"at most {MAX_BYTES}", "split it")
-    return size
-
-
-def drop_missing(model: str) -> Path:
-    """Take out of the lock what it says of files of one model that are no longer there."""
-
-    def gone(name: str) -> bool:
-        return name.startswith(f"{model}/") and not (models_dir() / name).exists()
-
-    return _write_lock({name: entry for name, entry in _entries().items() if not gone(name)})
-
-
 def read_lock() -> dict[str, Entry]:
     """Return the lock: path below data/models -> sha256, bytes, command.
 
@@ -117,14 +85,6 @@ def read_lock() -> dict[str, Entry]:
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise ArtifactError(f"{LOCK} is not a lock", 'an object with "files"', "run git checkout")
     return dict(content["files"])
-
-
-def _entries() -> dict[str, Entry]:
-    return read_lock() if (models_dir() / LOCK).exists() else {}
-
-
-def _write_lock(entries: dict[str, Entry]) -> Path:
-    return write_json(models_dir() / LOCK, {"files": dict(sorted(entries.items()))})
 
 
 def verify() -> list[str]:

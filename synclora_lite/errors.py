@@ -7,11 +7,8 @@ from collections.abc import Callable
 class SyncLoraError(Exception):
     """A failure the reader can act on, in one line: line breaks in what was got become spaces.
 
-    Args:
-        what: What was found, e.g. "clip.mp4 holds no video stream".
-        expected: What would have been right, e.g. "an mp4, mov, webm or gif file".
-        advice: What to do next, as an imperative, e.g. "re-export the clip".
-
+    What was found ("clip.mp4 holds no video stream"), what would have been right ("an mp4, mov,
+    webm or gif file"), and what to do next, as an imperative ("re-export the clip").
     """
 
     def __init__(self, what: str, expected: str = "", advice: str = "") -> None:

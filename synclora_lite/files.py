@@ -1,5 +1,6 @@
 """Files that are whole or absent: atomic writes, checksums, JSON, and results with provenance."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -27,9 +28,8 @@ def data_dir() -> Path:
     override = os.environ.get("SYNCLORA_DATA")
     installed = [PROJECT / "data", Path(__file__).parent / "data"]
     candidates = [Path(override)] if override else installed
-    for folder in candidates:
-        if folder.is_dir():
-            return folder
+    for folder in filter(Path.is_dir, candidates):
+        return folder
     raise ArtifactError(
         f"no data folder at {candidates[0]}",
         "the clips and models that come with the project",
@@ -74,8 +74,9 @@ def sha256(path: str | Path) -> str:
 
 
 def code_sha256(*rooms: str) -> str:
-    """Return one hash of the code of some of the package's folders."""
-    paths = [p for room in rooms for p in sorted((Path(__file__).parent / room).rglob("*.py"))]
+    """Return one hash of the code, and the tables, of some of the package's folders."""
+    found = [p for room in rooms for p in sorted((Path(__file__).parent / room).rglob("*.*"))]
+    paths = [path for path in found if path.suffix in (".py", ".csv", ".toml")]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
@@ -106,12 +107,13 @@ def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read() != b"\n":
                 stream.seek(0)
-                *_, last = content = stream.read().split(b"\n")
+                content = stream.read()
+                last = content.rfind(b"\n") + 1
                 try:  # some editors write no last line break
-                    json.loads(last)
+                    json.loads(content[last:])
                     stream.write(b"\n")
                 except ValueError:
-                    stream.truncate(sum(map(len, content)) - len(last) + len(content) - 1)
+                    stream.truncate(last)
         stream.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
@@ -120,13 +122,10 @@ def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
 def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
     """Read a JSON-lines file, if it exists; a last line cut short by a crash is left out.
 
-    Raises ArtifactError if any other line is not JSON in UTF-8.
+    Raises ArtifactError if any other line is not JSON in UTF-8, or UTF-16 with its mark.
     """
-    path = Path(path)
-    if not path.exists():
-        return []
-    rows = []
-    *lines, last = path.read_bytes().split(b"\n")  # text may hold other line breaks, as U+2028
+    rows, content = [], as_utf8(Path(path).read_bytes()) if Path(path).exists() else b""
+    *lines, last = content.split(b"\n")  # text may hold other line breaks, as U+2028
     for number, line in enumerate([*lines, last] if last else lines, start=1):
         try:
             rows.append(json.loads(line.decode()))
@@ -137,12 +136,22 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
     return rows
 
 
+def as_utf8(content: bytes) -> bytes:
+    """Return text without a byte order mark; PowerShell writes UTF-16."""
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
 def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: int) -> Path:
     """Store numbers that the book quotes, with the command and the seed that make them again.
 
     The file is data/results/NAME.json; commit and machine stand in it as well.
     """
-    result = {"command": command, "seed": seed, "commit": _commit(), "machine": _machine()}
+    # the machine in words that identify no one
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python "
+    result = {"command": command, "seed": seed, "commit": _commit()}
+    result["machine"] = machine + platform.python_version()
     return write_json(data_dir() / "results" / f"{name}.json", {**result, "values": dict(values)})
 
 
@@ -163,9 +172,3 @@ def _commit() -> str:
     except (FileNotFoundError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}+changes" if changed else commit
-
-
-def _machine() -> str:
-    """Describe the machine in words that identify no one: system, processor count, Python."""
-    system, cores = f"{platform.system()} {platform.machine()}", os.cpu_count()
-    return f"{system}, {cores} cores, Python {platform.python_version()}"

@@ -6,6 +6,7 @@ import pytest
 
 from synclora_lite import artifacts
 from synclora_lite.errors import ArtifactError
+from tools import lock
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def models(tmp_path, monkeypatch):
 
 
 def test_what_is_recorded_is_found_whole(models):
-    artifacts.record([models / "vae.safetensors"], command="synclora pretrain vae")
+    lock.record([models / "vae.safetensors"], command="synclora pretrain vae")
     assert artifacts.verify() == []
     entry = artifacts.read_lock()["lite/vae.safetensors"]
     assert (entry["bytes"], entry["command"]) == (7, "synclora pretrain vae")
@@ -26,7 +27,7 @@ def test_what_is_recorded_is_found_whole(models):
 
 def test_changed_missing_and_unrecorded_weights_are_told(models):
     (models / "old.safetensors").write_bytes(b"old")
-    artifacts.record(models.iterdir(), command="make")
+    lock.record(models.iterdir(), command="make")
     (models / "vae.safetensors").write_bytes(b"other")
     (models / "old.safetensors").rename(models / "new.safetensors")
     assert sorted(artifacts.verify()) == [
@@ -37,17 +38,17 @@ def test_changed_missing_and_unrecorded_weights_are_told(models):
 
 
 def test_a_second_record_keeps_the_first(models):
-    artifacts.record([models / "vae.safetensors"], command="first")
+    lock.record([models / "vae.safetensors"], command="first")
     (models / "adapter.safetensors").write_bytes(b"small")
-    artifacts.record([models / "adapter.safetensors"], command="second")
+    lock.record([models / "adapter.safetensors"], command="second")
     commands = {name: entry["command"] for name, entry in artifacts.read_lock().items()}
     assert commands == {"lite/adapter.safetensors": "second", "lite/vae.safetensors": "first"}
 
 
 def test_a_file_too_large_to_ship_is_refused(models, monkeypatch):
-    monkeypatch.setattr(artifacts, "MAX_BYTES", 3)
+    monkeypatch.setattr(lock, "MAX_BYTES", 3)
     with pytest.raises(ArtifactError, match="7 bytes; expected at most 3"):
-        artifacts.record([models / "vae.safetensors"], command="x")
+        lock.record([models / "vae.safetensors"], command="x")
 
 
 def test_without_a_lock_there_is_one_clear_error(models):
@@ -70,7 +71,7 @@ class Server:
 @pytest.fixture
 def served(models, monkeypatch):
     """Leave the weights out, as an archive does, and serve them."""
-    artifacts.record([models / "vae.safetensors"], command="make")
+    lock.record([models / "vae.safetensors"], command="make")
     (models / "vae.safetensors").unlink()
     server = Server()
     monkeypatch.setattr(artifacts.opener, "open", server.open)

@@ -11,8 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from synclora_lite import artifacts
+from synclora_lite.artifacts import models_dir
 from synclora_lite.files import write_atomic
+from tools.lock import record
 
 # model in the task file -> (model in the wheel, mean and deviation that its input is scaled with)
 POSE = {
@@ -48,13 +49,13 @@ def bundle(models: dict[str, bytes], path: Path) -> Path:
 
 def main() -> None:
     """Make the files and enter them into the record of shipped models."""
-    folder = artifacts.models_dir() / "mediapipe"
+    folder = models_dir() / "mediapipe"
     models = {name: with_range(*told) for name, told in POSE.items()}
     paths = [
         bundle(models, folder / "pose_landmarker.task"),
         write_atomic(folder / "selfie_segmenter.tflite", with_range(*SELFIE)),
     ]
-    artifacts.record(paths, command="python -m tools.landmarkers, with mediapipe 0.10.21")
+    record(paths, command="python -m tools.landmarkers, with mediapipe 0.10.21")
 
 
 if __name__ == "__main__":

@@ -19,13 +19,14 @@ import torch
 from PIL import Image
 
 from benchmarks.calibrate import calibrate
-from synclora_lite import artifacts
+from synclora_lite.artifacts import models_dir
 from synclora_lite.editing.domain import save_domain
 from synclora_lite.errors import in_one_line
 from synclora_lite.files import atomic_path, data_dir
 from synclora_lite.models import load_adapter, load_model, save_adapter, save_model
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import write_clip
+from tools.lock import checked_size, drop_missing, record
 
 SHARD = "15MB"  # of the 16 MB that one shipped file may have
 SIDE = 96  # pixels of the lite model's clips
@@ -84,17 +85,17 @@ def ship_clips() -> None:
 @contextmanager
 def _replaced(model: str, command: str) -> Iterator[Path]:
     """Give a folder to write to; on success it takes the model's place, in the lock too."""
-    folder = artifacts.models_dir() / model
+    folder = models_dir() / model
     with tempfile.TemporaryDirectory(prefix=f".{model}.", dir=folder.parent) as scratch:
         new, old = Path(scratch) / "new", Path(scratch) / "old"
         yield new
         for file in _files(new):
-            artifacts.checked_size(file)
+            checked_size(file)
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
-    artifacts.drop_missing(model)
-    artifacts.record(_files(folder), command=command)
+    drop_missing(model)
+    record(_files(folder), command=command)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -36,6 +36,7 @@ class Track:
     people: int = 1  # how many the clip shows for a good part of its length
     person: int = 1  # which of them this is, counted from the left
     place: tuple[float, float] | None = None  # of several: where first seen, in parts of the frame
+    fps: float | None = None  # of the file; None when the track was made from frames alone
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -59,8 +60,17 @@ def cache_dir() -> Path:
 
 def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) -> Path:
     """Return where the landmarks of these frames, found by this finder, are kept."""
-    digest = hashlib.sha256(f"{FORMAT} {backend} {frames.shape}".encode())
-    digest.update(np.ascontiguousarray(frames).data)
+    return _place(f"{backend} {frames.shape}", np.ascontiguousarray(frames).data)
+
+
+def path_of_file(content: str, backend: str) -> Path:
+    """Return where the landmarks of a video file with this SHA-256 are kept."""
+    return _place(f"{backend} {content}")
+
+
+def _place(key: str, data: memoryview | bytes = b"") -> Path:
+    digest = hashlib.sha256(f"{FORMAT} {key}".encode())
+    digest.update(data)
     name = digest.hexdigest()
     return cache_dir() / name[:2] / f"{name}.safetensors"
 
@@ -70,6 +80,8 @@ def save(path: Path, track: Track) -> None:
     height, width = track.size
     notes = {"backend": track.backend, "height": str(height), "width": str(width)}
     notes |= {"people": str(track.people), "person": str(track.person)}
+    if track.fps is not None:
+        notes["fps"] = repr(track.fps)
     if track.place is not None:
         notes |= {"place_x": repr(track.place[0]), "place_y": repr(track.place[1])}
     arrays = {name: np.ascontiguousarray(getattr(track, name)) for name in PER_FRAME}
@@ -92,4 +104,5 @@ def load(path: Path) -> Track | None:
         people=int(notes["people"]),
         person=int(notes["person"]),
         place=place,
+        fps=float(notes["fps"]) if "fps" in notes else None,
     )

@@ -1,12 +1,18 @@
 """Track one clip: enlarge small frames, run MediaPipe, keep the result."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from synclora_lite.files import sha256
 from synclora_lite.landmarks.bundle import finder_name
-from synclora_lite.landmarks.cache import Track, load, path_of, save
+from synclora_lite.landmarks.cache import Track, load, path_of, path_of_file, save
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
+from synclora_lite.video import read_clip
 from synclora_lite.video.clip import Frames, check_frames
 
 SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256 in a body
@@ -22,14 +28,20 @@ def track(frames: Frames, *, person: int | Place | None = None, cache: bool = Tr
     such person, or mediapipe or its models are not there.
     """
     check_frames(frames)
-    if not cache:
-        return _run(frames, person)
-    path = path_of(frames, finder_name() + ("" if person is None else f" {person}"))
-    kept = load(path)
-    if kept is None:
-        kept = _run(frames, person)
-        save(path, kept)
-    return kept
+    return _kept(path_of(frames, _key(person)) if cache else None, lambda: _run(frames, person))
+
+
+def track_file(path: str | Path, *, person: int | Place | None = None) -> Track:
+    """Track a video file; when its landmarks are kept, under its content, it is not even decoded.
+
+    Raises VideoError if it cannot be read, LandmarkError as `track` does.
+    """
+
+    def run() -> Track:
+        clip = read_clip(path)
+        return replace(_run(clip.frames, person), fps=clip.fps)
+
+    return _kept(path_of_file(sha256(path), _key(person)) if Path(path).is_file() else None, run)
 
 
 def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, int]:
@@ -62,6 +74,20 @@ def change(frames: Frames) -> Float[np.ndarray, " frames"]:
     grey = np.stack(small).astype(np.float32).mean(-1) / 255
     steps = np.abs(np.diff(grey, axis=0)).mean((1, 2))
     return np.concatenate([[0.0], steps]).astype(np.float32)
+
+
+def _key(person: int | Place | None) -> str:
+    return finder_name() if person is None else f"{finder_name()} {person}"
+
+
+def _kept(path: Path | None, run: Callable[[], Track]) -> Track:
+    """Return what is kept at a path; if there is nothing, run and keep it."""
+    kept = load(path) if path else None
+    if kept is None:
+        kept = run()
+        if path:
+            save(path, kept)
+    return kept
 
 
 def _run(frames: Frames, person: int | Place | None) -> Track:

@@ -4,8 +4,7 @@ The builder that needs the image-to-video model is in `synclora_lite.pairs.gener
 takes seconds to import.
 """
 
-from synclora_lite.pairs.adding import add_files
-from synclora_lite.pairs.building import Builder, Drawn, Exact, build
+from synclora_lite.pairs.building import Builder, Drawn, Exact, add_files, build
 from synclora_lite.pairs.corruption import CORRUPTIONS, Corrupted
 from synclora_lite.pairs.exporting import export_pairs, import_pairs
 from synclora_lite.pairs.filtering import (
@@ -14,36 +13,16 @@ from synclora_lite.pairs.filtering import (
     failing,
     filter_pairs,
     funnel,
+    plot_funnel,
     record_funnel,
 )
-from synclora_lite.pairs.manifest import Media, Pair, locate, read_manifest, write_manifest
-from synclora_lite.pairs.picture import plot_funnel
-from synclora_lite.pairs.realigning import Realignment, realign_pairs
+from synclora_lite.pairs.manifest import Pair, locate, read_manifest, write_manifest
+from synclora_lite.pairs.realigning import realign_pairs
 from synclora_lite.pairs.scoring import score_pairs
 
 __all__ = [
-    "CORRUPTIONS",
-    "STAGES",
-    "Builder",
-    "Corrupted",
-    "Drawn",
-    "Exact",
-    "Media",
-    "Pair",
-    "Realignment",
-    "Stage",
-    "add_files",
-    "build",
-    "export_pairs",
-    "failing",
-    "filter_pairs",
-    "funnel",
-    "import_pairs",
-    "locate",
-    "plot_funnel",
-    "read_manifest",
-    "realign_pairs",
-    "record_funnel",
-    "score_pairs",
+    "CORRUPTIONS", "STAGES", "Builder", "Corrupted", "Drawn", "Exact", "Pair", "Stage",
+    "add_files", "build", "export_pairs", "failing", "filter_pairs", "funnel", "import_pairs",
+    "locate", "plot_funnel", "read_manifest", "realign_pairs", "record_funnel", "score_pairs",
     "write_manifest",
-]
+]  # fmt: skip

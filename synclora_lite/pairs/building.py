@@ -1,4 +1,4 @@
-"""Build pairs one after another, so that a build that was killed goes on where it was.
+"""Build pairs one after another, so that a build that was killed goes on where it was; add others.
 
 Pair k of a build is drawn from the build's seed and k alone. Its clips are written whole under
 their final names, then its line is added to the manifest: a kill between the two costs that pair
@@ -6,17 +6,21 @@ only, and the next run makes the same bytes again.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 from synclora_lite.errors import PairError
+from synclora_lite.files import sha256
 from synclora_lite.pairs.folder import Frames, alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair, append_pair, intact, known_pairs
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_batch
 from synclora_lite.portraits.edits import HELD_OUT
+from synclora_lite.sync.sides import same_rate
+from synclora_lite.video import read_clip, side_by_side
 
 STRIDE = 1_000_003  # seeds of two builds are so far apart
 MAX_SEED = HELD_OUT // STRIDE - 1  # beyond this, pairs would reach the held-out seeds
@@ -32,13 +36,10 @@ class Drawn:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
-@runtime_checkable
-class Builder(Protocol):
+class Builder:
     """Draws pairs; a frozen dataclass of settings, so that it can be sent to other processes."""
 
-    @property
-    def name(self) -> str:
-        """For the manifest."""
+    name: ClassVar[str]  # for the manifest
 
     def settings(self) -> dict[str, Any]:
         """Return all that decides what it draws, but the seed, as JSON values."""
@@ -46,6 +47,7 @@ class Builder(Protocol):
 
     def draw(self, seed: int, kind: str) -> Drawn:
         """Make the pair of this seed; the same every time."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,6 @@ def build(
     Raises:
         PairError: The folder holds the same build with other settings, or is in use, or a setting
             makes no sense.
-
     """
     _check(pairs, seed, kinds)
     folder, settings = Path(folder), json.loads(json.dumps(builder.settings()))
@@ -104,22 +105,46 @@ def build(
     return [known[pair_id] for pair_id, *_ in plan]
 
 
+def add_files(
+    folder: str | Path, source: str | Path, edited: str | Path | None = None, *, kind: str = "real"
+) -> Pair:
+    """Add one pair, written again with one frame rate and length; never twice.
+
+    Without `edited`, the source is a clip of two panels, the left one the source; `kind` says in
+    words what was edited.
+    """
+    files, folder = [Path(path) for path in (source, edited) if path is not None], Path(folder)
+    for path in files:
+        if not path.is_file():
+            raise PairError(f"no file at {path}", "a video file")
+    digests = [sha256(path) for path in files]
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", files[0].stem).strip("-")[:60].lower() or "pair"
+    pair_id = f"{slug}-{''.join(digest[:8] for digest in digests)}"
+    with alone(folder):
+        if (known := known_pairs(folder).get(pair_id)) is not None:
+            return known
+        panels = len(files) == 1
+        first, second = side_by_side(files[0]) if panels else same_rate(*map(read_clip, files))
+        if first.size != second.size:
+            sizes = " and ".join(f"{clip.size[1]}x{clip.size[0]}" for clip in (first, second))
+            advice = "crop or resize one of them"
+            raise PairError(f"clips of {sizes} pixels", "two clips of one size", advice)
+        frames = min(len(first), len(second))
+        media = store(folder, pair_id, (first.frames[:frames], second.frames[:frames]), first.fps)
+        parameters = {"files": [p.name for p in files], "sha256": digests, "panels": panels}
+        pair = Pair(pair_id, *media, "files", kind, None, parameters, frames, first.fps)
+        append_pair(folder, pair)
+    return pair
+
+
 def _make(
     folder: Path, builder: Builder, settings: dict[str, Any], entry: tuple[str, str, int]
 ) -> Pair:
     """Draw one pair and write its clips."""
-    pair_id, kind, seed = entry
-    drawn = builder.draw(seed, kind)
-    return Pair(
-        pair_id,
-        *store(folder, pair_id, (drawn.source, drawn.edited), drawn.fps),
-        builder=builder.name,
-        kind=kind,
-        seed=seed,
-        parameters=settings | drawn.parameters,
-        frames=len(drawn.source),
-        fps=drawn.fps,
-    )
+    (pair_id, kind, seed), drawn = entry, builder.draw(entry[2], entry[1])
+    media = store(folder, pair_id, (drawn.source, drawn.edited), drawn.fps)
+    parameters, frames = settings | drawn.parameters, len(drawn.source)
+    return Pair(pair_id, *media, builder.name, kind, seed, parameters, frames, drawn.fps)
 
 
 def _check_same(pair: Pair, wanted: dict[str, Any]) -> None:

@@ -16,14 +16,15 @@ from jaxtyping import Int, UInt8
 from synclora_lite.errors import PairError
 from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.pairs.folder import Frames
-from synclora_lite.portraits import HEAD, EditCase, Motion, edit_case, render_clip, sample_motion
+from synclora_lite.portraits import HEAD, Motion, edit_case, render_clip, sample_motion
 
 FrameMap = Int[np.ndarray, " frames"]
-Corruption = tuple[Frames, Frames, dict[str, Any]]  # source, edit, how strong
+Random = np.random.Generator  # draws how strong a corruption is
+Strength = dict[str, Any]
 
 MOUTH = ("mouth_open", "mouth_width", "smile")
 LEAST_FRAMES = 4  # frames are dropped or repeated from frame 2 to the middle of the clip
-SPARE = 8  # frames rendered before and after the clip, for corruptions in time
+SPARE = 8  # frames before and after the clip, for corruptions in time
 
 
 # Time
@@ -59,21 +60,12 @@ def other_rate(frames: int, ratio: float) -> FrameMap:
 def shown(
     padded: UInt8[np.ndarray, "padded height width 3"], times: FrameMap, start: int
 ) -> Frames:
-    """Show a clip by a frame map.
-
-    Args:
-        padded: The true clip with frames to spare at both ends.
-        times: Which true frame is shown at each frame.
-        start: Index in `padded` of the true frame 0.
-
-    """
+    """Show a clip by a frame map; its true frame 0 is number `start` of `padded`."""
     indices = times + start
     if indices.min() < 0 or indices.max() >= len(padded):
-        raise PairError(
-            f"a corruption that needs frames {indices.min()} to {indices.max()}",
-            f"frames within 0 to {len(padded) - 1}",
-            "render more frames around the clip",
-        )
+        what = f"a corruption that needs frames {indices.min()} to {indices.max()}"
+        advice = "render more frames around the clip"
+        raise PairError(what, f"frames within 0 to {len(padded) - 1}", advice)
     return padded[indices]
 
 
@@ -118,142 +110,89 @@ def face_lost(frames: Frames, first: int, last: int) -> Frames:
 # Each of them in a pair, as strong as chance will have it
 
 
-@dataclass(frozen=True)
-class Case:
-    """One exact pair about to be corrupted.
-
-    Attributes:
-        edit: Source, edit and a motion with SPARE more frames at both ends.
-        size: In pixels.
-        random: Draws the strength of the corruption.
-        stranger: Another motion of the same length.
-
-    """
-
-    edit: EditCase
-    size: int
-    random: np.random.Generator
-    stranger: Motion
-
-    @property
-    def motion(self) -> Motion:
-        """The motion of the clip itself."""
-        return Motion(self.edit.motion.values[SPARE:-SPARE], self.edit.motion.fps)
-
-    @property
-    def frames(self) -> int:
-        """Length of the clip."""
-        return len(self.edit.motion) - 2 * SPARE
-
-    def source(self) -> Frames:
-        """Render the source."""
-        return render_clip(self.edit.source, self.motion, self.size)
-
-    def edited(self, motion: Motion | None = None) -> Frames:
-        """Render the edit, with its own motion or another."""
-        return render_clip(self.edit.edited, motion or self.motion, self.size)
-
-    def number(self, low: int, high: int) -> int:
-        """Draw a whole number in low..high."""
-        return int(self.random.integers(low, high + 1))
-
-    def window(self) -> tuple[int, int]:
-        """Draw a stretch of frames that is two fifths of the clip, after frame 0."""
-        length = max(1, round(0.4 * self.frames))
-        first = self.number(1, self.frames - length)
-        return first, first + length
-
-    def retimed(self, corrupt: Callable[..., FrameMap], **strength: Any) -> Corruption:
-        """Return the pair with the edit shown by a map; the spare frames are the ends."""
-        rows = np.clip(corrupt(self.frames, **strength) + SPARE, 0, len(self.edit.motion) - 1)
-        values = self.edit.motion.values[torch.from_numpy(rows)]
-        return self.moved(Motion(values, self.edit.motion.fps), **strength)
-
-    def moved(self, motion: Motion, **strength: Any) -> Corruption:
-        """Return the pair with another motion of the edit."""
-        return self.source(), self.edited(motion), strength
+def _number(random: Random, low: int, high: int) -> int:
+    return int(random.integers(low, high + 1))
 
 
-def _shift(case: Case) -> Corruption:
-    by = case.number(1, 5) * (1 if case.random.random() < 0.5 else -1)
-    return case.retimed(late, by=by)
+def _shift(_frames: int, random: Random) -> Strength:
+    return {"by": _number(random, 1, 5) * (1 if random.random() < 0.5 else -1)}
 
 
-def _no_blinks(case: Case) -> Corruption:
-    blinks = bool((case.motion["blink_left"] > 0.5).any())  # else there is nothing to remove
-    return case.moved(without_blinks(case.motion), blinks=blinks)
+def _some(frames: int, random: Random) -> Strength:
+    return {"at": _number(random, 2, frames // 2), "count": _number(random, 2, 4)}
 
 
-def _pose(case: Case) -> Corruption:
-    factor = (0.0, 0.3, 1.8)[case.number(0, 2)]
-    return case.moved(scaled_pose(case.motion, factor), factor=factor)
+def _pose(motion: Motion, _other: Motion, random: Random) -> tuple[Motion, Strength]:
+    factor = (0.0, 0.3, 1.8)[_number(random, 0, 2)]
+    return scaled_pose(motion, factor), {"factor": factor}
 
 
-def _occlusion(case: Case) -> Corruption:
+def _cut(motion: Motion, other: Motion, random: Random) -> tuple[Motion, Strength]:
+    at = _number(random, len(motion) // 4, len(motion) // 2)
+    return Motion(torch.cat([motion.values[:at], other.values[at:]]), motion.fps), {"at": at}
+
+
+def _window(frames: int, random: Random) -> Strength:
+    """Draw a stretch of frames that is two fifths of the clip, after frame 0."""
+    length = max(1, round(0.4 * frames))
+    first = _number(random, 1, frames - length)
+    return {"first": first, "last": first + length}
+
+
+def _occlusion(source: Frames, edited: Frames, random: Random) -> tuple[Frames, Frames, Strength]:
     """Hold something plain before the lower half of the face."""
-    (first, last), size = case.window(), case.size
-    edited = case.edited().copy()
+    window, size, edited = _window(len(edited), random), edited.shape[1], edited.copy()
     lower = (slice(size // 2, size * 3 // 4), slice(size // 5, size * 4 // 5))
-    edited[first:last, *lower] = [case.number(0, 255) for _ in range(3)]
-    return case.source(), edited, {"first": first, "last": last}
+    edited[window["first"] : window["last"], *lower] = [_number(random, 0, 255) for _ in range(3)]
+    return source, edited, window
 
 
-def _face_lost(case: Case) -> Corruption:
-    first, last = case.window()
-    return case.source(), face_lost(case.edited(), first, last), {"first": first, "last": last}
+def _face_lost(source: Frames, edited: Frames, random: Random) -> tuple[Frames, Frames, Strength]:
+    window = _window(len(edited), random)
+    return source, face_lost(edited, **window), window
 
 
-def _cut(case: Case) -> Corruption:
-    at = case.number(case.frames // 4, case.frames // 2)
-    edited, other = case.edited(), case.edited(case.stranger)
-    return case.source(), np.concatenate([edited[:at], other[at:]]), {"at": at}
-
-
-def _swap(case: Case) -> Corruption:
-    at = case.number(case.frames // 4, case.frames // 2)
-    source, edited = case.source(), case.edited()
+def _swap(source: Frames, edited: Frames, random: Random) -> tuple[Frames, Frames, Strength]:
+    at = _number(random, len(source) // 4, len(source) // 2)
     first, second = (
         np.concatenate([a[:at], b[at:]]) for a, b in ((source, edited), (edited, source))
     )
     return first, second, {"at": at}
 
 
-CORRUPTIONS: dict[str, Callable[[Case], Corruption]] = {
-    "shift": _shift,
-    "drift": lambda case: case.retimed(drifting, by=case.number(3, 6)),
-    "dropped frames": lambda case: case.retimed(
-        dropped, at=case.number(2, case.frames // 2), count=case.number(2, 4)
-    ),
-    "repeated frames": lambda case: case.retimed(
-        repeated, at=case.number(2, case.frames // 2), count=case.number(2, 4)
-    ),
-    "other rate": lambda case: case.retimed(other_rate, ratio=(0.5, 0.8, 1.25)[case.number(0, 2)]),
-    "blinks removed": _no_blinks,
-    "gaze frozen": lambda case: case.moved(frozen_gaze(case.motion)),
-    "other mouth": lambda case: case.moved(other_mouth(case.motion, case.stranger)),
-    "pose scaled": _pose,
-    "occlusion": _occlusion,
-    "face lost": _face_lost,
-    "cut": _cut,
-    "panel swap": _swap,
+IN_TIME: dict[str, tuple[Callable[..., FrameMap], Callable[[int, Random], Strength]]] = {
+    "shift": (late, _shift),
+    "drift": (drifting, lambda _, random: {"by": _number(random, 3, 6)}),
+    "dropped frames": (dropped, _some),
+    "repeated frames": (repeated, _some),
+    "other rate": (other_rate, lambda _, r: {"ratio": (0.5, 0.8, 1.25)[_number(r, 0, 2)]}),
 }
+IN_MOTION: dict[str, Callable[[Motion, Motion, Random], tuple[Motion, Strength]]] = {
+    "blinks removed": lambda motion, *_: (  # of a motion without blinks there is nothing to remove
+        without_blinks(motion),
+        {"blinks": bool((motion["blink_left"] > 0.5).any())},
+    ),
+    "gaze frozen": lambda motion, *_: (frozen_gaze(motion), {}),
+    "other mouth": lambda motion, other, _: (other_mouth(motion, other), {}),
+    "pose scaled": _pose,
+    "cut": _cut,
+}
+IN_PICTURE = {"occlusion": _occlusion, "face lost": _face_lost, "panel swap": _swap}
+CORRUPTIONS = (  # in the order in which they take turns
+    *IN_TIME,
+    *("blinks removed", "gaze frozen", "other mouth", "pose scaled"),
+    *("occlusion", "face lost", "cut", "panel swap"),
+)
 
 
 @dataclass(frozen=True)
 class Corrupted(Builder):
-    """An exact pair with one known corruption, to test scores and filters.
-
-    Attributes:
-        frames: At least `LEAST_FRAMES`.
-        size: In pixels.
-        corruptions: Which take turns; all if empty.
-
-    """
+    """An exact pair with one known corruption, to test scores and filters."""
 
     name: ClassVar[str] = "corrupted"
-    frames: int = 17
-    size: int = 96
-    corruptions: tuple[str, ...] = ()
+    frames: int = 17  # at least `LEAST_FRAMES`
+    size: int = 96  # in pixels
+    corruptions: tuple[str, ...] = ()  # which take turns; all if empty
 
     def __post_init__(self) -> None:
         """Refuse clips that are too short, and unknown names."""
@@ -264,11 +203,22 @@ class Corrupted(Builder):
                 raise PairError(f"the corruption {name!r}", ", ".join(CORRUPTIONS))
 
     def draw(self, seed: int, kind: str) -> Drawn:
-        """Draw a case and the strength of its corruption."""
-        names = self.corruptions or tuple(CORRUPTIONS)
-        name = names[seed % len(names)]
-        edit, other = edit_case(seed, kind, self.frames + 2 * SPARE), torch.Generator()
-        stranger = sample_motion(other.manual_seed(seed + 1), self.frames, edit.motion.fps)
-        case = Case(edit, self.size, np.random.default_rng([seed, 1]), stranger)
-        source, edited, strength = CORRUPTIONS[name](case)
-        return Drawn(source, edited, case.edit.motion.fps, {"corruption": name, **strength})
+        """Draw an exact pair, and what goes wrong in it."""
+        names = self.corruptions or CORRUPTIONS
+        name, random = names[seed % len(names)], np.random.default_rng([seed, 1])
+        case = edit_case(seed, kind, self.frames + 2 * SPARE)
+        long, strength = case.motion, dict[str, Any]()
+        motion = moved = Motion(long.values[SPARE:-SPARE], long.fps)
+        if name in IN_TIME:
+            corrupt, how_strong = IN_TIME[name]
+            strength = how_strong(self.frames, random)
+            rows = np.clip(corrupt(self.frames, **strength) + SPARE, 0, len(long) - 1)
+            moved = Motion(long.values[torch.from_numpy(rows)], long.fps)
+        elif name in IN_MOTION:
+            other = sample_motion(torch.Generator().manual_seed(seed + 1), self.frames, long.fps)
+            moved, strength = IN_MOTION[name](motion, other, random)
+        source = render_clip(case.source, motion, self.size)
+        edited = render_clip(case.edited, moved, self.size)
+        if name in IN_PICTURE:
+            source, edited, strength = IN_PICTURE[name](source, edited, random)
+        return Drawn(source, edited, long.fps, {"corruption": name, **strength})

@@ -14,14 +14,8 @@ from tqdm.auto import tqdm
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import sha256
-from synclora_lite.pairs.manifest import (
-    MANIFEST,
-    Media,
-    check_inside,
-    manifest_path,
-    read_manifest,
-    write_manifest,
-)
+from synclora_lite.pairs import manifest
+from synclora_lite.pairs.manifest import Media
 from synclora_lite.video import write_clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
@@ -54,24 +48,21 @@ def store(
     folder: Path, pair_id: str, clips: tuple[Frames, Frames], fps: float
 ) -> tuple[Media, Media]:
     """Write the two clips of a pair and return their entries."""
-    media = []
-    for name, frames in zip(FOLDERS, clips, strict=True):
-        path = write_clip(folder / name / f"{pair_id}.mp4", frames, fps)
-        media.append(Media(f"{name}/{pair_id}.mp4", sha256(path)))
-    return media[0], media[1]
+    source, edited = (f"{name}/{pair_id}.mp4" for name in FOLDERS)
+    for path, frames in zip((source, edited), clips, strict=True):
+        write_clip(folder / path, frames, fps)
+    return Media(source, sha256(folder / source)), Media(edited, sha256(folder / edited))
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from changing the folder, and clear away what a killed one left.
 
-    Raises:
-        PairError: Another process is at work in the folder, or a link leads out of it.
-
+    Raises PairError if another process is at work in the folder, or a link leads out of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (*FOLDERS, MANIFEST, LOCK):
-        check_inside(folder, folder / name)
+    for name in (*FOLDERS, manifest.MANIFEST, LOCK):
+        manifest.check_inside(folder, folder / name)
     try:
         held = FileLock(folder / LOCK).acquire(timeout=0)
     except Timeout as error:
@@ -88,6 +79,6 @@ def _sweep(folder: Path) -> None:
     for place in (folder, *(folder / name for name in FOLDERS)):
         for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
             path.unlink(missing_ok=True)
-    manifest = manifest_path(folder)
-    if manifest.is_file() and not manifest.read_bytes().endswith(b"\n"):
-        write_manifest(folder, read_manifest(folder))
+    path = manifest.manifest_path(folder)
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+        manifest.write_manifest(folder, manifest.read_manifest(folder))

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import UInt8
 
 from synclora_lite.models import I2VModel, check_size, decode, denoise, encode, load_model
+from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.pairs.folder import Frames
 from synclora_lite.portraits import edit_case, render_batch
@@ -23,20 +24,13 @@ class Generated(Builder):
 
     arXiv 2512.03013, data generation. The halves move alike because one model saw both, but not
     always: these pairs need the filter.
-
-    Attributes:
-        model: "lite" or a folder, see `load_model`.
-        frames: Of each clip.
-        size: Of each panel, in pixels.
-        steps: Of the sampler.
-
     """
 
     name: ClassVar[str] = "generated"
-    model: str = "lite"
-    frames: int = 17
-    size: int = 96
-    steps: int = 20
+    model: str = "lite"  # or a folder, see `load_model`
+    frames: int = 17  # of each clip
+    size: int = 96  # of each panel, in pixels
+    steps: int = 20  # of the sampler
 
     @cached_property
     def loaded(self) -> I2VModel:
@@ -76,20 +70,16 @@ def animate_panels(
 ) -> tuple[Frames, Frames]:
     """Generate the two halves of a pair in one run, on latents twice as wide.
 
-    Raises:
-        ModelError: The model cannot make clips of this length or size.
-
+    Raises ModelError if the model cannot make clips of this length or size.
     """
     check_size(model.vae, frames, *source.shape[:2])
-    wide = np.concatenate([source, edited], axis=1)
-    pixels = torch.from_numpy(wide).permute(2, 0, 1)[None, :, None].to(model.device)
-    first = encode(model, pixels.float() / 127.5 - 1).to(model.transformer.dtype)
+    wide = torch.from_numpy(np.concatenate([source, edited], axis=1))[None, None]
+    first = encode(model, to_model_range(wide.to(model.device))).to(model.transformer.dtype)
     latent_frames = (frames - 1) // model.temporal_ratio + 1
     shape = (1, first.shape[1], latent_frames, *first.shape[3:])
     noise = torch.randn(shape, generator=generator).to(model.device)
-    latents = denoise(model, first, noise, steps=steps)
-    video = ((decode(model, latents)[0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    clip = video.permute(1, 2, 3, 0).cpu().numpy()  # (frames, height, 2 width, 3)
+    video = decode(model, denoise(model, first, noise, steps=steps))
+    clip = to_frames(video)[0].cpu().numpy()  # (frames, height, 2 width, 3)
     return clip[:, :, : source.shape[1]], clip[:, :, source.shape[1] :]
 
 

@@ -9,49 +9,14 @@ from typing import Any
 
 import yaml
 
+from synclora_lite.errors import PairError
 from synclora_lite.files import write_atomic
+from synclora_lite.video import probe
 
 Bucket = tuple[int, int, int]  # frames, height, width
 SIDE, FRAMES = 512, 81  # of the released adapter's clips
 FILE = "ltx-2-trainer.yaml"
-_CONFIG = """\
-# Training of an in-context adapter with the official trainer of LTX-2, from packages/ltx-trainer:
-#
-#   uv run python scripts/process_dataset.py {data} \\
-#       --resolution-buckets "{buckets}" --skip-audio \\
-#       --model-path path/to/ltx-2.3-22b-dev.safetensors --text-encoder-path path/to/gemma
-#   uv run python scripts/train.py {config}
-#
-# Put the two paths in below as well. It asks for 80 GB; with quantization: int8-quanto and
-# optimizer_type: adamw8bit for 32 GB.
-model:
-  model_path: path/to/ltx-2.3-22b-dev.safetensors
-  text_encoder_path: path/to/gemma
-  training_mode: lora
-lora:
-  rank: {rank}
-  alpha: {rank}
-  target_modules: [attn1.to_q, attn1.to_k, attn1.to_v, attn1.to_out.0, attn2.to_q, attn2.to_k,
-    attn2.to_v, attn2.to_out.0, ff.net.0.proj, ff.net.2]
-training_strategy:
-  name: flexible
-  video:
-    is_generated: true
-    latents_dir: latents
-    conditions:
-    - {{type: reference, latents_dir: reference_latents, probability: 1.0}}
-    - {{type: first_frame, probability: 1.0}}
-optimization:
-  learning_rate: 0.0002
-  steps: 3000
-  batch_size: 1
-  optimizer_type: adamw
-  scheduler_type: constant
-  enable_gradient_checkpointing: true
-acceleration: {{mixed_precision_mode: bf16, quantization: null}}
-checkpoints: {{interval: 250, keep_last_n: 2}}
-seed: 0
-"""
+_CONFIG = Path(__file__).with_name(FILE).read_text("utf-8")
 
 
 def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = FRAMES) -> Bucket:
@@ -64,14 +29,15 @@ def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = 
     return (max(1, min(frames, most)) - 1) // 8 * 8 + 1, height, width
 
 
-def write_trainer_config(
-    out: Path, rows: list[dict[str, Any]], buckets: list[Bucket], rank: int = 128
-) -> Path:
-    """Write the configuration for an exported data set: its rows, and a bucket for each of them.
+def write_trainer_config(out: Path, rows: list[dict[str, Any]], rank: int = 128) -> Path:
+    """Write the configuration for an exported data set; its rows name the clips in `out`.
 
-    The released adapter has rank 256.
+    The released adapter has rank 256. Raises PairError if there are no rows.
     """
-    out = out.resolve()
+    if not rows:
+        raise PairError("no pairs to train on", "at least one")
+    shown, out = [probe(out / row["video"]) for row in rows], out.resolve()
+    buckets = [bucket_of(info.frames, (info.height, info.width)) for info in shown]
     frames, height, width = max(set(buckets), key=buckets.count)
     samples = [
         {
@@ -95,10 +61,7 @@ def write_trainer_config(
         },
         "output_dir": str(out / "runs"),
     }
-    text = _CONFIG.format(
-        data=out / "metadata.jsonl",
-        buckets=";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets))),
-        config=out / FILE,
-        rank=rank,
-    )
+    sizes = ";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets)))
+    where = {"data": out / "metadata.jsonl", "config": out / FILE}
+    text = _CONFIG.format(**where, buckets=sizes, rank=rank)
     return write_atomic(out / FILE, text + yaml.safe_dump(places, sort_keys=False))

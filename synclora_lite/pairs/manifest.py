@@ -8,25 +8,22 @@ FOLDER/edited/ID.mp4    the same motion, edited
 A manifest may come from a stranger: every field is checked, and no path leads out of its folder.
 """
 
-import codecs
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from synclora_lite.errors import PairError
-from synclora_lite.files import append_jsonl, sha256, write_atomic
+from synclora_lite.errors import ArtifactError, PairError
+from synclora_lite.files import append_jsonl, read_jsonl, sha256, write_atomic
 from synclora_lite.settings import Fraction, Settings, build, short
 
 MANIFEST = "manifest.jsonl"
 CAPTION = "3d1t"  # the constant caption of the released Sync-LoRA weights
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 Verdict = Annotated[str, Field(pattern="^(accept|reject)$")]
-Frames = Annotated[int, Field(ge=1, le=10**6)]
 _LONGEST_PATH = 1000  # characters
 
 
@@ -46,38 +43,21 @@ class Media(_Row):
 
 @dataclass(frozen=True)
 class Pair(_Row):
-    """Two clips with the same motion, and everything known about them.
+    """Two clips with the same motion, and everything known about them."""
 
-    Attributes:
-        id: Unique in the manifest; also the name of its files.
-        source: The reference clip.
-        edited: The target clip.
-        builder: What made it: exact, generated, corrupted, files, ...
-        kind: Kind of edit.
-        seed: From which everything random in it was drawn, or None.
-        parameters: What else the builder was told or chose.
-        frames: Number of frames of each clip.
-        fps: Frames a second.
-        caption: The constant caption that training uses.
-        verdict: "accept" or "reject", None before scoring.
-        weight: 0..1 for training, None before scoring.
-        score: Measures and reasons, see `scoring`.
-
-    """
-
-    id: Id
-    source: Media
-    edited: Media
-    builder: str
-    kind: str
-    seed: int | None
-    parameters: dict[str, Any]
-    frames: Frames
+    id: Id  # unique in the manifest; also the name of its files
+    source: Media  # the reference clip
+    edited: Media  # the target clip
+    builder: str  # what made it: exact, generated, corrupted, files, ...
+    kind: str  # of edit
+    seed: int | None  # from which everything random in it was drawn
+    parameters: dict[str, Any]  # what else the builder was told or chose
+    frames: Annotated[int, Field(ge=1, le=10**6)]  # of each clip
     fps: Annotated[float, Field(gt=0, le=1000)]
     caption: str = CAPTION
-    verdict: Verdict | None = None
-    weight: Fraction | None = None
-    score: dict[str, Any] | None = field(default=None, repr=False)
+    verdict: Verdict | None = None  # None before scoring, as the next two
+    weight: Fraction | None = None  # for training
+    score: dict[str, Any] | None = field(default=None, repr=False)  # see `scoring`
 
     def same_clips(self, other: "Pair") -> bool:
         """Whether both clips have the content of another pair's."""
@@ -92,12 +72,7 @@ class Pair(_Row):
 
     @classmethod
     def from_row(cls, row: Any) -> "Pair":
-        """Check a line of a manifest and make it a pair.
-
-        Raises:
-            PairError: A field is missing, of the wrong type, or makes no sense.
-
-        """
+        """Make a line of a manifest a pair; PairError says which field is missing or wrong."""
         if isinstance(row, dict) and isinstance(row.get("files"), dict):
             row = {**row, **row["files"]}
         return build(cls, row, error=PairError)
@@ -121,27 +96,22 @@ def manifest_path(folder: str | Path) -> Path:
 def read_manifest(folder: str | Path) -> list[Pair]:
     """Read all pairs of a folder or a manifest; a last line cut short by a crash is left out.
 
-    Raises:
-        PairError: There is none, it is a link out of the folder, a line is broken or a pair twice.
-
+    Raises PairError if there is none, it is a link out of the folder, or a line is broken.
     """
-    path = manifest_path(folder)
+    path, pairs = manifest_path(folder), dict[str, Pair]()
     if path != Path(folder):
         check_inside(Path(folder), path)
     if not path.is_file():
         raise PairError(f"no manifest at {path}", "a folder of pairs", "run `synclora pairs build`")
-    *lines, last = as_utf8(path.read_bytes()).split(b"\n")
-    with suppress(ValueError, RecursionError):
-        # what follows the last line break is nothing, a whole line, or cut short
-        lines += [last] if isinstance(json.loads(last), dict) else []
-    pairs: dict[str, Pair] = {}
-    for number, line in enumerate(lines, start=1):
+    try:
+        rows = read_jsonl(path)
+    except ArtifactError as error:
+        raise PairError(error.what, error.expected) from error
+    for number, row in enumerate(rows, start=1):
         try:
-            pair = Pair.from_row(json.loads(line))
+            pair = Pair.from_row(row)
         except PairError as error:
             raise PairError(f"{path}, line {number}: {error.what}", error.expected) from error
-        except (ValueError, RecursionError) as error:
-            raise PairError(f"{path}, line {number} is not JSON", "JSON lines") from error
         if pair.id in pairs:
             raise PairError(f"{path} lists {pair.id} twice", "one line for each pair")
         pairs[pair.id] = pair
@@ -168,11 +138,8 @@ def append_pair(folder: str | Path, pair: Pair) -> None:
 def locate(folder: str | Path, path: str) -> Path:
     """Return where a file of a manifest lies, making sure that it is inside the folder.
 
-    Backslashes separate folders, too; a path with a drive letter is looked for by its end.
-
-    Raises:
-        PairError: The path is absolute, climbs out by "..", or a link leads outside.
-
+    Backslashes separate folders, too; a path with a drive letter is looked for by its end. Raises
+    PairError if the path is absolute, climbs out by "..", or a link leads outside.
     """
     root, drive = manifest_path(folder).parent, PureWindowsPath(path).drive
     parts = PurePosixPath(path.replace("\\", "/").removeprefix(drive.replace("\\", "/")))
@@ -188,12 +155,7 @@ def locate(folder: str | Path, path: str) -> Path:
 
 
 def check_inside(folder: Path, path: Path) -> None:
-    """Make sure that a path does not lead out of a folder by links.
-
-    Raises:
-        PairError: It does, or its links run in a circle.
-
-    """
+    """Raise PairError if links lead a path out of a folder, or run in a circle."""
     try:
         end = path.resolve()
         inside = end.is_relative_to(folder.resolve()) and not end.is_symlink()  # a circle, on 3.13
@@ -214,10 +176,3 @@ def check_intact(folder: str | Path, pair: Pair) -> None:
     if not intact(folder, pair):
         what = f"the clips of {pair.id} are missing or changed"
         raise PairError(what, "the clips that were built", "build or export the folder again")
-
-
-def as_utf8(content: bytes) -> bytes:
-    """Return text without a byte order mark; PowerShell writes UTF-16."""
-    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return content.decode("utf-16", "replace").encode()
-    return content.removeprefix(codecs.BOM_UTF8)

@@ -14,18 +14,11 @@ from synclora_lite.video import read_clip
 
 @dataclass(frozen=True)
 class Realignment:
-    """What became of one rejected pair.
+    """What became of one rejected pair."""
 
-    Attributes:
-        id: Of the rejected pair.
-        shift: Frames by which its edit was late (negative: early); 0 if no offset was certain.
-        saved: The accepted pair it became, already in the manifest, or None.
-
-    """
-
-    id: str
-    shift: int
-    saved: Pair | None
+    id: str  # of the rejected pair
+    shift: int  # frames by which its edit was late (negative: early); 0 if none was certain
+    saved: Pair | None  # the accepted pair it became, already in the manifest
 
 
 def realign_pairs(
@@ -36,18 +29,18 @@ def realign_pairs(
     The rejected pair stays as it is. A pair that was saved before is not saved twice. `step` is
     the temporal ratio of the video autoencoder: clips get k * step + 1 frames.
 
-    Returns:
-        One entry for each rejected pair.
-
     Raises:
         PairError: A pair has no score, its parameters about an earlier realignment make no sense,
             or what it would become has no legal name, or one that is taken.
-
     """
     folder, scorer = manifest_path(folder).parent, scorer_version()
     with alone(folder):
         pairs = read_manifest(folder)
-        rejected = [pair for pair in pairs if _rejected(pair)]
+        for pair in pairs:
+            if pair.verdict is None:
+                advice = "run `synclora pairs score`"
+                raise PairError(f"{pair.id} has no score", "scored pairs", advice)
+        rejected = [pair for pair in pairs if pair.verdict == "reject"]
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
         for pair in todo:
@@ -76,14 +69,9 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
         return Realignment(pair.id, result.shift, None)
     new_id = f"{pair.id}-realigned"
     media = store(folder, new_id, (result.source, result.edited), pair.fps)
-    moved = replace(
-        pair,
-        id=new_id,
-        source=media[0],
-        edited=media[1],
-        parameters=pair.parameters | {"realigned_from": pair.id, "shift": result.shift},
-        frames=len(result.source),
-    )
+    origin = {"realigned_from": pair.id, "shift": result.shift}
+    moved = replace(pair, id=new_id, source=media[0], edited=media[1],
+                    parameters=pair.parameters | origin, frames=len(result.source))  # fmt: skip
     saved = score_pair(folder, moved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
@@ -94,13 +82,6 @@ def _as_before(pair: Pair) -> Realignment | None:
         return None
     origin, shift = pair.parameters["realigned_from"], pair.parameters.get("shift")
     if not isinstance(origin, str) or type(shift) is not int:
-        raise PairError(
-            f"the parameters of {pair.id} are broken", "an id as realigned_from, a number as shift"
-        )
+        what = f"the parameters of {pair.id} are broken"
+        raise PairError(what, "an id as realigned_from, a number as shift")
     return Realignment(origin, shift, pair)
-
-
-def _rejected(pair: Pair) -> bool:
-    if pair.verdict is None:
-        raise PairError(f"{pair.id} has no score", "scored pairs", "run `synclora pairs score`")
-    return pair.verdict == "reject"

@@ -15,20 +15,14 @@ from synclora_lite.errors import ArtifactError, LandmarkError, PairError, VideoE
 from synclora_lite.files import code_sha256, read_json, write_json
 from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import FORMAT, cache_dir
+from synclora_lite.pairs import manifest
 from synclora_lite.pairs.folder import alone, in_turn
-from synclora_lite.pairs.manifest import (
-    Pair,
-    Score,
-    check_intact,
-    locate,
-    manifest_path,
-    read_manifest,
-    write_manifest,
-)
+from synclora_lite.pairs.manifest import Pair
 from synclora_lite.settings import build
 from synclora_lite.sync import SyncReport, score_files, thresholds
 
 SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
+_KEPT = ("verdict", "weight", "score")
 
 
 def score_pairs(
@@ -43,19 +37,13 @@ def score_pairs(
 
     With `again` the others as well; what the cache knows is not measured again. Of several people
     the one with the number `person` from the left is scored, or the one with the largest face.
-
-    Returns:
-        All pairs of the manifest, in its order.
-
-    Raises:
-        PairError: A file is missing or is not the one that was built.
-
+    Returns all pairs of the manifest; raises PairError if a file is not the one that was built.
     """
     scorer = scorer_version(person)
-    with alone(manifest_path(folder).parent):
-        pairs = read_manifest(folder)
+    with alone(manifest.manifest_path(folder).parent):
+        pairs = manifest.read_manifest(folder)
         for pair in pairs:
-            check_intact(folder, pair)
+            manifest.check_intact(folder, pair)
         todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
         written = time.monotonic()
         work = partial(score_pair, folder, scorer=scorer, person=person)
@@ -64,7 +52,7 @@ def score_pairs(
         for n, scored_pair in zip(todo, results, strict=True):
             pairs[n] = scored_pair
             if time.monotonic() - written > SECONDS or n == todo[-1]:
-                write_manifest(folder, pairs)
+                manifest.write_manifest(folder, pairs)
                 written = time.monotonic()
     return pairs
 
@@ -74,22 +62,6 @@ def scorer_version(person: int | None = None) -> str:
     settings = {name: value for name, value in vars(thresholds).items() if name.isupper()}
     text = f"{finder_name()} {sorted(settings.items())} {person}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
-    """Return the pair with what the report says: verdict, weight and the measures behind them."""
-    full = report.to_dict()
-    score = {
-        "scorer": scorer,
-        "sync_error": full["sync_error"],
-        "reasons": report.reasons,
-        "offset": full["offset"],
-        "faces": full["faces"],
-        "checks": full["checks"],
-        "pearson": {n: cue["pearson"] for n, cue in full["cues"].items() if cue["judged"]},
-        "blink_f1": full["blinks"]["f1"] if report.blinks.judged else None,
-    }
-    return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
 def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
@@ -103,8 +75,8 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
             stored = read_json(kept)
             return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
     try:
-        clips = [locate(folder, media.path) for media in (pair.source, pair.edited)]
-        result = scored(pair, score_files(*clips, person=person), scorer)
+        source, edited = (manifest.locate(folder, m.path) for m in (pair.source, pair.edited))
+        result = _scored(pair, score_files(source, edited, person), scorer)
     except (VideoError, LandmarkError) as error:
         checks = {"readable": None}  # None: worse than any number
         score = {"scorer": scorer, "sync_error": None, "reasons": [error.what], "checks": checks}
@@ -113,12 +85,19 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
     return result
 
 
-_KEPT = ("verdict", "weight", "score")
+def _scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
+    """Return the pair with what the report says: verdict, weight and the measures behind them."""
+    full = report.to_dict()
+    named = ("sync_error", "reasons", "offset", "faces", "checks")
+    score = {"scorer": scorer} | {name: full[name] for name in named}
+    score["pearson"] = {n: cue["pearson"] for n, cue in full["cues"].items() if cue["judged"]}
+    score["blink_f1"] = full["blinks"]["f1"] if report.blinks.judged else None
+    return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
 
 
 def _is_scored(pair: Pair, scorer: str) -> bool:
     """Whether a pair has verdict, weight and reasons by this scorer, all of the right kind."""
     with suppress(PairError):
-        score = build(Score, pair.score, error=PairError)
+        score = build(manifest.Score, pair.score, error=PairError)
         return score.scorer == scorer and None not in (pair.verdict, pair.weight)
     return False

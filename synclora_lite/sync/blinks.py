@@ -7,35 +7,20 @@ import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from synclora_lite.sync.thresholds import (
-    BLINK_DEPTH,
-    BLINK_NOISE,
-    BLINK_SHARE,
-    BLINK_TOLERANCE,
-    BLINK_WINDOW,
-)
+from synclora_lite.sync import thresholds as limits
 
 Closed = Float[np.ndarray, " frames"]
 
 
 @dataclass(frozen=True)
 class BlinkScore:
-    """How well the blinks of the edit fall on those of the source.
+    """How well the blinks of the edit fall on those of the source."""
 
-    Attributes:
-        precision: Share of the edit's blinks that the source has; NaN without any.
-        recall: Share of the source's blinks that the edit has; NaN without any.
-        f1: Harmonic mean of both; the known one when only one clip blinks, 1 when neither does.
-        source: Frames of the source's blinks.
-        edited: Frames of the edit's blinks.
-
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    source: tuple[int, ...]
-    edited: tuple[int, ...]
+    precision: float  # share of the edit's blinks that the source has; NaN without any
+    recall: float  # share of the source's blinks that the edit has; NaN without any
+    f1: float  # harmonic mean; the known one if only one clip blinks, 1 if neither does
+    source: tuple[int, ...]  # frames of the source's blinks
+    edited: tuple[int, ...]  # frames of the edit's blinks
 
     @property
     def judged(self) -> bool:
@@ -43,7 +28,7 @@ class BlinkScore:
         return bool(self.source or self.edited)
 
 
-def blink_events(closed: Closed, depth: float = BLINK_DEPTH) -> tuple[int, ...]:
+def blink_events(closed: Closed, depth: float = limits.BLINK_DEPTH) -> tuple[int, ...]:
     """Return the frame in which each blink begins.
 
     A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
@@ -66,13 +51,19 @@ def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
     first, second = blink_events(source), blink_events(edited)
     recall = _matched(source, edited) / len(first) if first else float("nan")
     precision = _matched(edited, source) / len(second) if second else float("nan")
-    return BlinkScore(precision, recall, _f1(precision, recall), first, second)
+    known = [value for value in (precision, recall) if not np.isnan(value)]
+    f1 = float(harmonic_mean(known)) if known else 1.0
+    return BlinkScore(precision, recall, f1, first, second)
 
 
 def _peaks(closed: Closed) -> list[tuple[int, float]]:
     """Return onset and prominence of every rise of the lids that is more than noise."""
     _, found = find_peaks(
-        np.nan_to_num(closed), prominence=BLINK_NOISE, wlen=BLINK_WINDOW, width=0, rel_height=0.5
+        np.nan_to_num(closed),
+        prominence=limits.BLINK_NOISE,
+        wlen=limits.BLINK_WINDOW,
+        width=0,
+        rel_height=0.5,
     )
     onsets = np.ceil(found["left_ips"]).astype(int)
     return list(zip(onsets.tolist(), found["prominences"].tolist(), strict=True))
@@ -80,21 +71,14 @@ def _peaks(closed: Closed) -> list[tuple[int, float]]:
 
 def _matched(closed: Closed, other: Closed) -> int:
     """Count the blinks of one trace with a partner of their own in the other, earliest first."""
-    free = _peaks(other)
-    hits = 0
+    free, hits = _peaks(other), 0
     for onset, height in _peaks(closed):
         near = [
-            peak
-            for peak in free
-            if abs(peak[0] - onset) <= BLINK_TOLERANCE and peak[1] >= BLINK_SHARE * height
+            (at, rise)
+            for at, rise in free
+            if abs(at - onset) <= limits.BLINK_TOLERANCE and rise >= limits.BLINK_SHARE * height
         ]
-        if height >= BLINK_DEPTH and near:
+        if height >= limits.BLINK_DEPTH and near:
             free.remove(near[0])
             hits += 1
     return hits
-
-
-def _f1(precision: float, recall: float) -> float:
-    """Harmonic mean; the known one alone if only one clip blinks, 1 if neither does."""
-    known = [value for value in (precision, recall) if not np.isnan(value)]
-    return float(harmonic_mean(known)) if known else 1.0

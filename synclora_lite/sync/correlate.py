@@ -19,10 +19,7 @@ MIN_FRAMES = 6  # fewer common frames say nothing about a correlation
 
 
 def smooth(trace: Trace, sigma: float = 1.0) -> Trace:
-    """Gaussian smoothing with a standard deviation of `sigma` frames; NaN stays NaN.
-
-    Missing frames carry no weight, so a gap does not spread.
-    """
+    """Gaussian smoothing over `sigma` frames; NaN stays NaN, without weight it does not spread."""
     known = ~np.isnan(trace)
     if sigma <= 0 or not known.any():
         return trace.astype(np.float64)
@@ -81,34 +78,26 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
 
 @dataclass(frozen=True)
 class Lag:
-    """How late the second trace is.
+    """How late the second trace is."""
 
-    Attributes:
-        frames: The best whole lag; positive when the second trace is late.
-        offset: The same with a fraction, from a parabola through the best three.
-        confidence: Share of the likelihood that the best lag has among all lags, 0..1.
-
-    """
-
-    frames: int
-    offset: float
-    confidence: float
+    frames: int  # the best whole lag; positive when the second trace is late
+    offset: float  # the same with a fraction, from a parabola through the best three
+    confidence: float  # share of the likelihood that the best lag has among all lags, 0..1
 
 
 def lag_of_evidence(evidence: Curve) -> Lag:
-    """Find the peak of a log likelihood over lags -L..L.
-
-    Args:
-        evidence: Log likelihood of each lag; NaN counts as impossible.
-
-    """
+    """Find the peak of a log likelihood over lags -L..L; NaN counts as impossible."""
     max_lag = len(evidence) // 2
     filled = np.where(np.isnan(evidence), -np.inf, evidence)
     if not np.isfinite(filled).any():
         return Lag(0, 0.0, 0.0)
-    best = int(np.argmax(filled))
+    best, offset = int(np.argmax(filled)), 0.0
     share = np.exp(filled - filled[best])
-    return Lag(best - max_lag, best - max_lag + _parabola(filled, best), float(1 / share.sum()))
+    left, middle, right = np.pad(filled, 1, constant_values=-np.inf)[best : best + 3]
+    bend = left - 2 * middle + right
+    if np.isfinite(bend) and bend < 0:  # vertex of the parabola, within half a step of the peak
+        offset = float(np.clip((left - right) / (2 * bend), -0.5, 0.5))
+    return Lag(best - max_lag, best - max_lag + offset, float(1 / share.sum()))
 
 
 def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
@@ -122,22 +111,8 @@ def evidence_of(first: Trace, second: Trace, max_lag: int) -> Curve:
     return -frames / 6 * np.log1p(-(r**2))
 
 
-def lag_between(first: Trace, second: Trace, max_lag: int) -> Lag:
-    """Find the lag of one cue."""
-    return lag_of_evidence(evidence_of(first, second, max_lag))
-
-
 def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
     """Find the lag that the evidence of several cues together speaks for."""
     evidence = [evidence_of(first, second, max_lag) for first, second in cues]
     known = [curve for curve in evidence if np.isfinite(curve).any()]
     return lag_of_evidence(np.sum(known, axis=0)) if known else Lag(0, 0.0, 0.0)
-
-
-def _parabola(values: Curve, best: int) -> float:
-    """Vertex of the parabola through the peak and its neighbours, within half a step of it."""
-    if best in (0, len(values) - 1) or not np.isfinite(values[best - 1 : best + 2]).all():
-        return 0.0
-    left, middle, right = values[best - 1 : best + 2]
-    bend = left - 2 * middle + right
-    return float(np.clip((left - right) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0

@@ -16,20 +16,11 @@ Frames = UInt8[np.ndarray, "frames height width 3"]
 
 @dataclass(frozen=True)
 class Realigned:
-    """A pair after it was shifted.
-
-    Attributes:
-        source: The part of the source that remains.
-        edited: The part of the edit that remains, of the same length.
-        shift: Frames by which the edit was late, 0 if it was left where it was.
-        before: The score as found.
-        after: The score of what remains.
-
-    """
+    """What remains of a pair after a shift, both clips of one length, and its scores."""
 
     source: Frames
     edited: Frames
-    shift: int
+    shift: int  # frames by which the edit was late, 0 if it was left where it was
     before: SyncReport
     after: SyncReport
 
@@ -39,21 +30,14 @@ class Realigned:
         return self.after.accepted and not self.before.accepted
 
 
-def realign(source: Frames, edited: Frames, *, step: int = 8, cache: bool = True) -> Realigned:
+def realign(source: Frames, edited: Frames, *, step: int = 8) -> Realigned:
     """Estimate a constant offset, take it out, and crop both clips to a legal length.
 
-    Args:
-        source: The source clip.
-        edited: The edit, late or early as a whole.
-        step: Temporal ratio of the video autoencoder: k * step + 1 frames remain.
-        cache: As for `track`.
-
-    Raises:
-        PairError: Fewer than step + 1 frames would remain.
-
+    `step` is the temporal ratio of the video autoencoder: k * step + 1 frames remain. Raises
+    PairError if fewer than step + 1 would.
     """
-    tracks = [track(clip, cache=cache) for clip in (source, edited)]
-    before = score_tracks(tracks[0], tracks[1])
+    tracks = [track(clip) for clip in (source, edited)]
+    before = score_tracks(*tracks)
     shift, mine, theirs = in_time(before, len(source), len(edited), step)
     after = score_tracks(tracks[0][mine], tracks[1][theirs])
     return Realigned(source[mine], edited[theirs], shift, before, after)
@@ -68,9 +52,7 @@ def in_time(before: SyncReport, source: int, edited: int, step: int) -> tuple[in
 def overlap(source: int, edited: int, shift: int, step: int) -> tuple[slice, slice]:
     """Return which frames of two clips show the same moments if the edit is late by `shift`.
 
-    Raises:
-        PairError: Fewer than step + 1 frames would remain; k * step + 1 do.
-
+    They are k * step + 1; raises PairError if k would be 0.
     """
     first, second = max(-shift, 0), max(shift, 0)
     common = min(source - first, edited - second)

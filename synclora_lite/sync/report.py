@@ -10,104 +10,59 @@ from synclora_lite.sync.blinks import BlinkScore
 
 @dataclass(frozen=True)
 class CueScore:
-    """One cue of two clips, compared.
+    """One cue of two clips, compared."""
 
-    Attributes:
-        pearson: Correlation of the smoothed traces, frame by frame.
-        lag: Frames by which the edit's trace is late (positive) or early.
-        confidence: Of the lag, 0..1.
-        motion: Standard deviation over time of the smoothed trace in the source and in the edit.
-        amplitude: Size of the edit's movement over the source's.
-        distance: 80th percentile over time of |edit - source|, in the trace's unit.
-        coverage: Share of the frames in which both are known.
-        judged: Whether the source moves enough, and is seen enough, to say anything. If not, the
-            numbers are there for the curious and do not count.
-
-    """
-
-    pearson: float
-    lag: float
-    confidence: float
-    motion: tuple[float, float]
-    amplitude: float
-    distance: float
-    coverage: float
-    judged: bool
+    pearson: float  # of the smoothed traces, frame by frame
+    lag: float  # frames by which the edit's trace is late (positive) or early
+    confidence: float  # of the lag, 0..1
+    motion: tuple[float, float]  # standard deviation of the smoothed traces, source and edit
+    amplitude: float  # size of the edit's movement over the source's
+    distance: float  # 80th percentile over time of |edit - source|, in the trace's unit
+    coverage: float  # share of the frames in which both are known
+    judged: bool  # whether the source moves enough, and is seen enough: else nothing counts
 
 
 @dataclass(frozen=True)
 class GestureScore:
-    """Where a joint of the body is in the two clips.
+    """Where a joint of the body is in the two clips, in shoulder widths of the source."""
 
-    Attributes:
-        distance: Median over the frames, in shoulder widths of the source.
-        coverage: Share of the frames in which both clips show the joint.
-        judged: Whether that is enough.
-        far: Distance that a fifth of the frames exceeds: a gesture may differ for a while.
-        alone: Shares of the frames in which the joint is certainly in the picture of the source
-            and not in that of the edit, and the other way round.
-        motion: How far the joint moves in the source, as a standard deviation.
-        pearson: Correlation of the two paths, 0 if one of them rests.
-
-    """
-
-    distance: float
-    coverage: float
-    judged: bool
-    far: float = 0.0
+    distance: float  # median over the frames
+    coverage: float  # share of the frames in which both clips show the joint
+    judged: bool  # whether that is enough
+    far: float = 0.0  # exceeded in a fifth of the frames: a gesture may differ for a while
+    # shares of the frames in which the joint is certainly in the picture of one clip and not in
+    # that of the other: source alone, edit alone
     alone: tuple[float, float] = (0.0, 0.0)
-    motion: float = 0.0
-    pearson: float = 1.0
+    motion: float = 0.0  # standard deviation of the joint's path in the source
+    pearson: float = 1.0  # of the two paths, 0 if one of them rests
 
 
 @dataclass(frozen=True)
 class OffsetScore:
-    """How late the edit is as a whole: all judged cues together.
+    """How late the edit is as a whole: all judged cues together."""
 
-    Attributes:
-        frames: Whole frames; positive when the edit is late.
-        offset: The same with a fraction.
-        confidence: Share of the likelihood, 0..1.
-        drift: Frames by which the second half of the clip is later than the first half.
-        drift_confidence: Of the less certain half; 0 when the clip is too short to say.
-
-    """
-
-    frames: int
-    offset: float
-    confidence: float
-    drift: float = 0.0
-    drift_confidence: float = 0.0
+    frames: int  # positive when the edit is late
+    offset: float  # the same with a fraction
+    confidence: float  # share of the likelihood, 0..1
+    drift: float = 0.0  # frames by which the second half of the clip is later than the first
+    drift_confidence: float = 0.0  # of the less certain half; 0 when the clip is too short to say
 
 
 @dataclass(frozen=True)
 class SyncReport:
-    """The comparison of a source clip and its edit.
+    """The comparison of a source clip and its edit."""
 
-    Attributes:
-        cues: By name, in the order of `CUES`.
-        blinks: As events.
-        gestures: By joint.
-        offset: Of the clip as a whole.
-        faces: Share of frames with a face in the source and in the edit.
-        frames: Frames compared.
-        checks: By name, each measure over its limit: 0 is perfect, above 1 fails.
-        verdict: "accept" or "reject".
-        reasons: Why it was rejected, or what was found, in words; then what could not be judged.
-        weight: For training, 1 for a pair without fault, 0.5 at the limit, then quickly 0; times
-            the share of frames in which both show a face.
-
-    """
-
-    cues: dict[str, CueScore]
+    cues: dict[str, CueScore]  # in the order of `CUES`
     blinks: BlinkScore
-    gestures: dict[str, GestureScore]
+    gestures: dict[str, GestureScore]  # by joint
     offset: OffsetScore
-    faces: tuple[float, float]
-    frames: int
-    checks: dict[str, float]
-    verdict: str
-    reasons: list[str]
+    faces: tuple[float, float]  # share of frames with a face in the source and in the edit
+    frames: int  # compared
+    checks: dict[str, float]  # each measure over its limit: 0 is perfect, above 1 fails
+    verdict: str  # "accept" or "reject"
+    reasons: list[str]  # why it was rejected, or what was found; then what could not be judged
+    # for training: 1 for a pair without fault, 0.5 at the limit, then quickly 0; times the share
+    # of frames in which both show a face
     weight: float
 
     @property

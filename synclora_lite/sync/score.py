@@ -4,20 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from synclora_lite.landmarks import Track, track
-from synclora_lite.sync import thresholds
+from synclora_lite.sync import correlate, thresholds
 from synclora_lite.sync.blinks import match_blinks
-from synclora_lite.sync.correlate import (
-    MIN_FRAMES,
-    combined_lag,
-    common,
-    evidence_of,
-    lag_of_evidence,
-    pearson,
-    smooth,
-)
+from synclora_lite.sync.correlate import Curve, Trace, combined_lag, evidence_of, smooth
 from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
@@ -28,25 +20,16 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 TURNS = ("yaw", "pitch")
-Trace = Float[np.ndarray, " frames"]
-Curve = Float[np.ndarray, " lags"]
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
 def score_clips(
     source: "Frames | Clip", edited: "Frames | Clip", *, cache: bool = True
 ) -> SyncReport:
-    """Compare two clips frame by frame.
+    """Compare two clips frame by frame; of different lengths the common first part counts.
 
-    Args:
-        source: Frames or a `Clip`. Of clips of different length the common first part counts; of
-            several people `Clip.person`, and the one in the same place of the edit.
-        edited: As above; of any size.
-        cache: As for `track`.
-
-    Raises:
-        LandmarkError: The frames are no clip, or mediapipe or its models are not there.
-
+    Of several people `Clip.person` is compared, with the one in the same place of the edit. The
+    sizes may differ; `cache` and what is raised are `track`'s.
     """
     person = None if isinstance(source, np.ndarray) else source.person
     frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
@@ -93,23 +76,15 @@ def floors(source_yaw: Trace, edited_yaw: Trace) -> dict[str, float]:
 
 
 def score_cue(source: Trace, edited: Trace, evidence: Curve, *, floor: float) -> CueScore:
-    """Compare one smoothed trace of the two clips.
-
-    Args:
-        source: The trace of a cue in the source.
-        edited: Its trace in the edit.
-        evidence: Log likelihood of each lag, see `evidence_of`.
-        floor: Movement of the source from which it is judged.
-
-    """
-    both = common(source, edited)
+    """Compare one smoothed trace of the two clips; it is judged from `floor`'s movement on."""
+    both = correlate.common(source, edited)
     coverage = float(both.mean())
-    if coverage < thresholds.FACE_SEEN or both.sum() < MIN_FRAMES:
+    if coverage < thresholds.FACE_SEEN or both.sum() < correlate.MIN_FRAMES:
         return CueScore(NAN, NAN, NAN, (NAN, NAN), NAN, NAN, coverage, judged=False)
     motion, other = float(source[both].std()), float(edited[both].std())
-    lag = lag_of_evidence(evidence)
+    lag = correlate.lag_of_evidence(evidence)
     return CueScore(
-        pearson=pearson(source, edited),
+        pearson=correlate.pearson(source, edited),
         lag=lag.offset,
         confidence=lag.confidence,
         motion=(motion, other),

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from synclora_lite.errors import LandmarkError
-from synclora_lite.landmarks import Track, track
+from synclora_lite.landmarks import Track, track, track_file
 from synclora_lite.sync.report import SyncReport
 from synclora_lite.sync.score import score_tracks
-from synclora_lite.video import Clip, read_clip, resample, resample_indices
+from synclora_lite.video import Clip, resample, resample_indices
 
 
 def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
@@ -25,17 +25,10 @@ def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
 def track_pair(
     pair: tuple[Clip, Clip], *, panels: bool = False, cache: bool = True
 ) -> tuple[Track, Track]:
-    """Track both clips.
+    """Track source and edit; of several people the source's `Clip.person`, and who is there then.
 
-    Args:
-        pair: Source and edit; of several people the source's `Clip.person`, and the one in the
-            same place of the edit.
-        panels: They come from one picture: one half without any face is for the verdict to reject.
-        cache: As for `track`.
-
-    Raises:
-        LandmarkError: One of them (with `panels`: each of them) shows no face in any frame.
-
+    Raises LandmarkError if one of them shows no face in any frame; of two `panels` of one picture
+    both must, because one alone is for the verdict to reject. `cache` is `track`'s.
     """
     who = pair[0].person
     first = track(pair[0].frames, person=who, cache=cache)
@@ -51,26 +44,14 @@ def track_pair(
     return first, second
 
 
-def score_files(
-    source: str | Path,
-    edited: str | Path,
-    *,
-    person: int | None = None,
-    cache: bool = True,
-) -> SyncReport:
-    """Score two video files; landmarks that are kept are not found again.
+def score_files(source: str | Path, edited: str | Path, person: int | None = None) -> SyncReport:
+    """Score two video files; files whose landmarks are kept are not decoded again.
 
     Of several people the one with this number from the left is scored, or the one with the largest
-    face, and who is in the same place of the edit.
-
-    Raises:
-        VideoError: A file cannot be read.
-        LandmarkError: The back end cannot be used.
-
+    face, and who is in the same place of the edit. Raises VideoError, LandmarkError.
     """
-    clips = read_clip(source), read_clip(edited)
-    first = track(clips[0].frames, person=person, cache=cache)
-    second = track(clips[1].frames, person=first.place or person, cache=cache)
-    if len(first) != len(second):
-        second = second[resample_indices(len(second), clips[1].fps, clips[0].fps)]
+    first = track_file(source, person=person)
+    second = track_file(edited, person=first.place or person)
+    if len(first) != len(second) and first.fps and second.fps:
+        second = second[resample_indices(len(second), second.fps, first.fps)]
     return score_tracks(first, second)

@@ -13,24 +13,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CueLimits:
-    """When a cue is judged, and what it must reach.
+    """When a cue is judged, and what it must reach."""
 
-    Attributes:
-        floor: Standard deviation over time below which a trace is mostly tracking noise.
-        pearson: Least correlation of the smoothed traces.
-        amplitude: Largest ratio of the movement's size between the halves, either way.
-        distance: Largest difference of the traces themselves that is still the same pose (80th
-            percentile over the frames, in the trace's unit), or None if it does not matter: a
-            smile that is held or a wider mouth is an edit, not a fault.
-        smoothing: Standard deviation of the Gaussian over time, in frames. Speech is quick: at 12
-            frames a second one whole frame takes two thirds of a syllable away.
-
-    """
-
-    floor: float
-    pearson: float
-    amplitude: float
+    floor: float  # standard deviation over time below which a trace is mostly tracking noise
+    pearson: float  # least correlation of the smoothed traces
+    amplitude: float  # largest ratio of the movement's size between the halves, either way
+    # largest difference of the traces that is still the same pose (80th percentile over the
+    # frames); None: a smile that is held or a wider mouth is an edit, not a fault
     distance: float | None = None
+    # frames, of the Gaussian over time. Speech is quick: at 12 frames a second one whole frame
+    # takes two thirds of a syllable away.
     smoothing: float = 1.0
 
 

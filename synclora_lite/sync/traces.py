@@ -7,17 +7,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from synclora_lite.landmarks import Track
+from synclora_lite.sync import thresholds as limits
 from synclora_lite.sync.head import Head, fit_head
-from synclora_lite.sync.thresholds import (
-    BLINK_OPEN,
-    BODY_VISIBLE,
-    CLOSED,
-    FACE_SEEN,
-    GAZE_OPEN,
-    GAZE_PROFILE,
-    PROFILE,
-    SHOULDERS_PER_EYES,
-)
 
 Trace = Float[np.ndarray, " frames"]
 Points = Float[np.ndarray, "frames 478 3"]
@@ -54,67 +45,49 @@ EYES = {
 def cue_traces(track: Track) -> dict[str, Trace]:
     """Measure every cue in every frame; NaN where it cannot be seen.
 
-    Returns:
-        yaw, pitch, roll (radians); x, y (the head's place off the middle of the frame, in
-        distances of the outer eye corners); mouth (lip opening) and mouth_width, gaze_x and
-        gaze_y, in the same unit and in the face's own coordinates; blink, blink_left,
-        blink_right (0 open as usual in this clip, 1 closed); left_wrist_x ... (`BODY_CUES`: place
-        in shoulder widths).
-
+    yaw, pitch, roll in radians; x, y: the head's place off the middle of the frame, in distances
+    of the outer eye corners; mouth (lip opening), mouth_width, gaze_x, gaze_y in the same unit and
+    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual in this clip,
+    1 closed; left_wrist_x ... (`BODY_CUES`): place in shoulder widths.
     """
     head = fit_head(track.face)
     unit = eye_distance(head)
     height, width = track.size
-    openness = {side: eye_openness(head.face, side) for side in EYES}
-    weights = eye_weights(track.face)
+    openness = {side: eye_openness(head.face, eye) for side, eye in EYES.items()}
+    # each eye is trusted by the square of its apparent width: a head turned away shows one of them
+    widths = {side: _distance(track.face, eye.corners) ** 2 for side, eye in EYES.items()}
+    total = np.maximum(sum(widths.values()), 1e-12)
+    weights = {side: width / total for side, width in widths.items()}
     both = sum(weights[side] * openness[side] for side in EYES)
     sides = {side: closedness(openness[side], both) for side in EYES}
     blink = sum(weights[side] * sides[side] for side in EYES)
     turned = np.abs(np.nan_to_num(head.yaw))
-    iris = (both >= GAZE_OPEN) & (turned <= GAZE_PROFILE) & ~(blink >= CLOSED)
+    iris = (both >= limits.GAZE_OPEN) & (turned <= limits.GAZE_PROFILE) & ~(blink >= limits.CLOSED)
     face = {
-        "mouth": mouth_opening(head.face),
-        "mouth_width": mouth_width(head.face),
+        "mouth": np.mean([_distance(head.face, pair) for pair in LIPS], axis=0),  # three places
+        "mouth_width": _distance(head.face, MOUTH_CORNERS),
         "gaze_x": gaze(head.face, 0, weights, iris),
         "gaze_y": gaze(head.face, 1, weights, iris),
         "blink": blink,
-        "blink_left": sides["left"],
-        "blink_right": sides["right"],
+        **{f"blink_{side}": closed for side, closed in sides.items()},
     }
+    body = body_points(track) / shoulder_width(track, unit)
     traces = {
         "yaw": head.yaw,
         "pitch": head.pitch,
         "roll": head.roll,
         "x": (head.centre[:, 0] - width / 2) / unit,
         "y": (head.centre[:, 1] - height / 2) / unit,
-        **{name: np.where(turned <= PROFILE, trace, np.nan) for name, trace in face.items()},
-        **body_traces(track, unit),
+        **{name: np.where(turned <= limits.PROFILE, trace, np.nan) for name, trace in face.items()},
+        **dict(zip(BODY_CUES, body.reshape(len(body), -1).T, strict=True)),
     }
     return {name: trace.astype(np.float64) for name, trace in traces.items()}
 
 
-def mouth_opening(face: Points) -> Trace:
-    """Mean distance of the inner lips at three places."""
-    return np.mean([_distance(face, pair) for pair in LIPS], axis=0)
-
-
-def mouth_width(face: Points) -> Trace:
-    """Distance of the corners of the mouth."""
-    return _distance(face, MOUTH_CORNERS)
-
-
-def eye_openness(face: Points, side: str) -> Trace:
+def eye_openness(face: Points, eye: Eye) -> Trace:
     """Distance of the lids of one eye over its width: the eye aspect ratio, in face coordinates."""
-    eye = EYES[side]
     gap = _mean_of(face, eye.lower)[:, 1] - _mean_of(face, eye.upper)[:, 1]
     return np.maximum(gap, 0) / _distance(face, eye.corners)
-
-
-def eye_weights(face: Points) -> dict[str, Trace]:
-    """Trust each eye by the square of its apparent width: a head turned away shows one of them."""
-    widths = {side: _distance(face, eye.corners) ** 2 for side, eye in EYES.items()}
-    total = np.maximum(sum(widths.values()), 1e-12)
-    return {side: width / total for side, width in widths.items()}
 
 
 def closedness(openness: Trace, both: Trace) -> Trace:
@@ -123,7 +96,7 @@ def closedness(openness: Trace, both: Trace) -> Trace:
     The open level is the 80th percentile, so it holds while an eye is shut for part of the clip.
     If both eyes, weighted, are never open, nothing can be said (NaN).
     """
-    if np.isnan(both).all() or np.nanpercentile(both, 80) < BLINK_OPEN:
+    if np.isnan(both).all() or np.nanpercentile(both, 80) < limits.BLINK_OPEN:
         return np.full_like(openness, np.nan)
     level = max(float(np.nanpercentile(openness, 80)), 1e-3)
     return np.clip(1 - openness / level, 0, 1)
@@ -134,7 +107,7 @@ def gaze(
 ) -> Trace:
     """Offset of the irises from the middle of the eye corners along an axis, x or y.
 
-    It is bridged in frames that do not show the irises, and unknown if too few do. The upper lid
+    A straight line bridges frames without irises; it is unknown if too few show them. The upper lid
     goes up and down with the eye, and is easier to see than a few pixels of iris: the vertical
     gaze takes in half of its movement.
     """
@@ -145,32 +118,17 @@ def gaze(
         if axis == 1:
             offset = offset + 0.5 * (_mean_of(face, eye.upper) - middle)[:, 1]
         total = total + weights[side] * offset
-    known = ~np.isnan(total)
-    if (known & iris).sum() < FACE_SEEN * known.sum():
+    known, frames = ~np.isnan(total), np.arange(len(total))
+    shown = known & iris
+    if not shown.any() or shown.sum() < limits.FACE_SEEN * known.sum():
         return np.full_like(total, np.nan)
-    return bridge(total, iris)
+    return np.where(known, np.interp(frames, frames[shown], total[shown]), np.nan)
 
 
-def bridge(trace: Trace, keep: Bool[np.ndarray, " frames"]) -> Trace:
-    """Replace the frames not kept by a straight line between their neighbours; NaN stays."""
-    known = keep & ~np.isnan(trace)
-    if not known.any():
-        return trace
-    frames = np.arange(len(trace))
-    filled = np.interp(frames, frames[known], trace[known])
-    return np.where(np.isnan(trace), np.nan, filled)
-
-
-def body_traces(track: Track, unit: float) -> dict[str, Trace]:
-    """Place of shoulders, elbows and wrists in shoulder widths; NaN where they are not seen."""
-    points = body_points(track) / shoulder_width(track, unit)
-    return dict(zip(BODY_CUES, points.reshape(len(points), -1).T, strict=True))
-
-
-def body_points(track: Track, visible: float = BODY_VISIBLE) -> Float[np.ndarray, "frames 6 2"]:
-    """Return the body points in pixels, NaN below the visibility."""
+def body_points(track: Track) -> Float[np.ndarray, "frames 6 2"]:
+    """Return the body points in pixels, NaN below the visibility that counts as seen."""
     seen = track.pose[:, list(BODY_POINTS.values())]
-    return np.where(seen[..., 3:] >= visible, seen[..., :2], np.nan)
+    return np.where(seen[..., 3:] >= limits.BODY_VISIBLE, seen[..., :2], np.nan)
 
 
 def shoulder_width(track: Track, unit: float) -> float:
@@ -178,7 +136,7 @@ def shoulder_width(track: Track, unit: float) -> float:
     points = body_points(track)
     across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
     seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
-    return float(np.fmax(seen, SHOULDERS_PER_EYES * unit))
+    return float(np.fmax(seen, limits.SHOULDERS_PER_EYES * unit))
 
 
 def eye_distance(head: Head) -> float:

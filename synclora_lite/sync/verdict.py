@@ -130,10 +130,8 @@ def _log(ratio: float) -> float:
 def _blinks(blinks: BlinkScore) -> Checks:
     if not blinks.judged:
         return {}
-    words = (
-        f"blinks do not match: {len(blinks.source)} in the source, {len(blinks.edited)} in the "
-        f"edit, F1 {blinks.f1:.2f}"
-    )
+    count = f"{len(blinks.source)} in the source, {len(blinks.edited)} in the edit"
+    words = f"blinks do not match: {count}, F1 {blinks.f1:.2f}"
     return {"blinks": ((1 - blinks.f1) / (1 - thresholds.BLINK_F1), words)}
 
 
@@ -148,10 +146,10 @@ def _gestures(gestures: dict[str, GestureScore]) -> Checks:
             far = f"{words} {gesture.far:.2f} shoulder widths away or more in a fifth of the frames"
             checks[name] = (gesture.distance / median, away)
             checks[f"{name} far"] = (gesture.far / worst, far)
-        if gesture.judged and gesture.motion >= thresholds.BODY_MOVES:
-            ratio = (1 - gesture.pearson) / (1 - thresholds.BODY_PEARSON)
-            unlike = f"{words} does not follow the source (r = {gesture.pearson:.2f})"
-            checks[f"{name} path"] = (ratio, unlike)
+            if gesture.motion >= thresholds.BODY_MOVES:
+                ratio = (1 - gesture.pearson) / (1 - thresholds.BODY_PEARSON)
+                unlike = f"{words} does not follow the source (r = {gesture.pearson:.2f})"
+                checks[f"{name} path"] = (ratio, unlike)
         if name.endswith("wrist"):  # a hand that only one of the halves shows
             share = max(gesture.alone)
             half = "source" if share == gesture.alone[0] else "edit"

@@ -23,17 +23,11 @@ SCORES = "scores.safetensors"
 
 
 class LatentDataset:
-    """Random access to the rows of a bank.
+    """Random access to the rows of a bank: of all its shards, or of `files`.
 
-    Args:
-        folder: Where the shards are.
-        key: The tensor to read, `latents` or `frames`.
-        files: The shards; all of the folder if left out.
-        scores: `weight` and `accepted` of every pair; those of the folder if left out.
-
-    Raises:
-        TrainingError: The folder holds no shards, or one is broken or lacks a tensor.
-
+    `key` names the tensor to read, `latents` or `frames`; `scores` holds `weight` and `accepted`
+    of every pair, if not the folder does. Raises TrainingError if there are no shards, or one is
+    broken or lacks the tensor.
     """
 
     def __init__(
@@ -48,28 +42,30 @@ class LatentDataset:
         found = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
         self.files = found if files is None else list(files)
         if not self.files:
-            raise TrainingError(
-                f"{folder} holds no shards", "a bank of safetensors files", "build the bank first"
-            )
-        self.shards = [_mapped(file, key) for file in self.files]
-        sizes = torch.tensor([len(shard) for shard in self.shards])
-        self.ends: Int[Tensor, " shards"] = sizes.cumsum(0)
+            advice = "build the bank first"
+            raise TrainingError(f"{folder} holds no shards", "a bank of safetensors files", advice)
+        self.shards: list[Tensor] = []
+        for file in self.files:
+            try:
+                with safe_open(file, framework="pt") as shard:
+                    self.shards.append(shard.get_tensor(key))
+            except SafetensorError as error:
+                what, advice = f"{file} cannot be read ({error})", "delete it and build again"
+                raise TrainingError(what, f"a shard with {key}", advice) from error
+        self.places = [(k, row) for k, shard in enumerate(self.shards) for row in range(len(shard))]
         if scores is None:
             beside = self.folder / SCORES
             scores = read_tensors(beside) if beside.exists() else {}
         ones = torch.ones(len(self))
         self.weight: Float[Tensor, " rows"] = scores.get("weight", ones)
         self.accepted: Bool[Tensor, " rows"] = scores.get("accepted", ones).bool()
-        if len(self.weight) < len(self) or len(self.accepted) < len(self):
-            raise TrainingError(
-                f"{SCORES} scores {len(self.weight)} of {len(self)} rows",
-                "a score for every row",
-                "score the bank again",
-            )
+        if min(len(self.weight), len(self.accepted)) < len(self):
+            what = f"{SCORES} scores {len(self.weight)} of {len(self)} rows"
+            raise TrainingError(what, "a score for every row", "score the bank again")
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return int(self.ends[-1])
+        return len(self.places)
 
     @property
     def shape(self) -> torch.Size:
@@ -81,10 +77,7 @@ class LatentDataset:
     ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
         """Return the rows to train on, perhaps the accepted ones only, and the last, held back.
 
-        Raises:
-            ConfigError: All are held back.
-            TrainingError: None of the others is accepted.
-
+        Raises ConfigError if all are held back, TrainingError if none of the others is accepted.
         """
         training, validation = split_rows(torch.arange(len(self)), held)
         training = training[self.accepted[training]] if accepted else training
@@ -95,37 +88,22 @@ class LatentDataset:
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
         """Return pairs, source first; half precision becomes float32.
 
-        Raises:
-            TrainingError: A pair holds values that are no numbers.
-
+        Raises TrainingError if one holds values that are no numbers.
         """
-        pairs = []
-        for row in rows.tolist():
-            shard = int(torch.searchsorted(self.ends, row, right=True))
-            pair = self.shards[shard][row - int(self.ends[shard])]  # counted from the shard's end
-            if pair.is_floating_point():
-                if not torch.isfinite(pair).all():
-                    raise TrainingError(
-                        f"{self.names(torch.tensor([row]))[0]} holds values that are no numbers",
-                        "finite numbers",
-                        "leave the pair out, or build its shard again",
-                    )
-                pair = pair.float()
-            pairs.append(pair)
-        return torch.stack(pairs)
+        places = [self.places[row] for row in rows.tolist()]
+        pairs = [self.shards[shard][place] for shard, place in places]
+        if not pairs[0].is_floating_point():
+            return torch.stack(pairs)
+        for name, pair in zip(self.names(rows), pairs, strict=True):
+            if not torch.isfinite(pair).all():
+                what, advice = f"{name} holds values that are no numbers", "build its shard again"
+                raise TrainingError(what, "finite numbers", f"leave the pair out, or {advice}")
+        return torch.stack([pair.float() for pair in pairs])
 
     def names(self, rows: Int[Tensor, " batch"]) -> list[str]:
         """Return where pairs lie: shard and row in it."""
-        return [f"pair {place} of {file.name}" for file, place in self.places(rows)]
-
-    def places(self, rows: Int[Tensor, " batch"]) -> list[tuple[Path, int]]:
-        """Return the shard of every row and its place in it."""
-        shards = torch.searchsorted(self.ends, rows, right=True).tolist()
-        starts = [0, *self.ends.tolist()]
-        return [
-            (self.files[shard], row - starts[shard])
-            for row, shard in zip(rows.tolist(), shards, strict=True)
-        ]
+        places = [self.places[row] for row in rows.tolist()]
+        return [f"pair {place} of {self.files[shard].name}" for shard, place in places]
 
 
 def write_shard(path: str | Path, **tensors: Tensor) -> None:
@@ -137,17 +115,10 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
 def split_rows(
     rows: Int[Tensor, " rows"], held: int
 ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
-    """Hold the last rows back for validation.
-
-    Raises:
-        ConfigError: None would be left to train on.
-
-    """
+    """Hold the last rows back for validation; ConfigError if none would be left to train on."""
     if held >= len(rows):
-        raise ConfigError(
-            f"validation_clips = {held} of a bank of {len(rows)} pairs",
-            "fewer, so that pairs are left to train on",
-        )
+        what = f"validation_clips = {held} of a bank of {len(rows)} pairs"
+        raise ConfigError(what, "fewer, so that pairs are left to train on")
     return rows[: len(rows) - held], rows[len(rows) - held :]
 
 
@@ -173,14 +144,3 @@ def seeded(*numbers: int) -> torch.Generator:
     for number in numbers:
         seed = (seed * 1_000_003 + number + 0x9E3779B9) % (2**63)
     return torch.Generator().manual_seed(seed)
-
-
-def _mapped(file: Path, key: str) -> Tensor:
-    try:
-        with safe_open(file, framework="pt") as shard:
-            tensor: Tensor = shard.get_tensor(key)
-    except SafetensorError as error:
-        raise TrainingError(
-            f"{file} cannot be read ({error})", f"a shard with {key}", "delete it and build again"
-        ) from error
-    return tensor

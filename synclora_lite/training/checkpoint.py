@@ -54,33 +54,29 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, keep: int = 2) -> Path
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read one checkpoint.
-
-    Raises:
-        TrainingError: A file is missing, or does not match its hash.
-
-    """
+    """Read one checkpoint; TrainingError if a file is missing, or does not match its hash."""
+    file = path / "state.json"
     try:
-        state = read_json(path / "state.json")
+        state = read_json(file)
         step, settings, hashes = state["step"], state["settings"], dict(state["sha256"])
         if path.name != f"step-{step:08d}":
             raise ValueError(f"it says step {step}")
+        for part in PARTS:
+            file = path / f"{part}.safetensors"
+            if sha256(file) != hashes[part]:
+                raise ValueError("another hash")
     except (ArtifactError, OSError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path / "state.json") from error
-    files = {part: path / f"{part}.safetensors" for part in PARTS}
-    for part, file in files.items():
-        if not file.is_file() or sha256(file) != hashes.get(part):
-            raise _damaged(file)
-    parts = {part: read_tensors(file) for part, file in files.items()}
+        advice = f"delete {path} to resume from an earlier checkpoint"
+        what = f"{file} is damaged"
+        raise TrainingError(what, "the file that was written", advice) from error
+    parts = {part: read_tensors(path / f"{part}.safetensors") for part in PARTS}
     return Checkpoint(step=step, settings=settings, **parts)
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingError]]:
     """Return the newest checkpoint that is whole, if any, and what is wrong with newer ones.
 
-    Raises:
-        TrainingError: There are checkpoints, and all of them are damaged.
-
+    Raises TrainingError if there are checkpoints, and all of them are damaged.
     """
     refused: list[TrainingError] = []
     for path in reversed(checkpoints(folder)):
@@ -113,8 +109,3 @@ def _remove(path: Path) -> None:
         doomed = path.with_name(f".old-{path.name}")
         path.rename(doomed)
         shutil.rmtree(doomed)
-
-
-def _damaged(file: Path) -> TrainingError:
-    advice = f"delete {file.parent} to resume from an earlier checkpoint"
-    return TrainingError(f"{file} is damaged", "the file that was written", advice)

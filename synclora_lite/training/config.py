@@ -124,9 +124,7 @@ def load_config(path: str | Path) -> tuple[Config, Path]:
 def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Path]:
     """Read a TOML file: `recipe`, the folder `out`, and the settings of one of the recipes.
 
-    Raises:
-        ConfigError: The file is missing or not TOML, or a setting is unknown, missing or wrong.
-
+    Raises ConfigError if it is missing or not TOML, or a setting is unknown, missing or wrong.
     """
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))

@@ -4,6 +4,7 @@ On torch's meta device a model of billions has shapes and no memory. The trainin
 sampling step runs there as it would on a GPU, while every buffer that lives is counted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,12 +50,7 @@ class Estimate:
 
 
 def estimate(job: Job) -> Estimate:
-    """Estimate one step of a job; the adapter that is trained is in float32.
-
-    Raises:
-        ModelError: The model is not known.
-
-    """
+    """Estimate one step of a job; ModelError if its model is not known."""
     return measure(model_configs(job.model), job)
 
 
@@ -99,23 +95,15 @@ def measure_directly(configs: Configs, job: Job, layers: int) -> Estimate:
         if job.checkpointing or job.block_offload:
             transformer.enable_gradient_checkpointing()
         parameters["adapter"] = sum(p.numel() for p in trained)
-        memory |= trained_memory(parameters["adapter"], job) | parts.beside
+        count, moments = parameters["adapter"], 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
+        copies = 2.0 * (job.precision != "float32")  # it is kept in float32, used in half precision
+        memory |= {"adapter": (4.0 + copies) * count, "gradients": 4.0 * count}
+        memory |= {"optimiser": moments * count, **parts.beside}
         memory["activations"] = peak_memory(parts.step)
     else:
         memory |= parts.beside
         memory |= {"sampling": peak_memory(parts.step), "decoding": peak_memory(parts.decode)}
     return Estimate(memory, count_operations(parts.step), parts.tokens, parameters)
-
-
-def trained_memory(parameters: int, job: Job) -> dict[str, float]:
-    """Return the bytes of a float32 adapter of so many parameters, and of what belongs to it."""
-    half = job.precision != "float32"
-    moments = 2 * (1 + 4 / BLOCK) if job.eight_bit else 8
-    return {
-        "adapter": (4.0 + 2.0 * half) * parameters,  # it is used in half precision
-        "gradients": 4.0 * parameters,
-        "optimiser": moments * parameters,
-    }
 
 
 def advice(job: Job, gigabytes: int | float) -> list[str]:
@@ -124,53 +112,51 @@ def advice(job: Job, gigabytes: int | float) -> list[str]:
     For training these are the settings of a run's configuration. The last line is the first
     change that is enough, if there is one.
     """
-    ltx2, pixels, rank = job.model == LTX2, job.size * 3 // 4, max(1, job.rank // 4)
-    if ltx2 and not job.training:
-        return advice_offload(estimate(job), gigabytes)
-    frames = max(1, job.frames // 2)
-    changes: dict[str, dict[str, Any]] = {
-        f"{pixels} pixels": {"size": pixels},
-        f"{frames} frames": {"frames": frames},
-    }
-    if job.training:
-        int8 = {'quantise = "int8"': {"quantise": "int8"}}
-        waits = "block_offload" if ltx2 else "offload"
-        changes = {
-            "checkpointing = true": {"checkpointing": True},
-            **(int8 if ltx2 else {}),
-            'optimizer = "adamw8bit"': {"eight_bit": True},
-            f"{waits} = true": {waits: True},
-            f"rank = {rank}": {"rank": rank},
-            f"{'side' if ltx2 else 'size'} = {pixels}": {"size": pixels},
-            f"frames = {frames}": {"frames": frames},
-        }
     lines: list[str] = []
-    for name, change in changes.items():
-        if all(getattr(job, key) == value for key, value in change.items()):
-            continue
-        job = replace(job, **change)
-        lines.append(_line(f"and {name}" if lines else name, estimate(job).peak, gigabytes))
-        if lines[-1].endswith("fits"):
+    for words, peak in _changes(job):
+        fits = peak <= gigabytes * 1e9
+        lines.append(f"{words}: {peak / 1e9:.1f} GB{', fits' if fits else ''}")
+        if fits:
             break
     return lines
 
 
-def advice_offload(found: Estimate, gigabytes: int | float) -> list[str]:
-    """Return what of an LTX-2.3 may wait in main memory during an edit.
+def _changes(job: Job) -> Iterator[tuple[str, float]]:
+    """Yield one change after the other, with the peak in bytes that all so far lead to."""
+    ltx2, pixels, rank = job.model == LTX2, job.size * 3 // 4, max(1, job.rank // 4)
+    frames, training = max(1, job.frames // 2), job.training
+    if ltx2 and not training:
+        yield from _offloading(estimate(job))
+        return
+    waits = "block_offload" if ltx2 else "offload"
+    side, count = ("side" if ltx2 else "size"), {"frames": frames}
+    changes: dict[str, dict[str, Any]] = {
+        "checkpointing = true": {"checkpointing": True},
+        'quantise = "int8"': {"quantise": "int8" if ltx2 else job.quantise},
+        'optimizer = "adamw8bit"': {"eight_bit": True},
+        f"{waits} = true": {waits: True},
+        f"rank = {rank}": {"rank": rank},
+        f"{side} = {pixels}": {"size": pixels},
+        f"frames = {frames}": count,
+    }
+    if not training:
+        changes = {f"{pixels} pixels": {"size": pixels}, f"{frames} frames": count}
+    joined = ""
+    for name, change in changes.items():
+        if (smaller := replace(job, **change)) != job:
+            job = smaller
+            yield joined + name, estimate(job).peak
+            joined = "and "
+
+
+def _offloading(found: Estimate) -> Iterator[tuple[str, float]]:
+    """Yield what of an LTX-2.3 may wait in main memory during an edit.
 
     `synclora edit` chooses among these by itself, by what the card has free.
     """
     memory, layers = found.memory, model_configs(LTX2).transformer["num_layers"]
-    decoding = memory["autoencoder"] + memory["decoding"]
-    whole, layer = memory["transformer"], memory["transformer"] / layers
-    peaks = (max(whole + memory["sampling"], decoding, memory["connectors"]),
-             max(layer + memory["sampling"], decoding))  # fmt: skip
-    parts = _line("parts wait in main memory", peaks[0] + RUNTIME, gigabytes)
-    if parts.endswith("fits"):
-        return [parts]
-    return [parts, _line("layers wait in main memory (slow)", peaks[1] + RUNTIME, gigabytes)]
-
-
-def _line(change: str, peak: float, gigabytes: int | float) -> str:
-    fits = ", fits" if peak <= gigabytes * 1e9 else ""
-    return f"{change}: {peak / 1e9:.1f} GB{fits}"
+    decoding, whole = memory["autoencoder"] + memory["decoding"], memory["transformer"]
+    parts = max(whole + memory["sampling"], decoding, memory["connectors"])
+    layer = max(whole / layers + memory["sampling"], decoding)
+    yield "parts wait in main memory", parts + RUNTIME
+    yield "layers wait in main memory (slow)", layer + RUNTIME

@@ -71,13 +71,10 @@ def place(transformer: Any, device: torch.device, *, stream: bool = False) -> No
     if not stream:
         transformer.to(device)
         return
-    for name, part in transformer.named_children():
-        if name != "transformer_blocks":
-            part.to(device)
-    for name, parameter in transformer.named_parameters(recurse=False):
-        here = torch.nn.Parameter(parameter.to(device), requires_grad=parameter.requires_grad)
-        setattr(transformer, name, here)
-    for block in transformer.transformer_blocks:
+    blocks, transformer.transformer_blocks = transformer.transformer_blocks, torch.nn.ModuleList()
+    transformer.to(device)
+    transformer.transformer_blocks = blocks
+    for block in blocks:
         for module in block.modules():
             own = list(module.parameters())
             if own and all(parameter.requires_grad for parameter in own):

@@ -18,35 +18,43 @@ class CsvLog:
 
     def __init__(self, path: Path, step: int) -> None:
         self.path = path
-        kept = [row for row in read_log(path) if row["step"] <= step]
-        self.columns = list(dict.fromkeys(name for row in kept for name in row))
+        self.rows: list[Mapping[str, float]] = [r for r in read_log(path) if r["step"] <= step]
         if path.exists():
-            self._rewrite(kept)
+            self._write()
 
     def write(self, step: int, values: Mapping[str, int | float]) -> None:
-        """Append one row; a value under a new name adds a column."""
-        row = {"step": step, **values}
-        if set(row) - set(self.columns):
-            earlier = read_log(self.path)
-            self.columns += [name for name in row if name not in self.columns]
-            self._rewrite(earlier)
-        with self.path.open("a", newline="") as stream:
-            csv.DictWriter(stream, self.columns, restval="").writerow(_rounded(row))
+        """Add one row; a value under a new name adds a column."""
+        self.rows.append({"step": step, **values})
+        self._write()
 
-    def _rewrite(self, rows: list[dict[str, float]]) -> None:
+    def _write(self) -> None:
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
         with atomic_path(self.path) as partial, partial.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, self.columns, restval="")
+            writer = csv.DictWriter(stream, names, restval="")
             writer.writeheader()
-            writer.writerows(map(_rounded, rows))
+            for row in self.rows:
+                values = {name: f"{value:.6g}" for name, value in row.items()}
+                writer.writerow({**values, "step": int(row["step"])})
 
 
 class RunLog:
-    """The two logs of a run, `train.csv` and `validation.csv`, and a tracker that shows them."""
+    """The two logs of a run, `train.csv` and `validation.csv`, and a tracker of accelerate's.
+
+    The files of "tensorboard" go to `out/logs`. Raises ConfigError if a package is not installed.
+    """
 
     def __init__(self, out: Path, step: int, config: LoopConfig) -> None:
         self.train = CsvLog(out / "train.csv", step)
         self.validated = CsvLog(out / "validation.csv", step)
-        self.tracker = open_tracker(config.log_with, out)
+        self.tracker: GeneralTracker | None = None
+        if (name := config.log_with) != "csv":
+            if find_spec(name) is None:
+                expected, advice = f"{name} to be installed", f"pip install {name}"
+                raise ConfigError(f"log_with = {name!r}", expected, advice)
+            kind = LOGGER_TYPE_TO_CLASS[name]
+            place = {"logging_dir": out / "logs"} if kind.requires_logging_directory else {}
+            self.tracker = kind(out.name, **place)
+            self.tracker.start()
         self.every = config.log_every
         self.recent: list[Mapping[str, float]] = []
         self.started = time.perf_counter()
@@ -72,11 +80,6 @@ class RunLog:
             self.tracker.log(named, step=step)
         self.started += time.perf_counter() - began
 
-    def finish(self) -> None:
-        """Close the tracker."""
-        if self.tracker is not None:
-            self.tracker.finish()
-
 
 def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of every metric over the rows that have it."""
@@ -85,46 +88,20 @@ def mean_metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-def open_tracker(name: str, out: Path) -> GeneralTracker | None:
-    """Return accelerate's tracker of that name, which shows the log elsewhere; none for "csv".
-
-    The files of "tensorboard" go to `out/logs`.
-
-    Raises:
-        ConfigError: Its package is not installed.
-
-    """
-    if name == "csv":
-        return None
-    if find_spec(name) is None:
-        raise ConfigError(f"log_with = {name!r}", f"{name} to be installed", f"pip install {name}")
-    kind = LOGGER_TYPE_TO_CLASS[name]
-    place = {"logging_dir": out / "logs"} if kind.requires_logging_directory else {}
-    tracker: GeneralTracker = kind(out.name, **place)
-    tracker.start()
-    return tracker
-
-
 def read_log(path: str | Path) -> list[dict[str, float]]:
     """Read a log; empty cells are left out, and so is a last line cut short by a crash."""
-    path = Path(path)
-    if not path.exists():
+    if not Path(path).exists():
         return []
-    with path.open(newline="") as stream:
-        lines = [line for line in stream if line.endswith("\n")]
-    rows = csv.DictReader(lines)
-    return [
-        {name: float(text) for name, text in row.items() if text} for row in rows if row.get("step")
-    ]
+    with Path(path).open(newline="") as stream:
+        rows = list(csv.DictReader(line for line in stream if line.endswith("\n")))
+    return [{name: float(x) for name, x in row.items() if x} for row in rows if row.get("step")]
 
 
 def plot_log(path: str | Path, picture: str | Path, columns: tuple[str, ...] = ("loss",)) -> None:
     """Draw columns of a log against the step, on a logarithmic scale."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     for column in columns:
         points = [(row["step"], row[column]) for row in read_log(path) if column in row]
@@ -135,9 +112,3 @@ def plot_log(path: str | Path, picture: str | Path, columns: tuple[str, ...] = (
         axes.legend()
     with atomic_path(picture) as partial:
         figure.savefig(partial)
-
-
-def _rounded(row: Mapping[str, int | float]) -> dict[str, str]:
-    return {
-        name: str(int(value)) if name == "step" else f"{value:.6g}" for name, value in row.items()
-    }

@@ -18,26 +18,10 @@ from tqdm.auto import tqdm
 
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import remove_unfinished
+from synclora_lite.training import checkpoint, optimizer
 from synclora_lite.training.bank import seeded
-from synclora_lite.training.checkpoint import (
-    Checkpoint,
-    Named,
-    checkpoints,
-    clear_unfinished,
-    newest_checkpoint,
-    save_checkpoint,
-)
 from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.log import RunLog, mean_metrics, plot_log
-from synclora_lite.training.optimizer import (
-    averaged_weights,
-    learning_rate,
-    make_optimizers,
-    optimizer_state,
-    restore,
-    restore_optimizer,
-    update_average,
-)
 from synclora_lite.training.precision import autocast, compute_dtype
 from synclora_lite.training.processes import process_group, share
 
@@ -73,22 +57,16 @@ class Run:
     config: LoopConfig
     out: Path
     group: PartialState
-    parameters: dict[str, torch.nn.Parameter]
     optimizers: list[torch.optim.Optimizer]
     scaler: torch.amp.GradScaler
     settings: dict[str, Any]
-    averaged: Named = field(default_factory=dict)
+    averaged: checkpoint.Named = field(default_factory=dict)
     step: int = 0
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where the checkpoints are."""
-        return self.out / "checkpoints"
 
     @property
     def last_good(self) -> str:
         """Say which checkpoint the run can go back to."""
-        found = checkpoints(self.checkpoints)
+        found = checkpoint.checkpoints(self.out / "checkpoints")
         return f"the last good checkpoint is {found[-1] if found else 'none'}"
 
 
@@ -96,32 +74,20 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
     """Run a recipe, from the newest checkpoint in `out` that is whole, if there is one.
 
     Started by `accelerate launch`, all processes share the batches of every step, and the first
-    writes the files.
-
-    Args:
-        recipe: What to learn.
-        config: How.
-        out: Gets `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`, the
-            exported weights, whose folder is returned.
-        progress: Show a progress bar.
+    writes: `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`, the exported
+    weights, whose folder is returned.
 
     Raises:
         ConfigError: `out` holds a run with other settings, or `accumulate` is no multiple of the
             number of processes.
         TrainingError: A loss, a gradient, a pair or a weight is no number, or the loss has
             exploded; names the step, the pairs and the last good checkpoint.
-
     """
     run = start_run(recipe, config, Path(out))
-    writes = run.group.is_main_process
+    writes, trained = run.group.is_main_process, recipe.parameters
     log = RunLog(run.out, run.step, config) if writes else None
-    with tqdm(
-        total=config.steps,
-        initial=run.step,
-        disable=not (progress and writes),
-        desc=run.out.name,
-        unit="step",
-    ) as bar:
+    name, hidden = run.out.name, not (progress and writes)
+    with tqdm(total=config.steps, initial=run.step, disable=hidden, desc=name, unit="step") as bar:
         while run.step < config.steps:
             metrics = take_step(run)
             bar.update()
@@ -130,41 +96,34 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
                 log.step(run.step, metrics)
             if config.validate_every and run.step % config.validate_every == 0:
                 if recipe.validate and log is not None:
-                    with averaged_weights(run.averaged, run.parameters), torch.no_grad():
+                    with optimizer.averaged_weights(run.averaged, trained), torch.no_grad():
                         log.validation(run.step, partial(recipe.validate, run.step, run.out))
                 run.group.wait_for_everyone()
             if run.step % config.checkpoint_every == 0 or run.step == config.steps:
                 save_run(run)
     if recipe.export and writes:
-        with averaged_weights(run.averaged, run.parameters):
+        with optimizer.averaged_weights(run.averaged, trained):
             recipe.export(run.out / "final")
-    if log is not None:
-        log.finish()
+    if log is not None and log.tracker is not None:
+        log.tracker.finish()
     run.group.wait_for_everyone()
     return run.out / "final"
 
 
 def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
     """Return a run at the newest checkpoint that is whole, or at step 0."""
-    group = process_group(config.device)
+    group, parameters = process_group(config.device), recipe.parameters
     share(config.accumulate, group.process_index, group.num_processes)
-    parameters = dict(recipe.parameters)
-    kept = {k: v for k, v in asdict(config).items() if k not in FREE}
-    run = Run(
-        recipe,
-        config,
-        out,
-        group,
-        parameters,
-        make_optimizers(parameters, config),
-        torch.amp.GradScaler(  # keeps float16 gradients from vanishing
-            config.device.split(":")[0],
-            init_scale=2.0**12,
-            growth_interval=200,
-            enabled=compute_dtype(config) == torch.float16,
-        ),
-        json.loads(json.dumps({**kept, **(recipe.settings or {})}, default=str)),
+    scaler = torch.amp.GradScaler(  # keeps float16 gradients from vanishing
+        config.device.split(":")[0],
+        init_scale=2.0**12,
+        growth_interval=200,
+        enabled=compute_dtype(config) == torch.float16,
     )
+    kept = {k: v for k, v in asdict(config).items() if k not in FREE}
+    settings = json.loads(json.dumps({**kept, **(recipe.settings or {})}, default=str))
+    optimizers = optimizer.make_optimizers(parameters, config)
+    run = Run(recipe, config, out, group, optimizers, scaler, settings)
     if config.ema:
         run.averaged = {n: p.detach().clone() for n, p in parameters.items()}
     with group.main_process_first():
@@ -175,36 +134,35 @@ def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
 
 def take_step(run: Run) -> Metrics:
     """Take one step: gradients of `accumulate` batches, clipped, and the optimiser's update."""
-    config, scaler = run.config, run.scaler
-    rate = learning_rate(run.step, config)
+    config, scaler, parameters = run.config, run.scaler, run.recipe.parameters
+    rate = optimizer.learning_rate(run.step, config)
     metrics = {**_gradients(run), "lr": rate}
-    for optimizer in run.optimizers:
-        scaler.unscale_(optimizer)
-        for group in optimizer.param_groups:
+    for each in run.optimizers:
+        scaler.unscale_(each)
+        for group in each.param_groups:
             group["lr"] = rate
-    norm = torch.nn.utils.clip_grad_norm_(
-        run.parameters.values(), config.clip or math.inf, foreach=True
-    ).item()
+    longest = config.clip or math.inf
+    norm = torch.nn.utils.clip_grad_norm_(parameters.values(), longest, foreach=True).item()
     if scaler.is_enabled() and not math.isfinite(norm) and scaler.get_scale() > 1:
         metrics["skipped"] = 1.0  # an overflow of float16: the scaler leaves the step out
     else:
         metrics["gradient"] = norm
         _check_metrics(run, metrics)
-    for optimizer in run.optimizers:
-        scaler.step(optimizer)
-        optimizer.zero_grad(set_to_none=True)
+    for each in run.optimizers:
+        scaler.step(each)
+        each.zero_grad(set_to_none=True)
     scaler.update()
     run.step += 1
     if run.averaged:
-        update_average(run.averaged, run.parameters, config.ema, run.step)
+        optimizer.update_average(run.averaged, parameters, config.ema, run.step)
     return metrics
 
 
 def _gradients(run: Run) -> Metrics:
     """Accumulate the gradients of a step's batches; return their mean metrics."""
-    config, found = run.config, []
+    config, found, group = run.config, [], run.group
     first = run.step * config.accumulate
-    for micro in share(config.accumulate, run.group.process_index, run.group.num_processes):
+    for micro in share(config.accumulate, group.process_index, group.num_processes):
         with autocast(config) if run.recipe.autocast else nullcontext():
             try:
                 generator = seeded(config.seed, first + micro)
@@ -215,8 +173,8 @@ def _gradients(run: Run) -> Metrics:
                 raise TrainingError(what, error.expected, advice) from error
         run.scaler.scale(loss / config.accumulate).backward()
         found.append({"loss": loss.item(), **extra})
-    if run.group.use_distributed:
-        for parameter in run.parameters.values():
+    if group.use_distributed:
+        for parameter in run.recipe.parameters.values():
             own = parameter.grad  # a batch without reference may leave some without one
             parameter.grad = reduce(torch.zeros_like(parameter) if own is None else own, "sum")
         found = gather_object(found)
@@ -228,38 +186,37 @@ def save_run(run: Run) -> None:
     _check_weights(run)
     if not run.group.is_main_process:
         return
-    state = optimizer_state(run.optimizers, run.parameters, run.scaler)
-    weights = {name: p.detach() for name, p in run.parameters.items()}
-    checkpoint = Checkpoint(run.step, weights, run.averaged, state, run.settings)
-    save_checkpoint(checkpoint, run.checkpoints, run.config.keep)
+    state = optimizer.optimizer_state(run.optimizers, run.recipe.parameters, run.scaler)
+    weights = {name: p.detach() for name, p in run.recipe.parameters.items()}
+    saved = checkpoint.Checkpoint(run.step, weights, run.averaged, state, run.settings)
+    checkpoint.save_checkpoint(saved, run.out / "checkpoints", run.config.keep)
     plot_log(run.out / "train.csv", run.out / "loss.png")
 
 
 def _resume(run: Run) -> None:
     """Bring a run to the state of the newest checkpoint that is whole, if there is one."""
+    folder, parameters = run.out / "checkpoints", run.recipe.parameters
     if run.group.is_main_process:
-        clear_unfinished(run.checkpoints)
+        checkpoint.clear_unfinished(folder)
         remove_unfinished(run.out)
-    saved, refused = newest_checkpoint(run.checkpoints)
+    saved, refused = checkpoint.newest_checkpoint(folder)
     for error in refused:
         tqdm.write(f"{error.what}; going on from the checkpoint before it", file=sys.stderr)
     if saved is None:
         _check_weights(run)
         return
     changed = [
-        f"{name} is {run.settings.get(name)!r}, was {saved.settings.get(name)!r}"
-        for name in sorted(saved.settings)  # one that it did not know has its default
-        if saved.settings.get(name) != run.settings.get(name)
+        f"{name} is {run.settings.get(name)!r}, was {was!r}"
+        for name, was in sorted(saved.settings.items())  # one that it did not know has its default
+        if was != run.settings.get(name)
     ]
     if changed:
-        raise ConfigError(
-            f"{run.out} holds a run with other settings: {'; '.join(changed)}",
-            "the settings it was started with",
-            "restore them, or name another `out`",
-        )
-    restore(run.parameters, saved.weights)
-    restore_optimizer(run.optimizers, run.parameters, saved.optimizer, run.scaler)
-    run.averaged = {n: v.to(run.parameters[n].device) for n, v in saved.averaged.items()}
+        what = f"{run.out} holds a run with other settings: {'; '.join(changed)}"
+        advice = "restore them, or name another `out`"
+        raise ConfigError(what, "the settings it was started with", advice)
+    optimizer.restore(parameters, saved.weights)
+    optimizer.restore_optimizer(run.optimizers, parameters, saved.optimizer, run.scaler)
+    run.averaged = {n: v.to(parameters[n].device) for n, v in saved.averaged.items()}
     run.step = saved.step
 
 
@@ -272,22 +229,17 @@ def _check_metrics(run: Run, metrics: Metrics) -> None:
     if run.recipe.pairs:
         first = run.step * run.config.accumulate
         batches = range(first, first + run.config.accumulate)
-        made_of = ", made of " + ", ".join(
-            dict.fromkeys(name for k in batches for name in run.recipe.pairs(k))
-        )
-    raise TrainingError(
-        f"loss {loss:.4g} and gradient {gradient:.4g} at step {run.step}{made_of}",
-        f"finite numbers, and a loss up to {EXPLODED:g}",
-        f"{run.last_good}; lower lr or clip more",
-    )
+        names = dict.fromkeys(name for k in batches for name in run.recipe.pairs(k))
+        made_of = f", made of {', '.join(names)}"
+    what = f"loss {loss:.4g} and gradient {gradient:.4g} at step {run.step}{made_of}"
+    expected = f"finite numbers, and a loss up to {EXPLODED:g}"
+    raise TrainingError(what, expected, f"{run.last_good}; lower lr or clip more")
 
 
 def _check_weights(run: Run) -> None:
     """Raise TrainingError if weights are no numbers, before they are saved or trained on."""
-    for name, weight in run.parameters.items():
+    for name, weight in run.recipe.parameters.items():
         if not torch.isfinite(weight).all():
-            raise TrainingError(
-                f"the weights {name} hold values that are no numbers at step {run.step}",
-                "finite weights",
-                f"{run.last_good}; start from other weights, or lower lr",
-            )
+            what = f"the weights {name} hold values that are no numbers at step {run.step}"
+            advice = f"{run.last_good}; start from other weights, or lower lr"
+            raise TrainingError(what, "finite weights", advice)

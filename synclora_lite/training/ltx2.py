@@ -1,8 +1,7 @@
 """The same recipe with an LTX-2.3: an in-context adapter, on pairs of clips of any aspect.
 
 Sizes are what is different: the frozen base may be kept in 8 bits, its blocks may wait in main
-memory, the connectors are run once, and every pair is trained at a size of its own aspect.
-Reference and first frame are given as at inference.
+memory, and every pair is trained at a size of its own aspect.
 """
 
 from contextlib import ExitStack
@@ -27,7 +26,7 @@ from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import read_manifest
 from synclora_lite.tensors import write_tensors
-from synclora_lite.training.bank import LatentDataset, shuffled_rows
+from synclora_lite.training.bank import shuffled_rows
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks
 from synclora_lite.training.log import mean_metrics
@@ -50,6 +49,15 @@ class Context:
     audio: Float[Tensor, "1 caption_tokens audio_dim"]
     mask: Tensor
 
+    def of(self, batch: int) -> dict[str, Tensor]:
+        """Return what the transformer is told with a batch."""
+        masks = ("encoder_attention_mask", "audio_encoder_attention_mask")
+        return {
+            "encoder_hidden_states": self.video.expand(batch, -1, -1),
+            "audio_encoder_hidden_states": self.audio.expand(batch, -1, -1),
+            **dict.fromkeys(masks, self.mask.expand(batch, -1)),
+        }
+
 
 class LTX2Training:
     """What a run on an LTX-2 works on: base, pairs, adapter, and what is drawn at random."""
@@ -64,7 +72,11 @@ class LTX2Training:
         dtype = torch.float32 if small else base_dtype("auto", loop)
         self.model = load_ltx2(folder, dtype=dtype, offload="none")  # into main memory
         self.size_of = partial(bucket_of, side=config.side, most=config.frames)
-        self.dataset = self._dataset()
+        vae, group = self.model.pipe.vae, process_group(loop.device)
+        words = f"up to {config.frames} frames of {config.side} squared"
+        how = (vae, self.model.frame_rate, self.size_of, words)
+        with group.main_process_first(), awake(vae, self.device):  # each pair in its own aspect
+            self.dataset = pair_latents(config.bank, *how, progress=group.is_main_process)
         self.train_rows, self.held_rows = self.dataset.split(config.validation_clips)
         self.context = cache_context(self.model, self.device)[-1]
         self.transformer: LTX2VideoTransformer3DModel = self.model.pipe.transformer
@@ -77,7 +89,8 @@ class LTX2Training:
         if loop.checkpointing or config.block_offload:
             self.transformer.enable_gradient_checkpointing()
         place(self.transformer, self.device, stream=config.block_offload)
-        self.loss_of = torch.compile(ltx2_loss) if loop.compile else ltx2_loss
+        loss = torch.compile(ltx2_loss) if loop.compile else ltx2_loss
+        self.losses = partial(loss, self.transformer, self.context, self.model.frame_rate)
 
     def rows(self, index: int) -> Int[Tensor, "1"]:
         """Return which pair batch number `index` is."""
@@ -93,14 +106,15 @@ class LTX2Training:
         noise = torch.randn(edited.shape, generator=generator)
         given = torch.rand(1, generator=generator) < self.config.first_frame
         drawn = [t.to(self.device) for t in (noise, sigmas, given)]
-        return self._losses(edited, source, *drawn).mean(), {}
+        return self.losses(edited, source, *drawn).mean(), {}
 
     def validate(self, step: int, out: Path) -> Metrics:
         """Return losses on pairs held back from training, and write edits of some of them."""
-        found = []
+        found, given = [], torch.ones(1, dtype=torch.bool, device=self.device)
         for row in self.held_rows:
             source, edited = self.dataset.read(row[None]).to(self.device).unbind(1)
-            found.append(loss_by_level(partial(self._losses, edited, source), edited))
+            held = partial(self.losses, edited, source, given=given)
+            found.append(loss_by_level(held, edited))
         for row in self.held_rows[: self.config.samples].tolist():
             self._sample(row, out / "samples" / f"step-{step:08d}")
         return mean_metrics(found)
@@ -110,36 +124,9 @@ class LTX2Training:
         weights = {name: value.cpu() for name, value in lora_state_dict(self.transformer).items()}
         return write_tensors(folder / WEIGHTS, to_format(weights, "comfyui"), METADATA)
 
-    def _losses(
-        self,
-        edited: Latents,
-        source: Latents,
-        noise: Latents,
-        sigmas: Float[Tensor, " batch"],
-        given: Bool[Tensor, " batch"] | None = None,
-    ) -> Float[Tensor, " batch"]:
-        given = torch.ones_like(sigmas, dtype=torch.bool) if given is None else given
-        known = (self.transformer, self.context, self.model.frame_rate)
-        return self.loss_of(*known, edited, source, noise, sigmas, given)
-
-    def _dataset(self) -> LatentDataset:
-        """Encode the pairs, each at a size of its own aspect, by one process."""
-        config, vae = self.config, self.model.pipe.vae
-        group = process_group(config.loop.device)
-        with group.main_process_first(), awake(vae, self.device):
-            return pair_latents(
-                config.bank,
-                vae,
-                self.model.frame_rate,
-                self.size_of,
-                f"up to {config.frames} frames of {config.side} squared",
-                progress=group.is_main_process,
-            )
-
     def _sample(self, row: int, out: Path) -> None:
         """Edit a held-back pair by the dev setting: source, target and edit side by side."""
-        config, model = self.config, self.model
-        how = LTX2Sampling(distilled=True)
+        config, model, how = self.config, self.model, LTX2Sampling(distilled=True)
         if model.negative is not None:
             how = LTX2Sampling(distilled=False, steps=config.sample_steps)
         pair = read_manifest(config.bank)[row]
@@ -164,33 +151,25 @@ def ltx2_loss(
 ) -> Float[Tensor, " batch"]:
     """Return the rectified-flow loss of the target's tokens, the reference in the sequence.
 
-    As the stock in-context pipeline lays it out: target, then reference at the same positions;
-    timestep sigma for the target, 0 for the reference and for a first frame that is given, which
-    has no part in the loss. The sound is left out: one token that nothing attends to.
+    As in the stock pipeline: target, then reference at the same positions; timestep sigma for the
+    target, 0 for the reference and for a first frame that is given, which has no part in the loss.
+    The sound is left out: one token that nothing attends to.
     """
     batch, _, frames, height, width = target.shape
     clean, drawn, known = (t.flatten(2).mT for t in (target, noise, reference))  # (b, tokens, c)
-    first = torch.arange(clean.shape[1], device=clean.device) < height * width
-    fixed = given[:, None] & first  # (b, tokens)
+    fixed = given[:, None] & (torch.arange(clean.shape[1], device=clean.device) < height * width)
     levels = torch.where(fixed, 0.0, sigmas[:, None])
     noisy = torch.lerp(clean, drawn, levels[..., None])
     times = TIMESTEPS * torch.cat([levels, levels.new_zeros(known.shape[:2])], dim=1)
-    places = transformer.rope.prepare_video_coords(
-        batch, frames, height, width, clean.device, fps=frame_rate
-    )
-    dtype, channels = context.video.dtype, transformer.config.audio_in_channels
-    sigma = TIMESTEPS * sigmas
+    size = (batch, frames, height, width, clean.device)
+    places = transformer.rope.prepare_video_coords(*size, fps=frame_rate)
+    dtype, silence = context.video.dtype, (batch, 1, transformer.config.audio_in_channels)
     video, _ = transformer(
         hidden_states=torch.cat([noisy, known], dim=1).to(dtype),
-        audio_hidden_states=torch.zeros(batch, 1, channels, device=clean.device, dtype=dtype),
-        encoder_hidden_states=context.video.expand(batch, -1, -1),
-        audio_encoder_hidden_states=context.audio.expand(batch, -1, -1),
-        encoder_attention_mask=context.mask.expand(batch, -1),
-        audio_encoder_attention_mask=context.mask.expand(batch, -1),
+        audio_hidden_states=torch.zeros(silence, device=clean.device, dtype=dtype),
+        **context.of(batch),
         timestep=times,
-        audio_timestep=sigma,
-        sigma=sigma,
-        audio_sigma=sigma,
+        **dict.fromkeys(("audio_timestep", "sigma", "audio_sigma"), TIMESTEPS * sigmas),
         video_coords=torch.cat([places, places], dim=2),
         audio_num_frames=1,
         isolate_modalities=True,
@@ -206,16 +185,14 @@ def ltx2_loss(
 def cache_context(model: LTX2Model, device: torch.device) -> list[Context]:
     """Run the connectors once, on the negative prompt if there is one and on the caption.
 
-    In their place the pipeline gets what came out, so that validation needs them no more.
+    In their place the pipeline gets what came out, so that validation needs them no more: they are
+    as large as a small card's memory.
     """
-    prompts = [] if model.negative is None else [model.negative]
-    prompts.append((model.caption, model.mask))
-    pipe, kept = model.pipe, []
+    pipe, prompts = model.pipe, [*filter(None, [model.negative]), (model.caption, model.mask)]
+    side, kept = pipe.tokenizer_padding_side, list[Context]()
     with awake(pipe.connectors, device):
         for caption, mask in prompts:
-            found = pipe.connectors(
-                caption.to(device), mask.to(device), padding_side=pipe.tokenizer_padding_side
-            )
+            found = pipe.connectors(caption.to(device), mask.to(device), padding_side=side)
             kept.append(Context(*(part.detach() for part in found)))
     pipe.connectors = _Kept(kept)
     return kept
@@ -226,12 +203,7 @@ class _Kept(torch.nn.Module):
 
     def __init__(self, contexts: list[Context]) -> None:
         super().__init__()
-        self.contexts = contexts
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is, as the pipeline asks its parts."""
-        return self.contexts[0].video.device
+        self.contexts, self.device = contexts, contexts[0].video.device
 
     def forward(self, caption: Tensor, *_: Any, **__: Any) -> tuple[Tensor, ...]:
         wanted = self.contexts[-len(caption) :]

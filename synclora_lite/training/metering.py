@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+QKV = ("query", "key", "value")  # of attention, by position or by name
 
 
 def peak_memory(run: Callable[[], object], device: str = "meta") -> float:
@@ -73,9 +75,9 @@ class _FusedKernels(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.scaled_dot_product_attention:
-            return _attention(*args, **kwargs)
+            return _Fused.apply(*args[:3], *(kwargs[n] for n in QKV[len(args) :]))
         if func is F.rms_norm:
-            return _Norm.apply(args[0])
+            return _Fused.apply(args[0])  # the weight is frozen
         if func is Tensor.backward:
             # A mode is off in all that a function calls, and so where checkpointed blocks are
             # computed again: the engine is started with the mode on.
@@ -85,33 +87,17 @@ class _FusedKernels(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> Tensor:
-    return cast("Tensor", _Attention.apply(query, key, value))
-
-
-class _Norm(torch.autograd.Function):
-    """Keeps the input and one number per token; the weight is frozen."""
+class _Fused(torch.autograd.Function):
+    """Keeps what a GPU's kernel does: inputs, a number per row and, of attention, the output."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x, x.new_empty(x.shape[:-1], dtype=torch.float32))
-        return torch.empty_like(x)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        return torch.empty_like(ctx.saved_tensors[0])
-
-
-class _Attention(torch.autograd.Function):
-    """Keeps what FlashAttention keeps: queries, keys, values, output, one number per query."""
-
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        out = torch.empty_like(q)
-        ctx.save_for_backward(q, k, v, out, q.new_empty(q.shape[:-1], dtype=torch.float32))
+    def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+        out = torch.empty_like(inputs[0])
+        row = inputs[0].new_empty(out.shape[:-1], dtype=torch.float32)
+        ctx.save_for_backward(*inputs, row, *((out,) if len(inputs) > 1 else ()))
+        ctx.inputs = len(inputs)
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
-        q, k, v, _, _ = ctx.saved_tensors
-        return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        return tuple(torch.empty_like(x) for x in ctx.saved_tensors[: ctx.inputs])

@@ -21,10 +21,7 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
 
     Weights decay, vectors do not. Muon (Jordan et al. 2024) makes the momentum of a matrix
     orthogonal; scaled as in Liu et al. 2025 (arXiv 2502.16982), one learning rate serves both.
-
-    Raises:
-        ConfigError: bitsandbytes, which has the moments of 8 bits, is not installed.
-
+    Raises ConfigError if bitsandbytes, which has the moments of 8 bits, is not installed.
     """
     decay, betas, rest = config.weight_decay, config.betas, list(parameters.values())
     optimizers: list[torch.optim.Optimizer] = []
@@ -62,9 +59,7 @@ def learning_rate(step: int, config: LoopConfig) -> float:
 
 
 def optimizer_state(
-    optimizers: list[torch.optim.Optimizer],
-    parameters: Parameters,
-    scaler: torch.amp.GradScaler | None = None,
+    optimizers: list[torch.optim.Optimizer], parameters: Parameters, scaler: torch.amp.GradScaler
 ) -> Named:
     """Return moments and counters by parameter name, and the loss scale of float16, as tensors."""
     state = {
@@ -73,7 +68,7 @@ def optimizer_state(
         for optimizer in optimizers
         for key, value in optimizer.state.get(parameter, {}).items()
     }
-    scale = scaler.state_dict() if scaler is not None else {}  # of a scaler that is off, too
+    scale = scaler.state_dict()  # empty of a scaler that is off
     return state | {f"{SCALE}.{n}": torch.tensor(scale[n]) for n in CHANGING if scale}
 
 
@@ -81,14 +76,14 @@ def restore_optimizer(
     optimizers: list[torch.optim.Optimizer],
     parameters: Parameters,
     state: Named,
-    scaler: torch.amp.GradScaler | None = None,
+    scaler: torch.amp.GradScaler,
 ) -> None:
     """Undo `optimizer_state`."""
     owner = {p: o for o in optimizers for group in o.param_groups for p in group["params"]}
     for full_name, value in state.items():
         name, key = full_name.rsplit(".", 1)
         if name == SCALE:
-            if scaler is not None and scaler.is_enabled():
+            if scaler.is_enabled():
                 scaler.load_state_dict(scaler.state_dict() | {key: value.item()})
             continue
         parameter = parameters[name]
@@ -101,9 +96,8 @@ def restore_optimizer(
 def update_average(averaged: Named, parameters: Parameters, decay: float, step: int) -> None:
     """Move the averaged weights towards the present ones; faster in the first steps."""
     decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(
-        list(averaged.values()), [parameters[n].detach() for n in averaged], 1 - decay
-    )
+    present = [parameters[name].detach() for name in averaged]
+    torch._foreach_lerp_(list(averaged.values()), present, 1 - decay)
 
 
 @contextmanager

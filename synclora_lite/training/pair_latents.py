@@ -19,7 +19,7 @@ from synclora_lite.video import Clip, read_clip, resample
 from synclora_lite.video.geometry import resize_picture
 
 Size = tuple[int, int, int]  # frames, height, width
-SizeOf = Callable[[int, tuple[int, int]], Size]
+SizeOf = Callable[[int, tuple[int, int]], Size]  # of the length and size of a clip
 Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
@@ -39,22 +39,14 @@ def pair_latents(
 ) -> LatentDataset:
     """Encode all pairs of a folder that are not encoded yet, and return the latents of all.
 
-    They lie in the folder, one file a pair, under names that depend on the clips, the autoencoder,
-    the rate and the sizes: what is encoded in another way is another file.
-
-    Args:
-        folder: From `synclora pairs build` or `import`.
-        vae: Encodes, on the device where it is.
-        frame_rate: Of the clips as they are encoded.
-        size_of: From the length and size of a clip, those to encode it at.
-        sizes: What these depend on, in words.
-        progress: Show a progress bar.
+    They lie in the folder, one file a pair, under names that depend on the clips, the autoencoder
+    (which works where it is), the rate and `sizes`, which says in words what `size_of` depends on:
+    what is encoded in another way is another file.
 
     Raises:
         ModelError: The autoencoder cannot take such a size or length; names the nearest it can.
         VideoError: A clip cannot be read.
         PairError: The manifest is broken.
-
     """
     pairs, files = read_manifest(folder), []
     weight = next(vae.parameters()).detach().float().sum().item()
@@ -69,20 +61,17 @@ def pair_latents(
                 videos = [to_model_range(torch.from_numpy(clip)[None]) for clip in clips]
                 encoded = [encode(vae, video.to(vae.device)).half().cpu() for video in videos]
             write_shard(files[-1], latents=torch.stack(encoded, dim=1))
-    weights = [1.0 if pair.weight is None else pair.weight for pair in pairs]
-    accepted = [pair.verdict != "reject" for pair in pairs]
-    scores = {"weight": torch.tensor(weights), "accepted": torch.tensor(accepted)}
-    return LatentDataset(folder, files=files, scores=scores)
+    weights = torch.tensor([1.0 if pair.weight is None else pair.weight for pair in pairs])
+    accepted = torch.tensor([pair.verdict != "reject" for pair in pairs])
+    return LatentDataset(folder, files=files, scores={"weight": weights, "accepted": accepted})
 
 
 def pair_clips(
     folder: str | Path, pair: Pair, frame_rate: float, size_of: SizeOf
 ) -> tuple[Frames, Frames]:
     """Return source and edited clip at one rate, length and size."""
-    source, edited = (
-        resample(read_clip(locate(folder, media.path)), frame_rate)
-        for media in (pair.source, pair.edited)
-    )
+    paths = (locate(folder, media.path) for media in (pair.source, pair.edited))
+    source, edited = (resample(read_clip(path), frame_rate) for path in paths)
     size = size_of(min(len(source), len(edited)), source.size)
     return covered(source, size), covered(edited, size)
 

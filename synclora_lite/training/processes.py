@@ -13,24 +13,15 @@ from synclora_lite.models.precision import check_device
 def process_group(device: str) -> PartialState:
     """Return accelerate's view of the processes; "cuda" means the GPU of this one's rank.
 
-    Raises:
-        ConfigError: This machine has no such device.
-
+    Raises ConfigError if this machine has no such device.
     """
     check_device(device)
     return PartialState(cpu=device.startswith("cpu"))
 
 
 def share(batches: int, process: int, processes: int) -> range:
-    """Return which of the batches of a step a process takes.
-
-    Raises:
-        ConfigError: They cannot be dealt out evenly.
-
-    """
+    """Return which of a step's batches a process takes; ConfigError if they cannot be dealt out."""
     if batches % processes:
-        raise ConfigError(
-            f"accumulate = {batches} with {processes} processes",
-            f"a multiple of {processes}: the batches of a step are dealt out",
-        )
+        what = f"accumulate = {batches} with {processes} processes"
+        raise ConfigError(what, f"a multiple of {processes}: the batches of a step are dealt out")
     return range(process, batches, processes)

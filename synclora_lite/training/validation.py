@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from synclora_lite.video import write_clip
 
 Latents = Float[Tensor, "batch channels frames height width"]
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
+STEPS = 10
 
 
 def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> dict[str, float]:
@@ -36,37 +38,26 @@ def sample_clips(
     truth: Latents,
     path: Path,
     *,
-    reference: Latents | None = None,
-    reference_offset: int | None = None,
-    layout: Layout = "reference-self",
-    steps: int = 10,
+    reference: Latents,
+    reference_offset: int | None,
+    layout: Layout,
 ) -> dict[str, float]:
-    """Generate clips from the first frames of `truth` and write them below truth (and source).
+    """Generate clips from the first frames of `truth` and write them below truth and source.
 
     Returns the PSNR in dB of the frames after the first against the decoded truth, and how much
     they move in comparison with it (1 is right); nothing for no clips.
     """
     if not len(truth):
         return {}
-    made = denoise(
-        model,
-        truth[:, :, :1],
-        torch.randn(truth.shape, generator=seeded(23)).to(truth.device),
-        steps=steps,
-        reference=reference,
-        reference_offset=reference_offset,
-        layout=layout,
-    )
-    rows = [r for r in (reference, truth, made) if r is not None]
+    noise = torch.randn(truth.shape, generator=seeded(23)).to(truth.device)
+    told: dict[str, Any] = {"reference": reference, "reference_offset": reference_offset}
+    made = denoise(model, truth[:, :, :1], noise, steps=STEPS, layout=layout, **told)
     with awake(model.vae, model.device):
-        videos = [decode(model, row).cpu() for row in rows]
+        videos = [decode(model, row).cpu() for row in (reference, truth, made)]
     wall = torch.cat([torch.cat(list(v), dim=-1) for v in videos], dim=-2)  # (3, F, H, W)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_clip(path, to_frames(wall[None])[0].numpy(), fps=model.frame_rate)
-    expected, got = videos[-2][:, :, 1:], videos[-1][:, :, 1:]
+    expected, got = (video[:, :, 1:] for video in videos[1:])
     error = (expected - got).square().mean() / 4  # of the range [-1, 1]
-    return {"psnr": -10 * error.log10().item(), "motion": _motion(got) / _motion(expected)}
-
-
-def _motion(video: Float[Tensor, "batch 3 frames height width"]) -> float:
-    return video.diff(dim=2).abs().mean().item()
+    moved, right = (video.diff(dim=2).abs().mean().item() for video in (got, expected))
+    return {"psnr": -10 * error.log10().item(), "motion": moved / right}

@@ -14,13 +14,7 @@ from diffusers import (
 )
 from safetensors import safe_open
 
-from synclora_lite.core import (
-    flow_loss,
-    in_context_batch,
-    pack,
-    predict_velocity,
-    reference_cache,
-)
+from synclora_lite.core import flow_loss, in_context_batch, pack, predict_velocity, reference_cache
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.models import AdapterSettings, I2VModel
@@ -59,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Configs:
-    """What defines the sizes of a model."""
+    """What defines the sizes of a model; an empty `vae` is one of diffusers' default sizes."""
 
     vae: dict[str, Any]
     transformer: dict[str, Any]
@@ -82,9 +76,7 @@ class Parts:
 def model_configs(name: str) -> Configs:
     """Return a model's configurations; nothing else of it is loaded.
 
-    Raises:
-        ModelError: The model is not known, of another family, or its configuration is broken.
-
+    Raises ModelError if it is not known, of another family, or its configuration is broken.
     """
     if name == LTX2:
         sizes = {**SIZES[LTX2]["transformer"], "num_layers": 48}
@@ -135,35 +127,28 @@ def ltx_video_parts(configs: Configs, job: Job, layers: int) -> Parts:
     size = _latent_size(job, model.temporal_ratio, model.spatial_ratio)
     shape = (job.batch, vae.config.latent_channels, *size)
     beside = {"autoencoder": 0.0 if job.offload else byte_count(vae)}
+    latents, sigmas = caption.new_empty(shape), caption.new_empty(job.batch)
     if job.training:
-        step, targets = partial(_train, model, shape), AdapterSettings().targets
-        return Parts(transformer, step, step, targets, 2 * prod(size), beside)
-    tokens, place = pack(caption.new_empty(shape)), model.coordinates(*size)
+        told = model.conditioning(size, latents)
+        batch = partial(in_context_batch, latents, latents, sigmas, told)
+        step = partial(_train, transformer, lambda: flow_loss(transformer, batch()))
+        return Parts(transformer, step, step, AdapterSettings().targets, 2 * prod(size), beside)
+    tokens, place = pack(latents), model.coordinates(*size)
     with torch.no_grad():
         cache = reference_cache(transformer, tokens, caption, place)
     kept = [*cache.keys, *cache.values]
     beside["reference cache"] = float(sum(t.numel() * t.element_size() for t in kept))
-
-    @torch.no_grad()
-    def sample() -> None:
-        levels = caption.new_empty(job.batch, size[0])
-        predict_velocity(transformer, tokens, levels, caption, place, cache=cache)
-
-    @torch.no_grad()
-    def decode() -> None:
-        clean = caption.new_empty(job.batch) if vae.config.timestep_conditioning else None
-        vae.decode(caption.new_empty(shape), clean)
-
+    seen = (transformer, tokens, caption.new_empty(job.batch, size[0]), caption, place)
+    sample = partial(torch.no_grad()(predict_velocity), *seen, cache=cache)
+    clean = sigmas if vae.config.timestep_conditioning else None
+    decode = partial(torch.no_grad()(vae.decode), latents, clean)
     return Parts(transformer, sample, decode, (), 2 * prod(size), beside)
 
 
-def _train(model: I2VModel, shape: tuple[int, ...]) -> None:
-    """Pass forward and backward, reference and target in context."""
-    latents, sigmas = model.caption.new_empty(shape), model.caption.new_empty(shape[0])
-    conditioning = model.conditioning(shape[2:], latents)
-    batch = in_context_batch(latents, latents, sigmas, conditioning)
-    flow_loss(model.transformer, batch).mean().backward()
-    model.transformer.zero_grad(set_to_none=True)
+def _train(transformer: Any, losses: Callable[[], torch.Tensor]) -> None:
+    """Pass forward and backward."""
+    losses().mean().backward()
+    transformer.zero_grad(set_to_none=True)
 
 
 def ltx2_parts(configs: Configs, job: Job, layers: int) -> Parts:
@@ -171,7 +156,7 @@ def ltx2_parts(configs: Configs, job: Job, layers: int) -> Parts:
     from diffusers import AutoencoderKLLTX2Video, LTX2VideoTransformer3DModel
     from diffusers.pipelines.ltx2 import LTX2TextConnectors
 
-    from synclora_lite.training.ltx2 import Context
+    from synclora_lite.training.ltx2 import Context, ltx2_loss
 
     dtype, words = getattr(torch, job.precision), configs.caption_tokens
     with torch.device("meta"):
@@ -186,26 +171,15 @@ def ltx2_parts(configs: Configs, job: Job, layers: int) -> Parts:
     size = _latent_size(job, 8, 32)
     if job.training:  # all other parts wait in main memory
         clip = torch.empty(job.batch, config.in_channels, *size, device="meta")
-        step = partial(_train_ltx2, transformer, context, clip)
+        drawn = (clip, clip, clip, clip.new_empty(job.batch), clip.new_ones(job.batch).bool())
+        losses = partial(ltx2_loss, transformer, context, FRAME_RATE, *drawn)
+        step = partial(_train, transformer, losses)
         return Parts(transformer, step, step, LTX2Config.targets, 2 * prod(size))
-
-    @torch.no_grad()
-    def decode() -> None:
-        vae.decode(mask.new_empty(1, vae.config.latent_channels, *size))
-
+    latents = mask.new_empty(1, vae.config.latent_channels, *size)
+    decode = partial(torch.no_grad()(vae.decode), latents)
     step = partial(_sample_ltx2, transformer, context, size, job.frames)
     beside = {"connectors": byte_count(connectors), "autoencoder": byte_count(vae)}
     return Parts(transformer, step, decode, (), 2 * prod(size), beside)
-
-
-def _train_ltx2(transformer: Any, context: Any, clip: torch.Tensor) -> None:
-    """Pass forward and backward through the recipe's own loss."""
-    from synclora_lite.training.ltx2 import ltx2_loss
-
-    sigmas, given = clip.new_empty(len(clip)), clip.new_ones(len(clip), dtype=torch.bool)
-    losses = ltx2_loss(transformer, context, FRAME_RATE, clip, clip, clip, sigmas, given)
-    losses.mean().backward()
-    transformer.zero_grad(set_to_none=True)
 
 
 @torch.no_grad()

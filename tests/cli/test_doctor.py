@@ -9,6 +9,7 @@ from synclora_lite import artifacts
 from synclora_lite.cli import doctor as room
 from synclora_lite.errors import VideoError
 from synclora_lite.video import write_clip
+from tools import lock
 
 app = typer.Typer()
 app.command()(room.doctor)
@@ -20,7 +21,7 @@ def healthy_models(tmp_path, monkeypatch):
     weights = tmp_path / "models" / "vae.safetensors"
     weights.parent.mkdir()
     weights.write_bytes(b"weights")
-    artifacts.record([weights], command="x")
+    lock.record([weights], command="x")
     monkeypatch.setattr(room, "ENOUGH_MEMORY", 0.0)
     return weights
 

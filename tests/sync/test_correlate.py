@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from synclora_lite.sync.correlate import (
+    combined_lag,
     correlation_curve,
     evidence_of,
-    lag_between,
     pearson,
     smooth,
     zscore,
@@ -20,6 +20,10 @@ traces = hnp.arrays(np.float64, 30, elements=st.floats(-10, 10, width=32)).filte
 )
 scales = st.floats(0.1, 10)
 offsets = st.floats(-5, 5)
+
+
+def lag_of(first, second, max_lag):
+    return combined_lag([(first, second)], max_lag)
 
 
 def wander(seed, frames=60):
@@ -89,7 +93,7 @@ def test_the_curve_leaves_missing_frames_out(first, second, gaps):
 def test_a_shifted_trace_is_found_late_by_its_shift(shift, seed):
     long = wander(seed, 80)
     first, second = long[10:70], long[10 - shift : 70 - shift]
-    assert lag_between(first, second, 8).frames == shift
+    assert lag_of(first, second, 8).frames == shift
 
 
 @given(st.integers(-4, 4), st.integers(0, 10_000))
@@ -97,7 +101,7 @@ def test_a_shifted_trace_is_found_late_by_its_shift(shift, seed):
 def test_exchanging_the_traces_turns_the_lag_round(shift, seed):
     long = wander(seed, 80)
     first, second = long[10:70], long[10 - shift : 70 - shift]
-    there, back = lag_between(first, second, 8), lag_between(second, first, 8)
+    there, back = lag_of(first, second, 8), lag_of(second, first, 8)
     assert there.offset == pytest.approx(-back.offset, abs=1e-6)
     assert there.confidence == pytest.approx(back.confidence, abs=1e-6)
 
@@ -105,14 +109,14 @@ def test_exchanging_the_traces_turns_the_lag_round(shift, seed):
 def test_half_a_frame_is_seen_as_half_a_frame():
     time = np.arange(60)
     first, second = np.sin(time / 4), np.sin((time - 0.4) / 4)
-    assert lag_between(first, second, 8).offset == pytest.approx(0.4, abs=0.2)
+    assert lag_of(first, second, 8).offset == pytest.approx(0.4, abs=0.2)
 
 
 def test_noise_gives_no_confidence_and_a_clear_shift_gives_much():
     generator = np.random.default_rng(5)
-    noise = lag_between(generator.normal(size=40), generator.normal(size=40), 8)
+    noise = lag_of(generator.normal(size=40), generator.normal(size=40), 8)
     long = wander(1, 80)
-    clear = lag_between(long[10:70], long[8:68], 8)
+    clear = lag_of(long[10:70], long[8:68], 8)
     assert noise.confidence < 0.5 < 0.95 < clear.confidence
 
 
@@ -134,5 +138,5 @@ def test_lags_beyond_the_length_are_unknown_and_change_no_other(first, second, m
 def test_the_lag_of_a_short_clip_is_found_whatever_the_reach():
     long = np.random.default_rng(3).normal(size=10)
     first, second = long[2:], long[:8]  # six frames in common, two late
-    assert lag_between(first, second, 10) == lag_between(first, second, 7)
-    assert lag_between(first, second, 10).frames == 2
+    assert lag_of(first, second, 10) == lag_of(first, second, 7)
+    assert lag_of(first, second, 10).frames == 2

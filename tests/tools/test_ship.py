@@ -13,7 +13,7 @@ from synclora_lite.models import (
     save_model,
     tiny_model,
 )
-from tools import ship
+from tools import lock, ship
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def models(tmp_path, monkeypatch):
     (folder / "lite-adapter").mkdir()
     for name in ("adapter.safetensors", "tuned.json"):
         (folder / "lite-adapter" / name).write_text("old")
-    artifacts.record((p for p in folder.rglob("*") if p.is_file()), command="once")
+    lock.record((p for p in folder.rglob("*") if p.is_file()), command="once")
     return folder
 
 
@@ -60,7 +60,7 @@ def test_a_model_that_cannot_be_shipped_whole_leaves_what_is_shipped(
     models, run, tmp_path, monkeypatch
 ):
     before = whole(models)
-    monkeypatch.setattr(artifacts, "MAX_BYTES", 1000)
+    monkeypatch.setattr(lock, "MAX_BYTES", 1000)
     with pytest.raises(SyncLoraError, match="expected at most 1000"):
         run("adapter", trained(tmp_path / "run"), "--command", "make")
     assert whole(models) == before
