@@ -24,7 +24,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pairs": ("pairs", "Build, score, filter, realign, export and import training pairs."),
     "train": ("train", "Train the in-context adapter."),
     "estimate": ("estimate", "Estimate memory and time of training or editing."),
-    "first-frame": ("first_frame", "Paint an edited first frame, without an image model."),
+    "first-frame": (
+        "synclora_course.first_frame",
+        "Paint an edited first frame, without an image model.",
+    ),
     "edit": ("edit", "Carry an edited first frame through a clip."),
     "exam": ("exam", "Examine editing methods on held-out portraits."),
     "course": ("synclora_course.cli", "Make the notebooks of students and instructors."),

@@ -1,16 +1,21 @@
-"""Edited first frames without an image model, painted where the landmarks say.
+"""`synclora first-frame`: edited first frames without an image model, for those without an editor.
 
-Each function takes an 8-bit RGB picture of one person, drawn or photographed, and returns a new
-one of the same size; it raises EditError if there is no face, or no such colour. Places on the
-head are in its own coordinates: x to the image's right, y down, z away from the camera, in
-distances of the outer eye corners, from the point between them.
+Each edit takes an 8-bit RGB picture of one person, drawn or photographed, and returns a new one of
+the same size; it raises EditError if there is no face, or no such colour. Places on the head are
+in its own coordinates: x to the image's right, y down, z away from the camera, in distances of the
+outer eye corners, from the point between them.
 """
+
+from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
+import typer
 from jaxtyping import Bool, Float, UInt8
 from matplotlib.colors import to_rgb
 
+from synclora_lite import video
 from synclora_lite.editing.precheck import head_in
 from synclora_lite.errors import EditError
 from synclora_lite.sync.head import Head
@@ -24,7 +29,7 @@ Flat = Float[np.ndarray, "points 2"]
 FINE = 4  # shapes are drawn so many times larger, then averaged down
 LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))  # upper, lower, outer and inner, of each eye
 TEMPLES = (127, 356)
-FOREHEAD, CHIN = 10, 152
+FOREHEAD = 10
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
@@ -37,6 +42,43 @@ PULLS = {
     0: (0.0, 0.012, 0.10),
     17: (0.0, 0.020, 0.12),
 }
+
+
+def first_frame(
+    source: Annotated[Path, typer.Argument(help="The clip whose first frame is edited.")],
+    out: Annotated[Path, typer.Option("--out", help="The picture to write, ending in .png.")],
+    *,
+    background: Annotated[
+        str | None, typer.Option(help='Put a colour behind the person: "teal" or "#rrggbb".')
+    ] = None,
+    recolour: Annotated[str | None, typer.Option(help="Give the hair this colour.")] = None,
+    smile: Annotated[bool, typer.Option("--smile", help="Make the person smile.")] = False,
+    glasses: Annotated[bool, typer.Option("--glasses", help="Put glasses on.")] = False,
+    hat: Annotated[bool, typer.Option("--hat", help="Put a knitted hat on.")] = False,
+    crop: Annotated[
+        str | None, typer.Option(help="x0,y0,x1,y1 in pixels: the part of the clip to take.")
+    ] = None,
+) -> None:
+    """Edit a clip's first frame without an image model: paint on it where the landmarks say."""
+    if out.suffix.lower() != ".png":
+        raise EditError(f"the output {out.name}", "a name ending in .png", "rename it")
+    if not (background or recolour or smile or glasses or hat):
+        expected = "--background, --recolour, --smile, --glasses or --hat"
+        raise EditError("no edit was asked for", expected)
+    clip = video.read_clip(source, crop=video.parse_box(crop) if crop is not None else None)
+    picture = clip.frames[0]
+    if background:
+        picture = replace_background(picture, background)
+    if recolour:
+        picture = recolour_hair(picture, recolour)
+    if smile:
+        picture = add_smile(picture)
+    if glasses:
+        picture = draw_glasses(picture)
+    if hat:
+        picture = draw_hat(picture)
+    video.write_image(out, picture)
+    typer.echo(f"{out}: pass it on with synclora edit {source} --first-frame {out}")
 
 
 def parse_colour(colour: str) -> Float[np.ndarray, "3"]:
