@@ -40,36 +40,25 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return sorted(front, key=lambda name: points[name])
 
 
-def exam_table(
-    exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE, kind: str | None = None
-) -> pd.DataFrame:
-    """Return methods by metrics, "mean [low, high]" in each cell, for one kind of edit or all."""
-    parts = {
-        method: exam["all"] if kind is None else exam["kinds"].get(kind, {})
+def exam_table(exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE) -> pd.DataFrame:
+    """Return methods by metrics, "mean [low, high]" in each cell."""
+    cells = {
+        method: {
+            name: str(Interval(**exam["all"][name])) for name in metrics if name in exam["all"]
+        }
         for method, exam in exams.items()
     }
-    cells = {
-        method: {name: str(Interval(**part[name])) if name in part else "" for name in metrics}
-        for method, part in parts.items()
-    }
-    return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics))
+    return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics)).fillna("")
 
 
-def plot_pareto(
-    exams: Mapping[str, Summary],
-    x: str = "edit_kept",
-    y: str = "sync",
-    *,
-    labels: tuple[str, str] = ("edit kept", "synchronization (mean Pearson of the cues)"),
-    window: tuple[tuple[float, float], tuple[float, float]] | None = None,
-) -> Picture:
+def plot_pareto(exams: Mapping[str, Summary]) -> Picture:
     """Draw each method at its means, with its intervals, and the front of those never beaten.
 
     The references (the truth, and the truth through the autoencoder) are hollow and take no part
-    in the front. Where points crowd, a window shows a range of x and of y only.
+    in the front.
     """
     points = {
-        method: (Interval(**exam["all"][x]), Interval(**exam["all"][y]))
+        method: tuple(Interval(**exam["all"][name]) for name in ("edit_kept", "sync"))
         for method, exam in exams.items()
     }
     means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}
@@ -79,29 +68,23 @@ def plot_pareto(
         panel = canvas.subplots()
         steps = [means[name] for name in front]
         panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
-        for number, (method, (a, b)) in enumerate(points.items()):
-            _draw(panel, method, a, b, number)
-        panel.set_xlabel(labels[0])
-        panel.set_ylabel(labels[1])
-        if window is not None:
-            panel.set(xlim=window[0], ylim=window[1])
+        for number, (method, both) in enumerate(points.items()):
+            colour = PALETTE[COLOURS[number % len(COLOURS)]]
+            look: dict[str, Any] = {
+                "marker": MARKERS[number % len(MARKERS)],
+                "markersize": 8,
+                "elinewidth": 1,
+            }
+            face = "white" if method in REFERENCES else colour
+            look |= {"color": colour, "markerfacecolor": face, "linestyle": "none"}
+            spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in both]
+            x, y = both
+            panel.errorbar(x.mean, y.mean, spread[1], spread[0], label=method, **look)
+        panel.set(xlabel="edit kept", ylabel="synchronization (mean Pearson of the cues)")
         panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
-        return Picture.from_figure(canvas, _words(means, front, labels))
-
-
-def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> None:
-    colour = PALETTE[COLOURS[number % len(COLOURS)]]
-    spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in (x, y)]
-    look = {"marker": MARKERS[number % len(MARKERS)], "markersize": 8, "elinewidth": 1}
-    look |= {"color": colour, "markerfacecolor": "white" if method in REFERENCES else colour}
-    panel.errorbar(x.mean, y.mean, spread[1], spread[0], linestyle="none", label=method, **look)
-
-
-def _words(
-    means: Mapping[str, tuple[float, float]], front: Sequence[str], labels: tuple[str, str]
-) -> str:
-    places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
-    return (
-        f"Scatter plot of {labels[1]} against {labels[0]}, one point for each method: {places}. "
-        f"Not beaten in both: {', '.join(front)}."
-    )
+        places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
+        words = (
+            "Scatter plot of synchronization (mean Pearson of the cues) against edit kept, one "
+            f"point for each method: {places}. Not beaten in both: {', '.join(front)}."
+        )
+        return Picture.from_figure(canvas, words)
