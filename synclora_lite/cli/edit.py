@@ -9,7 +9,7 @@ from synclora_lite.cli.score import REJECTED
 
 if TYPE_CHECKING:
     from synclora_lite.editing import Edit
-    from synclora_lite.models.ltx2_sampling import LTX2Request
+    from synclora_lite.models.ltx2_sampling import LTX2Sampling
 
 
 def _tuned(low: float, high: float, what: str) -> Any:
@@ -127,7 +127,7 @@ def edit(
 
     from synclora_lite import editing, video
     from synclora_lite.editing.output import Outputs
-    from synclora_lite.editing.report import with_quality
+    from synclora_lite.editing.report import assessed
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
@@ -138,7 +138,7 @@ def edit(
     options = {"reference_strength": reference_strength, "guidance": guidance}
     options |= {"inject": inject, "strength": strength, "steps": steps, "seed": seed}
     settings = editing.edit_settings(
-        {"method": method, "restore": restore, "align": align, "measure": True, **options}
+        {"method": method, "restore": restore, "align": align, **options}
     )
     origin = editing.ModelSource(
         model, tuple(adapter or ["lite-adapter"]), device, _ltx2(distilled, upsampler, crf)
@@ -146,7 +146,7 @@ def edit(
     picture = video.read_image(first_frame, convert=convert)
     with outputs.held():
         edited = editing.edit_video(replace(clip, person=person), picture, settings, origin)
-        result = with_quality(edited)
+        result = assessed(edited)
         made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
         made["source"] |= {name: value for name, value in chosen.items() if value}
@@ -158,14 +158,14 @@ def edit(
         raise typer.Exit(REJECTED)
 
 
-def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LTX2Request | None":
+def _ltx2(distilled: bool | None, upsampler: str | None, crf: int | None) -> "LTX2Sampling | None":
     """Return what was asked of an LTX-2 model, or None for nothing."""
     if (distilled, upsampler, crf) == (None, None, None):
         return None
-    from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
+    from synclora_lite.models.ltx2_sampling import LTX2Sampling
 
     given = {} if crf is None else {"crf": crf}
-    return LTX2Request(LTX2Sampling(distilled, **given), upsampler)
+    return LTX2Sampling(distilled, upsampler=upsampler, **given)
 
 
 def _tell(result: "Edit", out: Path, report: Path, as_json: bool) -> None:
