@@ -19,7 +19,7 @@ from benchmarks.ablation_banks import ROWS, build_bank, take
 from synclora_lite.editing.ltx_video import load_ltx_video
 from synclora_lite.errors import ConfigError, in_one_line
 from synclora_lite.evaluation.exam import Exam, run_exam
-from synclora_lite.evaluation.intervals import compared, summarize
+from synclora_lite.evaluation.intervals import difference, summarize
 from synclora_lite.files import read_json, sha256, write_json, write_result
 from synclora_lite.models.folders import weights_digest
 from synclora_lite.training import AdapterConfig, adapter_recipe, train
@@ -161,7 +161,7 @@ def metrics_of(name: str, known: dict[str, Any]) -> dict[str, Any]:
     against = {}
     if control in known and control != name:
         others = known[control]["rows"]
-        against = compared(rows, others, COMPARED)
+        against = {name: asdict(difference(rows, others, name)) for name in COMPARED}
     return {**mine, **summarize(rows), "control": control, "against": against}
 
 

@@ -31,7 +31,7 @@ from synclora_lite.core import inference_sigmas
 from synclora_lite.editing import EditSettings, LTXVideo, SyncLoraPipeline, edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.ltx_video import Latents, load_ltx_video
-from synclora_lite.editing.methods import tuned_options
+from synclora_lite.editing.settings import tuned_options
 from synclora_lite.files import data_dir, write_result
 from synclora_lite.models import (
     AdapterSettings,

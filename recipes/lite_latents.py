@@ -8,6 +8,7 @@ Every pair is encoded as it is and mirrored: twice the clips, for nothing.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -24,6 +25,31 @@ from synclora_lite.models.autoencoder import PrincipalAutoencoder
 def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
     """Return clips in [-1, 1]."""
     return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
+
+
+@torch.no_grad()
+def fit_components(vae: PrincipalAutoencoder, clips: Iterable[Float[Tensor, "b 3 f h w"]]) -> None:
+    """Set mean, components and scales of an autoencoder from clips, given in batches.
+
+    A component is scaled to the square root of its deviation, between equal weight for all
+    components and equal weight for all pixels, and all of them so that the latents' mean
+    square is one.
+    """
+    size = vae.mean.numel()
+    gram = torch.zeros(size, size, dtype=torch.double)
+    total, count = torch.zeros(size, dtype=torch.double), 0
+    for batch in clips:
+        rows = vae.blocks(batch).flatten(0, 3)
+        gram += (rows.T @ rows).double()
+        total += rows.sum(0)
+        count += len(rows)
+    mean = total / count
+    variance, vectors = torch.linalg.eigh(gram / count - torch.outer(mean, mean))
+    kept = vae.config.latent_channels
+    deviation = variance.flip(0)[:kept].clamp(min=1e-12).sqrt()
+    vae.mean.copy_(mean)
+    vae.basis.copy_(vectors.flip(1)[:, :kept].T)
+    vae.scale.copy_((deviation * deviation.mean()).sqrt())
 
 
 @torch.no_grad()
@@ -68,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
             for shard in shards
             for part in shard.get_tensor("frames").flatten(0, 1).split(16)
         )
-        vae.fit(clips)
+        fit_components(vae, clips)
         vae.save_pretrained(given.vae)
     vae.to(given.device)
     for file in tqdm(files, desc="encoding", unit="shard"):

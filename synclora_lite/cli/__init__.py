@@ -5,14 +5,14 @@ verdict "reject" of `score` and `edit`.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from synclora_lite import __version__
-from synclora_lite.cli import doctor, edit, estimate, exam, first_frame, pairs, score, train
+from synclora_lite.cli import doctor, edit, estimate, exam, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
 from synclora_lite.errors import ConfigError
 
@@ -45,32 +45,34 @@ def synclora(
     """Edit portrait videos in sync with their source, and learn how that works."""
 
 
-def _course() -> typer.Typer | Callable[..., None]:
-    """Return the commands of the course, a package of its own, or one that says it is missing."""
+def _of_course(name: str, line: str) -> Any:
+    """Return a command of the course, a package of its own, or one that says it is missing."""
     try:
-        return import_module("synclora_course.cli").app
+        return getattr(import_module("synclora_course.cli"), name)
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("synclora_course"):
             raise
 
-    def course(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-        """Make the notebooks of students and instructors."""
+    def missing(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         advice = "run: pip install --force-reinstall synclora-lite"
         raise ConfigError("synclora_course is not installed", "it beside synclora_lite", advice)
 
-    return course
+    missing.__doc__ = line
+    return missing
 
 
-COMMANDS: dict[str, tuple[typer.Typer | Callable[..., None], str]] = {
+PAINT = "Paint a first frame, without an image model."
+COURSE = "Make the notebooks of students and instructors."
+COMMANDS: dict[str, tuple[Any, str]] = {
     "doctor": (doctor.doctor, "Check this machine, or show where an edited clip came from."),
     "score": (score.score, "Measure how well an edited clip keeps time with its source."),
     "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
     "train": (train.train, "Train the in-context adapter."),
     "estimate": (estimate.estimate, "Estimate memory and time of training or editing."),
-    "first-frame": (first_frame.first_frame, "Paint a first frame, without an image model."),
+    "first-frame": (_of_course("first_frame", PAINT), PAINT),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
     "exam": (exam.exam, "Examine editing methods on held-out portraits."),
-    "course": (_course(), "Make the notebooks of students and instructors."),
+    "course": (_of_course("app", COURSE), COURSE),
 }
 for _name, (_command, _line) in COMMANDS.items():
     if isinstance(_command, typer.Typer):

@@ -101,7 +101,7 @@ def edit(
     """
     from synclora_lite import editing, video
     from synclora_lite.editing.output import Outputs
-    from synclora_lite.editing.report import retention_in_words, with_quality
+    from synclora_lite.editing.report import assessed, retention_in_words
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
@@ -112,19 +112,19 @@ def edit(
     options = {"reference_strength": reference_strength, "guidance": guidance}
     options |= {"inject": inject, "strength": strength, "steps": steps, "seed": seed}
     settings = editing.edit_settings(
-        {"method": method, "restore": restore, "align": align, "measure": True, **options}
+        {"method": method, "restore": restore, "align": align, **options}
     )
     ltx2 = None
     if (distilled, upsampler, crf) != (None, None, None):
-        from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
+        from synclora_lite.models.ltx2_sampling import LTX2Sampling
 
         given = {} if crf is None else {"crf": crf}
-        ltx2 = LTX2Request(LTX2Sampling(distilled, **given), upsampler)
+        ltx2 = LTX2Sampling(distilled, upsampler=upsampler, **given)
     origin = editing.ModelSource(model, tuple(adapter or ["lite-adapter"]), device, ltx2)
     picture = video.read_image(first_frame, convert=convert)
     with outputs.held():
         edited = editing.edit_video(replace(clip, person=person), picture, settings, origin)
-        result = with_quality(edited)
+        result = assessed(edited)
         made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
         made["source"] |= {name: value for name, value in chosen.items() if value}

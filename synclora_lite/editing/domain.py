@@ -33,34 +33,18 @@ Pictures = UInt8[np.ndarray, "pictures side side 3"]
 
 @dataclass(frozen=True)
 class Domain(Settings):
-    """The clips a model knows.
+    """The clips a model knows."""
 
-    Attributes:
-        side: Side of its square frames in pixels.
-        frames: Length of its clips.
-        limit: Largest `strangeness` of a picture it knows, in [-1, 1] units.
-        kind: What it knows, in words, for messages.
-        known: Quantiles of that over pictures it must accept: 5, 50, 95, 100 %.
-        unknown: The same over pictures it must refuse: 0, 5, 50, 95 %.
-
-    """
-
-    side: Annotated[int, Field(ge=16, le=4096)]
+    side: Annotated[int, Field(ge=16, le=4096)]  # of its square frames, in pixels
     frames: Annotated[int, Field(ge=2, le=4096)]
-    limit: Annotated[float, Field(ge=1e-6, le=100)]
-    kind: str = "rendered portraits"
-    known: tuple[float, ...] = ()
-    unknown: tuple[float, ...] = ()
+    limit: Annotated[float, Field(ge=1e-6, le=100)]  # largest `strangeness` of what it knows
+    kind: str = "rendered portraits"  # what it knows, in words, for messages
+    known: tuple[float, ...] = ()  # quantiles over pictures it must accept: 5, 50, 95, 100 %
+    unknown: tuple[float, ...] = ()  # and over pictures it must refuse: 0, 5, 50, 95 %
 
 
 def load_domain(folder: str | Path) -> Domain:
-    """Read `domain.json` of a model folder.
-
-    Raises:
-        ModelError: There is none: what the model knows was never measured.
-        ConfigError: It is damaged.
-
-    """
+    """Read `domain.json` of a model folder; ModelError without one, ConfigError if damaged."""
     path = Path(folder) / FILE
     if not path.exists():
         what, advice = f"{Path(folder).name} has no {FILE}", "python -m benchmarks.calibrate FOLDER"
@@ -95,29 +79,11 @@ def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pic
 
 
 def check_domain(
-    vae: Autoencoder,
-    domain: Domain,
-    pictures: Pictures,
-    what: str,
-    advice: str,
-    slack: float = 1.0,
+    vae: Autoencoder, domain: Domain, advice: str, pictures: Pictures, what: str, slack: float = 1.0
 ) -> float:
-    """Measure pictures of one clip, and refuse a kind that the model does not know.
+    """Return the median strangeness of pictures of one clip over the limit.
 
-    Args:
-        vae: The model's autoencoder.
-        domain: What the model knows.
-        pictures: Of the model's size.
-        what: What they are, for the message.
-        advice: What to do if they are refused.
-        slack: Factor on the limit.
-
-    Returns:
-        The median strangeness of the pictures over the limit: below `slack`.
-
-    Raises:
-        EditError: It is above the limit.
-
+    Raises EditError with the advice if it is above `slack`: a kind that the model does not know.
     """
     if math.isinf(domain.limit):
         return 0.0

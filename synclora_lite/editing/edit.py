@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import UInt8
 
 from synclora_lite.editing.methods import Window
@@ -17,30 +16,19 @@ from synclora_lite.editing.precheck import align, as_picture, check_framing, to_
 from synclora_lite.editing.provenance import provenance
 from synclora_lite.editing.settings import EditSettings, Made
 from synclora_lite.errors import EditError
-from synclora_lite.sync import score_clips
 from synclora_lite.video import Clip
-
-Image = UInt8[np.ndarray, "_ _ 3"]
 
 AS_TUNED, SHIPPED = EditSettings(), ModelSource()
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """An edited clip and how it came about.
+    """An edited clip and how it came about."""
 
-    Attributes:
-        clip: The result, with the source's size, length, rate and sound.
-        source: What was edited.
-        first_frame: The edited first frame as it was used: scaled and aligned.
-        report: JSON: warnings, framing, domain, seams, provenance, and sync if it was measured.
-
-    """
-
-    clip: Clip
+    clip: Clip  # with the source's size, length, rate and sound
     source: Clip
-    first_frame: Image
-    report: dict[str, Any]
+    first_frame: UInt8[np.ndarray, "_ _ 3"]  # as it was used: scaled and aligned
+    report: dict[str, Any]  # JSON: warnings, framing, domain, seams, provenance; see `assessed`
 
 
 def edit_video(
@@ -49,14 +37,9 @@ def edit_video(
     settings: EditSettings = AS_TUNED,
     pipeline: SyncLoraPipeline | ModelSource = SHIPPED,
 ) -> Edit:
-    """Carry the edit of the first frame through the whole clip.
+    """Carry the edit of the first frame, 8-bit RGB, through a clip of any size and length.
 
-    Args:
-        source: The clip to edit: any size and length.
-        first_frame: Its first frame, edited: 8-bit RGB, the same aspect.
-        settings: Method, steps, seed, restoration, and whether the first frame is aligned.
-        pipeline: Loaded, or what to load, with an adapter if the method needs one; not looked at
-            by methods without a model.
+    The pipeline is loaded, or what to load; methods without a model do not look at it.
 
     Raises:
         EditError: The first frame does not belong to the source, the model does not know this
@@ -76,7 +59,7 @@ def edit_video(
     if loaded is not None and method.needs_model:
         made = loaded.edit(source, frame, settings)
     else:
-        made = Made(method(Window(source.frames, frame), torch.Generator(), 0))
+        made = Made(method(Window(source.frames, frame)), {}, {}, {}, [])
     ran = {"method": method.name, "align": settings.align, **made.provenance}
     report = {
         "warnings": warnings + more + made.warnings,
@@ -84,11 +67,4 @@ def edit_video(
         **made.report,
         "provenance": provenance(source.frames, picture, ran, made.weights),
     }
-    edit = Edit(replace(source, frames=made.frames), source, frame, report)
-    return measured(edit) if settings.measure else edit
-
-
-def measured(edit: Edit) -> Edit:
-    """Add the synchronization score to an edit's report."""
-    score = score_clips(edit.source, edit.clip)
-    return replace(edit, report={**edit.report, "sync": score.to_dict()})
+    return Edit(replace(source, frames=made.frames), source, frame, report)

@@ -1,6 +1,6 @@
 """Between a clip of any size and length and the windows that a model was trained on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -12,18 +12,11 @@ from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
-Window = Callable[[UInt8[np.ndarray, "window size size 3"], Image], UInt8[np.ndarray, "_ _ _ 3"]]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How pictures of one size lie inside the model's square frame.
-
-    Attributes:
-        size: Height and width of the pictures.
-        side: Side of the model's frame.
-
-    """
+    """How pictures of one size (height, width) lie inside the model's square frame."""
 
     size: tuple[int, int]
     side: int
@@ -46,31 +39,22 @@ class Fit:
         return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *self.size)
 
 
-def window_starts(frames: int, window: int, overlap: int) -> Iterator[int]:
-    """Yield where windows begin that cover a clip, each sharing `overlap` frames with the last."""
-    start = 0
-    yield start
-    while start + window < frames:
-        start += window - overlap
-        yield start
-
-
 def edit_in_windows(
-    source: Frames, first_frame: Image, edit: Window, *, window: int, overlap: int
+    source: Frames,
+    first_frame: Image,
+    edit: Callable[[Frames, Image], Frames],
+    *,
+    window: int,
+    overlap: int,
 ) -> tuple[Frames, list[float]]:
-    """Edit a clip of any length by windows that the model knows.
+    """Edit a clip of any length by windows that the model knows, each as long as the others.
 
     The first frame of every window but the first is the picture that the window before made at
     that moment; in the frames both have, one fades into the other. A clip that ends inside a
     window is continued by its last frame, which is cut off afterwards.
 
-    Returns:
-        The edited clip, and per seam the mean difference of the two windows in the frames they
-        share, in grey levels.
-
-    Raises:
-        ModelError: The clip needs several windows, and they are too short to share a frame.
-
+    Returns the edited clip, and per seam the mean difference of the two windows in the frames they
+    share, in grey levels. Raises ModelError if windows are too short to share a frame.
     """
     if len(source) > window and not 1 <= overlap < window:
         raise ModelError(
@@ -78,21 +62,19 @@ def edit_in_windows(
             "windows of at least 2 frames that share at least 1",
             "use a model of longer clips",
         )
-    output = np.empty_like(source)
-    anchor, seams, known = first_frame, [], 0
-    for start in window_starts(len(source), window, overlap):
+    output, seams, start, known = np.empty_like(source), [], 0, 0
+    while known < len(source):
         piece = source[start : start + window]
         missing = window - len(piece)
         padded = np.concatenate([piece, piece[-1:].repeat(missing, 0)]) if missing else piece
+        anchor = output[start] if start else first_frame
         made = edit(padded, anchor)[: len(piece)]
-        shared = known - start
-        if shared > 0:
-            seams.append(_seam(output[start:known], made[:shared]))
-            made[:shared] = crossfade(output[start:known], made[:shared])
+        if known:
+            before, after = output[start:known], made[: known - start]
+            seams.append(float(np.abs(before.astype(np.int16) - after).mean()))
+            made[: known - start] = crossfade(before, after)
         output[start : start + len(piece)] = made
-        known = start + len(piece)
-        if known < len(source):
-            anchor = output[known - overlap]
+        known, start = start + len(piece), start + window - overlap
     return output, seams
 
 
@@ -100,7 +82,3 @@ def crossfade(before: Frames, after: Frames) -> Frames:
     """Turn the frames of `before` into those of `after`, linearly over time."""
     weight: Float[np.ndarray, "frames 1 1 1"] = np.linspace(0, 1, len(before))[:, None, None, None]
     return (before * (1 - weight) + after * weight + 0.5).astype(np.uint8)
-
-
-def _seam(before: Frames, after: Frames) -> float:
-    return float(np.abs(before.astype(np.int16) - after).mean())

@@ -29,13 +29,9 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
     """Estimate, for every frame, where each pixel was in frame 0.
 
     Each estimate starts from the one before, carried on by one frame, and is then refined against
-    frame 0 itself: large motions are followed and errors do not add up.
-
-    Yields:
-        Per frame the flow from it to frame 0, in pixels of the clip, and a mask of the pixels that
-        frame 0 does not show: they come from outside the picture, or the way there and back ends
-        elsewhere *and* the match looks different.
-
+    frame 0 itself: large motions are followed and errors do not add up. With it comes a mask of
+    the pixels that frame 0 does not show: they come from outside the picture, or the way there and
+    back ends elsewhere *and* the match looks different.
     """
     height, width = frames.shape[1:3]
     scale = _enlargement(height, width, _WORKING_SIDE)

@@ -14,24 +14,20 @@ from jaxtyping import UInt8
 
 from synclora_lite.editing.fitting import edit_in_windows
 from synclora_lite.editing.ltx_video import (
-    adapter_place,
     split_strength,
     uncovered,
     weight_hashes,
 )
-from synclora_lite.editing.methods import Method
-from synclora_lite.editing.settings import EditSettings, Made, check_ltx2
+from synclora_lite.editing.methods import ImageToVideo, Method, SyncLora
+from synclora_lite.editing.settings import EditSettings, Made
 from synclora_lite.errors import EditError
 from synclora_lite.models import adapter_file
 from synclora_lite.models.folders import model_folder
 from synclora_lite.models.ltx2 import Adapter, LTX2Model, edit_ltx2, load_ltx2
-from synclora_lite.models.ltx2_sampling import LTX2Request, LTX2Sampling
+from synclora_lite.models.ltx2_sampling import LTX2Sampling
 from synclora_lite.models.precision import check_device, fast_dtype
 from synclora_lite.video import Clip, resample
 from synclora_lite.video.geometry import resize_picture
-
-Frames = UInt8[np.ndarray, "_ _ _ 3"]
-Image = UInt8[np.ndarray, "_ _ 3"]
 
 OVERLAP = 9  # frames that neighbouring windows share
 RELEASED = "SagiPolaczek/LTX-2.3-Sync-LoRA"
@@ -39,44 +35,34 @@ RELEASED = "SagiPolaczek/LTX-2.3-Sync-LoRA"
 
 @dataclass(frozen=True)
 class LTX2:
-    """A loaded LTX-2.
+    """A loaded LTX-2."""
 
-    Attributes:
-        model: With the adapters in it.
-        hashes: SHA-256 by weight file.
-        sampling: Its setting; steps, seed and strength of the reference come with each edit.
-        in_context: Whether the first adapter is the in-context adapter.
-
-    """
-
-    model: LTX2Model
-    hashes: dict[str, str]
-    sampling: LTX2Sampling
-    in_context: bool
+    model: LTX2Model  # with the adapters in it
+    hashes: dict[str, str]  # SHA-256 by weight file
+    sampling: LTX2Sampling  # steps, seed and strength of the reference come with each edit
+    in_context: bool  # whether the first adapter is the in-context adapter
 
     def edit(
-        self, source: Clip, first_frame: Image, method: Method, settings: EditSettings
+        self,
+        source: Clip,
+        first_frame: UInt8[np.ndarray, "_ _ 3"],
+        method: Method,
+        settings: EditSettings,
     ) -> Made:
-        """Edit a clip of any size, length and rate.
-
-        Raises:
-            EditError: The pipeline has no place for the method, or for one of its options.
-
-        """
+        """Edit a clip of any size, length and rate; EditError for what there is no place for."""
         check_ltx2(method, settings)
-        model, stages = self.model, self.model.stages
+        model = self.model
         weight = method.options.get("reference_strength", 0.0)  # i2v looks at no reference
-        how = replace(
-            self.sampling, steps=settings.steps, seed=settings.seed, reference_strength=weight
-        )
+        seed = settings.seed
+        how = replace(self.sampling, steps=settings.steps, seed=seed, reference_strength=weight)
         clip = resample(source, model.frame_rate)
-        height, width = working_size(source.size, stages * model.side)
+        height, width = working_size(source.size, model.stages * model.side)
         small = np.stack([resize_picture(frame, height, width) for frame in clip.frames])
         window = min(model.frames, len(small))
         made, seams = edit_in_windows(
             small,
             resize_picture(first_frame, height, width),
-            lambda window, anchor: edit_ltx2(model, window, anchor, how),
+            lambda piece, anchor: edit_ltx2(model, piece, anchor, how),
             window=window,
             overlap=min(OVERLAP, max(1, window // 2)),
         )
@@ -84,20 +70,19 @@ class LTX2:
         shown = made[np.clip(np.floor(moments + 0.5).astype(int), 0, len(made) - 1)]
         output = np.stack([resize_picture(frame, *source.size) for frame in shown])
         output[0] = first_frame
-        at = {"frames": len(small), "height": height, "width": width, "fps": model.frame_rate}
-        ran = self._told(how, stages)
-        options = {"seed": settings.seed, "reference_strength": 1.0, **method.options}
-        options.pop("guidance", None)
-        report = {"model_input": at, "seams": seams, **ran, "model": model.name}
-        return Made(output, report, {**options, **ran}, self.hashes, uncovered(model.covered))
+        size = {"frames": len(small), "height": height, "width": width, "fps": model.frame_rate}
+        ran = self._told(how)
+        report = {"model_input": size, "seams": seams, **ran, "model": model.name}
+        asked = {"seed": seed, "reference_strength": method.options.get("reference_strength", 1.0)}
+        return Made(output, report, {**asked, **ran}, self.hashes, uncovered(model.covered))
 
-    def _told(self, how: LTX2Sampling, stages: int) -> dict[str, Any]:
+    def _told(self, how: LTX2Sampling) -> dict[str, Any]:
         """Return setting and adapters, for report and provenance."""
         model, ran = self.model, how.arguments(self.model.scheduler)
         sampling = {
             "sigmas": [round(sigma, 6) for sigma in ran["sigmas"]],
             "guidance": ran["guidance_scale"],
-            "stages": stages,
+            "stages": model.stages,
             "crf": how.crf,
             "reference_downscale": model.reference_downscale,
         }
@@ -111,24 +96,15 @@ class LTX2:
 def load_backend(
     name: str | Path,
     adapters: tuple[str, ...],
-    request: LTX2Request,
+    sampling: LTX2Sampling,
     device: str,
     *,
-    in_context: bool = True,
+    in_context: bool,
 ) -> LTX2:
-    """Load an LTX-2 and the adapters stacked on it.
+    """Load an LTX-2 by folder or hub name, and its adapters, the in-context adapter first.
 
-    Args:
-        name: Folder or hub name.
-        adapters: As on the command line, NAME or NAME:STRENGTH; the in-context adapter first.
-        request: Setting, and the upsampler for two stages.
-        device: Where to run.
-        in_context: False leaves the in-context adapter out, as the plain model is run.
-
-    Raises:
-        ModelError: Something is missing, damaged, or does not fit.
-        EditError: There is no in-context adapter, or it is the lite model's.
-
+    Without `in_context` that one is left out, as the plain model is run. Raises ModelError if
+    something is missing, damaged, or does not fit, EditError without an in-context adapter.
     """
     check_device(device)
     if in_context and (not adapters or "lite-adapter" in adapters):
@@ -141,11 +117,25 @@ def load_backend(
     for number, adapter in enumerate(adapters):
         if number or in_context:
             place, strength = split_strength(adapter)
-            stacked.append(Adapter(adapter_file(adapter_place(place)), strength, number > 0))
+            stacked.append(Adapter(adapter_file(place), strength, number > 0))
     dtype = fast_dtype(device)
-    model = load_ltx2(name, stacked, upsampler=request.upsampler, device=device, dtype=dtype)
+    model = load_ltx2(name, stacked, upsampler=sampling.upsampler, device=device, dtype=dtype)
     hashes = weight_hashes([model_folder(name), *(a.file for a in stacked)])
-    return LTX2(model, hashes, request.sampling, in_context)
+    return LTX2(model, hashes, sampling, in_context)
+
+
+def check_ltx2(method: Method, settings: EditSettings) -> None:
+    """Raise EditError for what the pipeline of LTX-2 has no place for."""
+    if not isinstance(method, SyncLora | ImageToVideo):
+        raise EditError(f"method {method.name} with an LTX-2 model", "sync-lora or i2v")
+    if settings.restore:
+        raise EditError("--restore with an LTX-2 model", "the lite model", "leave it out")
+    guidance = method.options.get("guidance", 1)
+    if guidance != 1:
+        raise EditError(
+            f"guidance {guidance:g} with an LTX-2 model",
+            "1: the released adapter was trained without dropping the reference",
+        )
 
 
 def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:

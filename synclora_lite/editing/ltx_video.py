@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from synclora_lite.artifacts import shipped
+from synclora_lite.core import target_layers
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.errors import EditError, ModelError
@@ -24,9 +24,8 @@ from synclora_lite.models import (
     encode,
     load_adapter,
     load_model,
-    read_weights,
 )
-from synclora_lite.models.folders import hub_folder, model_folder, stored_sha256
+from synclora_lite.models.folders import model_folder, stored_sha256
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.models.model import SETTINGS
 from synclora_lite.models.precision import check_device, natural_dtype
@@ -37,24 +36,14 @@ Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
 
 @dataclass(frozen=True)
 class LTXVideo:
-    """A loaded model of the LTX-Video family, the lite model among them.
+    """A loaded model of the LTX-Video family, the lite model among them."""
 
-    Attributes:
-        model: The image-to-video model, with its adapters.
-        domain: Size, length and kind of the clips it knows.
-        adapter: How the adapter is to be used, or None for the plain model.
-        hashes: SHA-256 by weight file, for provenance.
-        covered: How many layers the adapter changes.
-        fused: Whether the adapter was added to the weights, so that there is no plain model.
-
-    """
-
-    model: I2VModel
-    domain: Domain
-    adapter: AdapterSettings | None = None
-    hashes: dict[str, str] = field(default_factory=dict)
-    covered: Coverage | None = None
-    fused: bool = False
+    model: I2VModel  # with its adapters
+    domain: Domain  # size, length and kind of the clips it knows
+    adapter: AdapterSettings | None = None  # how the adapter is used; None for the plain model
+    hashes: dict[str, str] = field(default_factory=dict)  # SHA-256 by weight file
+    covered: Coverage | None = None  # how many layers the adapter changes
+    fused: bool = False  # the adapter was added to the weights: there is no plain model
 
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
@@ -73,18 +62,10 @@ def load_ltx_video(
 ) -> LTXVideo:
     """Load a model folder and, if named, an adapter, whose update is added to the weights.
 
-    Args:
-        model: "lite", the name of another shipped model, a folder in diffusers layout, or the
-            name of a downloaded hub model of the LTX-Video family.
-        adapter: "lite-adapter", a folder, a safetensors file, or the name of a downloaded hub
-            repository, with :STRENGTH if it is not 1; None for the plain model.
-        device: Where to run.
-
-    Raises:
-        ModelError: Files are missing or damaged, the weights are not numbers, or nobody measured
-            what kind of clips the model knows.
-        ConfigError: This machine lacks the device.
-
+    The model is "lite" or another shipped one, a folder in diffusers layout, or a downloaded hub
+    model; the adapter "lite-adapter", a folder, a file or a downloaded hub repository, with
+    :STRENGTH if that is not 1. Raises ModelError if files are missing or damaged, or nobody
+    measured what kind of clips the model knows, ConfigError if this machine lacks the device.
     """
     check_device(device)
     folder = model_folder(model)
@@ -92,9 +73,10 @@ def load_ltx_video(
     places, settings, covered, strength = [folder], None, None, 1.0
     if adapter is not None:
         name, strength = split_strength(adapter)
-        places.append(adapter_place(name))
-        covered = coverage(read_weights(places[-1], loaded.transformer), loaded.transformer)
-        settings = load_adapter(loaded.transformer, places[-1], strength=strength, fuse=True)
+        places.append(adapter_file(name))
+        settings = load_adapter(loaded.transformer, name, strength=strength, fuse=True)
+        changed = target_layers(loaded.transformer, settings.targets)
+        covered = coverage(changed, loaded.transformer)
     for part in (loaded.vae, loaded.transformer):  # one such weight would make every frame grey
         for name, weight in part.named_parameters():
             if not torch.isfinite(weight).all():
@@ -109,28 +91,8 @@ def load_ltx_video(
     return LTXVideo(loaded, domain, settings, hashes, covered, settings is not None)
 
 
-def adapter_place(name: str | Path) -> Path:
-    """Return the folder or file of an adapter: shipped, on disk, or a downloaded repository.
-
-    Raises:
-        ModelError: There is none.
-
-    """
-    for place in (shipped(name), Path(name)):
-        if place.exists():
-            return place
-    if Path(name).suffix == ".safetensors":
-        return adapter_file(name)
-    return hub_folder(name, "lite-adapter, a folder or file, or a hub repository")
-
-
 def split_strength(adapter: str | Path) -> tuple[str, float]:
-    """Return name and strength of an adapter given as NAME or NAME:STRENGTH.
-
-    Raises:
-        EditError: The strength is beyond reason.
-
-    """
+    """Return name and strength of an adapter given as NAME or NAME:STRENGTH."""
     name, _, number = str(adapter).rpartition(":")
     try:
         strength = float(number) if name else 1.0

@@ -18,16 +18,10 @@ from synclora_lite.video import write_clip
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where an edit is written.
+    """Where an edit is written."""
 
-    Attributes:
-        clip: Ends in .mp4 or .mov; the record is CLIP.json.
-        page: Ends in .html.
-
-    """
-
-    clip: Path
-    page: Path
+    clip: Path  # ends in .mp4 or .mov; the record is CLIP.json
+    page: Path  # ends in .html
 
     @property
     def record(self) -> Path:

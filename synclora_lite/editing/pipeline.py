@@ -6,9 +6,8 @@ output = pipe(video, image, num_inference_steps=20, generator=torch.Generator().
 output.frames  # (1, frames, height, width, 3)
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,20 +17,26 @@ from diffusers.utils import BaseOutput
 from jaxtyping import UInt8
 from PIL import Image
 
-from synclora_lite.core import combine, eject, inject, load_lora_state_dict, merge
-from synclora_lite.core.lora import lora_layers
+from synclora_lite.core import (
+    combine,
+    eject,
+    inject,
+    load_lora_state_dict,
+    merge,
+    set_scale,
+)
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.fitting import Fit, edit_in_windows
-from synclora_lite.editing.ltx_video import LTXVideo, adapter_place, load_ltx_video, uncovered
-from synclora_lite.editing.methods import METHODS, Method, Window, tuned_options
+from synclora_lite.editing.ltx_video import LTXVideo, load_ltx_video, uncovered
+from synclora_lite.editing.methods import METHODS, Method, Window
 from synclora_lite.editing.precheck import as_picture, to_size
-from synclora_lite.editing.restoration import restore
-from synclora_lite.editing.settings import STEPS, EditSettings, Made, check_ltx2
+from synclora_lite.editing.propagation import restore
+from synclora_lite.editing.settings import STEPS, EditSettings, Made, tuned_options
 from synclora_lite.errors import EditError, ModelError
 from synclora_lite.models import AdapterSettings, read_adapter
 from synclora_lite.models.folders import is_ltx2, model_folder
 from synclora_lite.models.formats import Weights
-from synclora_lite.models.ltx2_sampling import LTX2Request
+from synclora_lite.models.ltx2_sampling import LTX2Sampling
 from synclora_lite.models.precision import check_device
 from synclora_lite.video import Clip
 
@@ -49,32 +54,23 @@ FRAME_RATE = 25.0  # of a video that does not say; only LTX-2 asks for it
 
 @dataclass
 class SyncLoraOutput(BaseOutput):
-    """What the pipeline returns.
+    """What the pipeline returns: one edited clip.
 
-    Attributes:
-        frames: One edited clip, as an array in [0, 1] of shape (1, frames, height, width, 3), or
-            for `output_type="pil"` a list with one list of images.
-
+    `frames` is an array in [0, 1] of shape (1, frames, height, width, 3), or for
+    `output_type="pil"` a list with one list of images.
     """
 
     frames: np.ndarray | list[list[Image.Image]]
 
 
+@dataclass(eq=False)
 class SyncLoraPipeline:
-    """An image-to-video model that edits clips: the lite model, LTX-Video or LTX-2.
+    """An image-to-video model that edits clips: the lite model, LTX-Video or LTX-2."""
 
-    Args:
-        backend: The loaded model, and what kind of clips it knows.
-        tuned: Per method, the options that did best on validation clips.
-
-    """
-
-    def __init__(
-        self, backend: "LTXVideo | LTX2", tuned: dict[str, dict[str, float]] | None = None
-    ) -> None:
-        self.backend = backend
-        self.tuned = tuned or {}
-        self.adapters: dict[str, tuple[Weights, AdapterSettings]] = {}
+    backend: "LTXVideo | LTX2"  # the loaded model, and what kind of clips it knows
+    # per method, the options that did best on validation clips
+    tuned: dict[str, dict[str, float]] = field(default_factory=dict)
+    adapters: dict[str, tuple[Weights, AdapterSettings]] = field(default_factory=dict)  # by name
 
     @classmethod
     def from_pretrained(
@@ -83,23 +79,16 @@ class SyncLoraPipeline:
         *,
         adapter: str | Path | Sequence[str | Path] = (),
         device: str = "cpu",
-        ltx2: LTX2Request | None = None,
+        ltx2: LTX2Sampling | None = None,
     ) -> "SyncLoraPipeline":
-        """Load "lite", a folder in diffusers layout, or a downloaded model of the hub.
+        """Load LTX-Video (lite is one) or LTX-2: "lite", a folder, or a downloaded hub model.
 
-        Args:
-            pretrained_model_name_or_path: LTX-Video (lite is one) or LTX-2.
-            adapter: "lite-adapter", a folder, file or hub name, with :STRENGTH if it is not 1;
-                its update is added to the weights, which is fastest. For LTX-2 also several, the
-                in-context adapter first.
-            device: Where to run.
-            ltx2: Setting and stages of an LTX-2 model.
+        The adapter is "lite-adapter", a folder, file or hub name, with :STRENGTH if that is not 1;
+        its update is added to the weights, which is fastest. For LTX-2 there may be several, the
+        in-context adapter first, and a setting.
 
-        Raises:
-            EditError: The adapters or settings are not for this model.
-            ModelError: Files are missing or damaged.
-            ConfigError: This machine lacks the device.
-
+        Raises EditError if adapters or setting are not for this model, ModelError if files are
+        missing or damaged, ConfigError if this machine lacks the device.
         """
         names = (adapter,) if isinstance(adapter, str | Path) else adapter
         source = ModelSource(pretrained_model_name_or_path, tuple(map(str, names)), device, ltx2)
@@ -131,15 +120,13 @@ class SyncLoraPipeline:
     def load_lora_weights(self, source: str | Path, adapter_name: str = "default") -> None:
         """Load an adapter and use it, as the only one: "lite-adapter", a folder, file or hub name.
 
-        Raises:
-            ModelError: Files are missing or do not fit the model, or the name is taken.
-
+        Raises ModelError if files are missing or do not fit the model, or the name is taken.
         """
         if adapter_name in self.adapters:
             raise ModelError(f"an adapter named {adapter_name!r} again", "another adapter_name")
         transformer = self.ltx_video.model.transformer
         eject(transformer)
-        self.adapters[adapter_name] = read_adapter(transformer, adapter_place(source))
+        self.adapters[adapter_name] = read_adapter(transformer, source)
         self.set_adapters(adapter_name)
 
     def set_adapters(
@@ -147,10 +134,8 @@ class SyncLoraPipeline:
     ) -> None:
         """Use one or several of the loaded adapters, each with its weight; none for an empty list.
 
-        Raises:
-            ModelError: One is not loaded, there is not a weight for each, or they look at the
-                reference in different ways.
-
+        Raises ModelError if one is not loaded, there is not a weight for each, or they look at the
+        reference in different ways.
         """
         names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         given = adapter_weights
@@ -200,21 +185,14 @@ class SyncLoraPipeline:
     ) -> SyncLoraOutput:
         """Carry the edit of the first frame through the clip.
 
-        Args:
-            video: The source: a `Clip`, 8-bit frames (frames, height, width, 3), or images.
-            image: Its first frame, edited, of the same aspect.
-            method: A name of `METHODS`, with its options as tuned for the model, or a method as it
-                is; "sync-lora" if None, without an adapter "i2v", which does not see the source.
-            num_inference_steps: Euler steps.
-            strength: Noise level at which sdedit or flowedit begins, given by name.
-            guidance_scale: Weight s of pred + s (pred_ref - pred), likewise; 1 costs nothing extra.
-            generator: Source of the noise.
-            output_type: "np" or "pil".
+        `video` is a `Clip`, 8-bit frames (frames, height, width, 3), or images; `image` its first
+        frame, edited. `method` is a name of `METHODS`, or a method as it is; if None "sync-lora",
+        or without an adapter "i2v", which does not see the source. `strength` is the noise level
+        at which sdedit and flowedit begin, `guidance_scale` the weight s of
+        pred + s (pred_ref - pred); both are given with a name.
 
-        Raises:
-            EditError: The image does not belong to the clip, the model does not know the kind, or
-                an option makes no sense.
-
+        Raises EditError if the image does not belong to the clip, the model does not know the
+        kind, or an option makes no sense.
         """
         asked = {"strength": strength, "guidance": guidance_scale}
         settings = EditSettings(
@@ -223,8 +201,7 @@ class SyncLoraPipeline:
             num_inference_steps,
             int(torch.randint(2**62, (), generator=generator)),
         )
-        frames = as_frames(video)
-        clip = video if isinstance(video, Clip) else Clip(frames, FRAME_RATE)
+        clip = as_clip(video)
         picture, _ = to_size(as_picture(np.asarray(image)), clip.size)
         made = self.edit(clip, picture, settings).frames
         if output_type == "pil":
@@ -253,30 +230,22 @@ class SyncLoraPipeline:
 
 @dataclass(frozen=True)
 class ModelSource:
-    """What to load, once it is known that the input can be edited.
+    """What to load, once it is known that the input can be edited."""
 
-    Attributes:
-        model: "lite", a folder, or the name of a downloaded hub model.
-        adapters: NAME or NAME:STRENGTH, the in-context adapter first.
-        device: As torch names it.
-        ltx2: Setting and stages of an LTX-2 model.
-
-    """
-
-    model: str | Path = "lite"
-    adapters: tuple[str, ...] = ("lite-adapter",)
+    model: str | Path = "lite"  # "lite", a folder, or the name of a downloaded hub model
+    adapters: tuple[str, ...] = ("lite-adapter",)  # NAME or NAME:STRENGTH, the in-context one first
     device: str = "cpu"
-    ltx2: LTX2Request | None = None
+    ltx2: LTX2Sampling | None = None  # setting and stages of an LTX-2 model
 
     def load_for(self, settings: EditSettings) -> SyncLoraPipeline | None:
         """Load what a method needs, after a look at whether the model has a place for it."""
         method = settings.chosen()
         if not method.needs_model:
-            if self.ltx2 is not None:
-                what = f"the setting of an LTX-2 with {method.name}"
-                raise EditError(what, "an LTX-2 model", "leave it out")
+            self._refuse_ltx2(method.name)
             return None
         if is_ltx2(self.model):
+            from synclora_lite.editing.ltx2 import check_ltx2
+
             check_ltx2(method, settings)
         return self.load(in_context=method.needs_adapter)
 
@@ -285,24 +254,23 @@ class ModelSource:
         if is_ltx2(self.model):  # its pipeline takes seconds to import, so only when it is used
             from synclora_lite.editing.ltx2 import load_backend
 
-            asked = (self.model, self.adapters, self.ltx2 or LTX2Request(), self.device)
+            asked = (self.model, self.adapters, self.ltx2 or LTX2Sampling(), self.device)
             return SyncLoraPipeline(load_backend(*asked, in_context=in_context))
-        if self.ltx2 is not None:
-            what = f"the setting of an LTX-2 with {self.model}"
-            raise EditError(what, "an LTX-2 model", "leave it out")
+        self._refuse_ltx2(str(self.model))
         if in_context and len(self.adapters) != 1:
             what = f"{len(self.adapters)} adapters with this model"
             raise EditError(what, "one, or an LTX-2 model")
         backend = load_ltx_video(self.model, self.adapters[0] if in_context else None, self.device)
         return SyncLoraPipeline(backend, tuned_options(model_folder(self.model)))
 
+    def _refuse_ltx2(self, name: str) -> None:
+        if self.ltx2 is not None:
+            what = f"the setting of an LTX-2 with {name}"
+            raise EditError(what, "an LTX-2 model", "leave it out")
+
 
 def edit_ltx_video(
-    backend: LTXVideo,
-    source: Frames,
-    first_frame: Picture,
-    method: Method,
-    settings: EditSettings,
+    backend: LTXVideo, source: Frames, first_frame: Picture, method: Method, settings: EditSettings
 ) -> Made:
     """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
     domain, usual = backend.domain, backend.model.steps if method.few_steps else STEPS
@@ -311,15 +279,18 @@ def edit_ltx_video(
     small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
     known = _check_known(backend, small, first)
 
-    def edit(piece: Frames, anchor: Picture) -> Frames:
-        generator = torch.Generator().manual_seed(settings.seed)  # the same noise in every window
-        made = method(Window(piece, anchor, backend), generator, steps)
+    def edit(piece: Frames, anchor: Picture) -> Frames:  # with the same noise in every window
+        made = method(Window(piece, anchor, backend, steps, settings.seed))
         return restore(piece, anchor, made) if settings.restore else made
 
-    with _adapter_off(backend, off=not method.needs_adapter):
+    adapted = backend.model.transformer
+    set_scale(adapted, float(method.needs_adapter))  # the others run on the plain model
+    try:
         made, seams = edit_in_windows(
             small, first, edit, window=domain.frames, overlap=min(OVERLAP, domain.frames - 1)
         )
+    finally:
+        set_scale(adapted, 1.0)
     output = np.stack([fit.outward(frame) for frame in made])
     output[0] = first_frame
     report: dict[str, Any] = {"domain": known, "seams": seams}
@@ -333,37 +304,22 @@ def edit_ltx_video(
 
 def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dict[str, float]:
     """Return how strange source and first frame are to the model; EditError if too strange."""
-    domain, vae = backend.domain, backend.model.vae
     without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
     advice = f"use --method {without_model}, or the full-size model"
     probes = source[np.linspace(0, len(source) - 1, 3).astype(int)]
-    edited = first_frame[None]
+    known, first = (backend.model.vae, backend.domain, advice), first_frame[None]
     return {
-        "source": check_domain(vae, domain, probes, "source", advice),
-        "first_frame": check_domain(vae, domain, edited, "edited first frame", advice, DRAWN),
+        "source": check_domain(*known, probes, "source"),
+        "first_frame": check_domain(*known, first, "edited first frame", DRAWN),
     }
 
 
-@contextmanager
-def _adapter_off(backend: LTXVideo, *, off: bool) -> Iterator[None]:
-    """Run the plain model for a method without adapter."""
-    layers = [layer for _, layer in lora_layers(backend.model.transformer)] if off else []
-    scales = [layer.scale for layer in layers]
-    for layer in layers:
-        layer.scale = 0.0
-    try:
-        yield
-    finally:
-        for layer, scale in zip(layers, scales, strict=True):
-            layer.scale = scale
-
-
-def as_frames(video: Video) -> Frames:
-    """Return a source's frames; EditError if they are no clip of 8-bit RGB."""
+def as_clip(video: Video) -> Clip:
+    """Return a source as a clip; EditError if it is none of 8-bit RGB."""
     frames: Any = video.frames if isinstance(video, Clip) else video
     if isinstance(frames, list):
         frames = np.stack([np.asarray(image.convert("RGB")) for image in frames])
     if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) < 2:
         what = f"a video of shape {frames.shape}, {frames.dtype}"
         raise EditError(what, "8-bit RGB frames (frames, height, width, 3), at least two")
-    return frames
+    return video if isinstance(video, Clip) else Clip(frames, FRAME_RATE)

@@ -44,20 +44,11 @@ _TURNS = {"turned by 90 degrees": 1, "upside down": 2, "turned by 270 degrees": 
 
 @dataclass(frozen=True)
 class Framing:
-    """How far the person in the edited first frame is from the person in frame 0.
+    """How far the person in the edited first frame is from the person in frame 0, without sign."""
 
-    Attributes:
-        shift: Distance of the points between the eyes, in eye distances.
-        scale: Natural logarithm of the ratio of sizes, without sign.
-        roll: Difference of the tilt in radians, without sign; as are yaw and pitch.
-        yaw: See roll.
-        pitch: See roll.
-
-    """
-
-    shift: float
-    scale: float
-    roll: float
+    shift: float  # distance of the points between the eyes, in eye distances
+    scale: float  # natural logarithm of the ratio of sizes
+    roll: float  # difference of the tilt in radians; as are yaw and pitch
     yaw: float
     pitch: float
 
@@ -73,28 +64,22 @@ class Framing:
 
 def as_picture(first_frame: np.ndarray) -> Image:
     """Return the first frame if it is an 8-bit RGB picture; EditError if it is not."""
-    frame = np.asarray(first_frame)
-    expected = "a uint8 array of shape (height, width, 3), red first"
-    channels = frame.shape[2] if frame.ndim == 3 else int(frame.ndim == 2)
+    shape, expected = first_frame.shape, "a uint8 array of shape (height, width, 3), red first"
+    channels = shape[2] if len(shape) == 3 else int(len(shape) == 2)
     if channels != 3:
         advice = {1: "repeat the grey channel three times", 4: "drop the alpha channel"}
-        what = f"an edited first frame of shape {frame.shape}"
+        what = f"an edited first frame of shape {shape}"
         raise EditError(what, expected, advice.get(channels, ""))
-    if frame.dtype != np.uint8:
-        what = f"an edited first frame of type {frame.dtype}"
+    if first_frame.dtype != np.uint8:
+        what = f"an edited first frame of type {first_frame.dtype}"
         raise EditError(what, expected, "convert it to 8 bit (0 to 255)")
-    return np.ascontiguousarray(frame)
+    return np.ascontiguousarray(first_frame)
 
 
 def to_size(first_frame: Image, size: tuple[int, int]) -> tuple[Image, list[str]]:
-    """Bring the first frame to the size of the source.
+    """Bring the first frame to the size of the source, with a warning if it had to be scaled.
 
-    Returns:
-        The picture, and a warning if it had to be scaled.
-
-    Raises:
-        EditError: The aspects differ.
-
+    Raises EditError if the aspects differ.
     """
     height, width = first_frame.shape[:2]
     if (height, width) == size:
@@ -112,14 +97,7 @@ def to_size(first_frame: Image, size: tuple[int, int]) -> tuple[Image, list[str]
 def compare_framing(source_frame: Image, first_frame: Image, who: Who = None) -> Framing:
     """Measure how differently the person stands in two pictures of one size.
 
-    Args:
-        source_frame: Frame 0 of the source.
-        first_frame: The same, edited.
-        who: Of several people, see `synclora_lite.landmarks.track`.
-
-    Raises:
-        EditError: One of them shows no face, or a tiny one.
-
+    Raises EditError if one of them shows no face, or a tiny one.
     """
     source = head_in(source_frame, "source", who)
     edited = head_in(first_frame, "edited first frame", who)
@@ -134,9 +112,7 @@ def compare_framing(source_frame: Image, first_frame: Image, who: Who = None) ->
 def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]:
     """Compare the framing with frame 0; what is off a little becomes a warning.
 
-    Raises:
-        EditError: A face is missing, or the pictures do not belong together.
-
+    Raises EditError if a face is missing, or the pictures do not belong together.
     """
     frame, who = source.frames[0], _who(source)
     _check_orientation(frame, first_frame)
@@ -151,8 +127,7 @@ def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]
     if _is_another(frame, first_frame, who):
         what = "the edited first frame shows somebody else, or another picture"
         raise EditError(what, expected, "edit frame 0 itself")
-    warnings = framing.over(0)
-    if not warnings:
+    if not (warnings := framing.over(0)):
         return framing, []
     advice = "; --align (align=True) moves it into place" if warnings.keys() <= ALIGNED else ""
     return framing, ["; ".join(warnings.values()) + advice]
@@ -161,9 +136,7 @@ def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]
 def align(source: Clip, first_frame: Image) -> Image:
     """Move, scale and tilt the edited first frame so that its face lies on that of frame 0.
 
-    Raises:
-        EditError: One of the pictures shows no face, or it is mirrored or turned.
-
+    Raises EditError if one of the pictures shows no face, or it is mirrored or turned.
     """
     _check_orientation(source.frames[0], first_frame)
     return _moved(source.frames[0], first_frame, _who(source))
@@ -182,14 +155,11 @@ def _moved(frame: Image, first_frame: Image, who: Who) -> Image:
 def _who(source: Clip) -> Who:
     """Return where in frame 0 the person is whom the clip is about, or None if there is but one.
 
-    Raises:
-        EditError: That person comes later.
-
+    Raises EditError if that person comes later.
     """
     place, first = place_of(source.frames, source.person)
     if place is None and not track(source.frames[:1]).found[0]:
-        seen = np.flatnonzero(track(source.frames).found)
-        first = int(seen[0]) if len(seen) else 0
+        first = int(np.argmax(track(source.frames).found))
     if first:
         raise EditError(
             f"no face in the source's first frame (the first is in frame {first})",
@@ -245,9 +215,7 @@ def _is_another(frame: Image, first_frame: Image, who: Who) -> bool:
 def head_in(picture: Image, name: str, who: Who = None) -> Head:
     """Fit the head in one picture; of several people the largest, or the one at a place.
 
-    Raises:
-        EditError: There is no face, or a tiny one.
-
+    Raises EditError if there is no face, or a tiny one.
     """
     head = fit_head(_face(picture, name, who))
     if head.scale[0] < SMALLEST_FACE:

@@ -1,7 +1,9 @@
 """Propagation: the edit of the first frame carried along optical flow. It needs no model.
 
 It works on clips of any size and length, and knows nothing that frame 0 does not show: teeth
-behind closed lips, an eye behind its lid.
+behind closed lips, an eye behind its lid. Restoration takes what is propagated where a model drew
+the same: it is as sharp as the source, and wrong where flow is, behind what turns, opens or is
+covered. The model knows where that is, for it has seen the source and not the flow.
 """
 
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import Literal
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+from scipy.special import expit
 
 from synclora_lite.editing.flow import Flow, Flows, Mask, fill, flow_between, flow_to_first, sample
 
@@ -18,6 +21,9 @@ Image = UInt8[np.ndarray, "height width 3"]
 Propagation = Literal["flow", "residual", "deformation"]
 
 CHANGED = 24  # grey levels of one channel from which an edit changes a pixel
+DRAWN, NOT_DRAWN = 20.0, 50.0  # grey levels: below, the model drew the same; above, it did not
+BLUR = 1.0  # pixels: what is compared are colours of places, not of single pixels
+HEAD_START, SOFT = 6.0, 4.0  # grey levels: what keeps the source's motion is preferred
 _AROUND = 2.0  # pixels: whether a deformation explains an edit is asked of places, not of pixels
 
 
@@ -26,16 +32,11 @@ def propagate(
 ) -> Frames:
     """Carry the edited first frame through the clip.
 
-    Args:
-        source: The clip.
-        edited: Its first frame, edited.
-        kind: "flow" carries the edited picture itself, "residual" the difference that the edit
-            made, "deformation" bends every source frame as the edit bent the first and adds the
-            difference that remains (geometric warping with what it leaves over, as Liu, Shan and
-            Zhang, "Expressive expression mapping with ratio images", SIGGRAPH 2001, have it with
-            a ratio).
-        flows: Of the source to its first frame; computed if left out, which is most of the work.
-
+    "flow" carries the edited picture itself, "residual" the difference that the edit made,
+    "deformation" bends every source frame as the edit bent the first and adds the difference that
+    remains (geometric warping with what it leaves over, as Liu, Shan and Zhang, "Expressive
+    expression mapping with ratio images", SIGGRAPH 2001, have it with a ratio). The flows of the
+    source to its first frame are most of the work, and computed if left out.
     """
     output = np.empty_like(source)
     for t, (frame, _) in enumerate(propagated(source, edited, kind, flows)):
@@ -48,20 +49,45 @@ def propagated(
     source: Frames, edited: Image, kind: Propagation, flows: Flows | None = None
 ) -> Iterator[tuple[Image, Mask]]:
     """Yield the frames of `propagate`, one in memory at a time, and what frame 0 hides of each."""
-    bend = np.zeros((*edited.shape[:2], 2), np.float32)
-    if kind == "deformation":
-        bend = deformation(source[0], edited)
+    bend = deformation(source[0], edited) if kind == "deformation" else None
     # what is left over is filled in where frame 0 does not show a pixel; the bend is not, for
     # filled in it fits a mouth that opens less well
-    base = sample(source[0], bend) if kind == "deformation" else source[0]
+    base = source[0] if bend is None else sample(source[0], bend)
     residual = edited.astype(np.float32) - base
     for frame, (flow, hidden) in zip(source, flows or flow_to_first(source), strict=True):
         if kind == "flow":
             yield fill(sample(edited, flow), hidden), hidden
             continue
-        bent = sample(frame, sample(bend, flow)) if kind == "deformation" else frame
+        bent = frame if bend is None else sample(frame, sample(bend, flow))
         carried = _spread(sample(residual, flow), hidden)
         yield np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8), hidden
+
+
+def restore(source: Frames, edited: Image, output: Frames) -> Frames:
+    """Take what is propagated from the edited first frame where the output shows the same."""
+    flows = list(flow_to_first(source))
+    deformed = propagate(source, edited, "deformation", flows)
+    return take_propagated(output, deformed, propagate(source, edited, "flow", flows))
+
+
+def take_propagated(output: Frames, deformed: Frames, picture: Frames) -> Frames:
+    """Mix three clips: output = c (a deformed + (1 - a) picture) + (1 - c) output.
+
+    Propagation by deformation is at its best where the source shows, by flow (`picture`) where
+    the edit covers it; where neither is believed, the model's output stays.
+    """
+    far = distance(deformed, output), distance(picture, output)
+    share = expit((far[1] - far[0] + HEAD_START) / SOFT)  # a
+    propagated = share * deformed + (1 - share) * picture
+    sure = np.clip((NOT_DRAWN - np.minimum(*far)) / (NOT_DRAWN - DRAWN), 0, 1)  # c
+    return np.clip(sure * propagated + (1 - sure) * output + 0.5, 0, 255).astype(np.uint8)
+
+
+def distance(a: Frames, b: Frames) -> Float[np.ndarray, "frames height width 1"]:
+    """Return the grey levels between the colours of places of two clips."""
+    change = a.astype(np.float32) - b
+    smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), BLUR) for frame in change])
+    return np.abs(smooth).max(-1, keepdims=True)
 
 
 def edit_retention(source: Frames, edited: Image, output: Frames) -> float:

@@ -23,18 +23,9 @@ def pixel_hash(pixels: np.ndarray) -> str:
 def provenance(
     source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], weights: dict[str, str]
 ) -> dict[str, Any]:
-    """Describe an edit so that it can be made again.
+    """Describe an edit so that it can be made again, as JSON.
 
-    Args:
-        source: Frames of the source.
-        first_frame: The edited first frame as it was given.
-        settings: Method, seed and all that changes the result.
-        weights: SHA-256 by weight file; empty for methods without a model.
-
-    Returns:
-        JSON: tool, settings, hashes of pixels and weights, versions. It holds no time, no path
-        and no name of a machine, so that equal edits are described equally.
-
+    It holds no time, no path and no name of a machine: equal edits are described equally.
     """
     versions = {"python": platform.python_version()}
     for package in PACKAGES:

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.edit import Edit, measured
+from synclora_lite.editing.edit import Edit
 from synclora_lite.editing.propagation import edit_retention
 from synclora_lite.landmarks import track
-from synclora_lite.sync import CUES, cue_traces
+from synclora_lite.sync import CUES, cue_traces, score_clips
 from synclora_lite.sync.verdict import runs
 from synclora_lite.viz import filmstrip, locked_player, plot_traces
 
@@ -30,17 +30,16 @@ _COLUMNS = ("pearson", "lag", "confidence", "amplitude", "coverage")
 _UNITS = {"shift": "eye distances", "scale": "log ratio"}
 
 
-def with_quality(edit: Edit) -> Edit:
-    """Add what the sync verdict does not tell: edit retention, flicker, and frames without a face.
+def assessed(edit: Edit) -> Edit:
+    """Measure an edit: `sync`, `quality` and more warnings in its report.
 
-    Returns:
-        The edit with `quality` in its report (`edit_retention`, None if the edit cannot be
-        followed; `flicker` of edit and source in grey levels), and warnings.
-
+    Quality is `edit_retention` (None if the edit cannot be followed), and the `flicker` of edit and
+    source in grey levels. It takes the time of tracking both clips.
     """
+    score, report = score_clips(edit.source, edit.clip), edit.report
     kept = edit_retention(edit.source.frames, edit.first_frame, edit.clip.frames)
     flicker, own = (_flicker(clip.frames) for clip in (edit.clip, edit.source))
-    warnings = [*edit.source.notes, *edit.report["warnings"]]
+    warnings = [*edit.source.notes, *report["warnings"]]
     if kept < LITTLE:
         warnings += [f"only about {max(kept, 0):.0%} of the edit is kept"]
     if flicker > max(RESTLESS[0] * own, own + RESTLESS[1]):
@@ -51,7 +50,8 @@ def with_quality(edit: Edit) -> Edit:
     known = None if math.isnan(kept) else round(kept, 4)
     quality = {"edit_retention": known, "flicker": round(flicker, 3)}
     quality["source_flicker"] = round(own, 3)
-    return replace(edit, report={**edit.report, "warnings": warnings, "quality": quality})
+    more = {"warnings": warnings, "sync": score.to_dict(), "quality": quality}
+    return replace(edit, report=report | more)
 
 
 def retention_in_words(report: Mapping[str, Any]) -> str:
@@ -64,22 +64,15 @@ def retention_in_words(report: Mapping[str, Any]) -> str:
 
 def _flicker(frames: UInt8[np.ndarray, "frames height width 3"]) -> float:
     """How far frames are from the mean of their neighbours, in grey levels."""
-    grey = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames])
-    pairs = [(grey[t - 1].astype(np.float32) + grey[t + 1]) / 2 for t in range(1, len(grey) - 1)]
-    steps = [np.abs(now - around).mean() for now, around in zip(grey[1:-1], pairs, strict=True)]
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in frames]
+    inner = range(1, len(grey) - 1)
+    steps = [np.abs(grey[t] - (grey[t - 1] + grey[t + 1]) / 2).mean() for t in inner]
     return float(np.mean(steps)) if steps else 0.0
 
 
-def report_page(edit: Edit, title: str = "") -> str:
-    """Return the page as HTML; measures the synchronization if that was not done yet.
-
-    Args:
-        edit: What `edit_video` returned.
-        title: Heading, for example the names of the files.
-
-    """
-    edit = edit if "sync" in edit.report else measured(edit)
-    edit = edit if "quality" in edit.report else with_quality(edit)
+def report_page(edit: Edit, title: str) -> str:
+    """Return the page as HTML; measures the edit if that was not done yet."""
+    edit = edit if "quality" in edit.report else assessed(edit)
     report, (height, width) = edit.report, edit.source.size
     method = report["provenance"]["method"]
     clips = {"source": edit.source, f"edit ({method})": edit.clip}
@@ -89,7 +82,7 @@ def report_page(edit: Edit, title: str = "") -> str:
         f"second, edited from the first frame by {method}."
     )
     values = {
-        "TITLE": escape(title or f"Edit by {method}"),
+        "TITLE": escape(title),
         "SUMMARY": escape(summary),
         "VERDICT": _verdict(report),
         "WARNINGS": _list("<strong>Warning:</strong> ", report["warnings"]),
@@ -103,7 +96,6 @@ def report_page(edit: Edit, title: str = "") -> str:
 
 
 def _verdict(report: dict[str, Any]) -> str:
-    """The verdict on motion in words, what is kept of the edit, and the reasons."""
     verdict = report["sync"]["verdict"]
     word = "in sync" if verdict == "accept" else "not in sync"
     badge = f'<strong class="verdict {escape(verdict)}">{word}</strong>'
@@ -112,7 +104,6 @@ def _verdict(report: dict[str, Any]) -> str:
 
 
 def _sync(edit: Edit) -> str:
-    """Traces, and a table with a row per cue."""
     cues, blinks = edit.report["sync"]["cues"], edit.report["sync"]["blinks"]
     traces = {
         name: cue_traces(track(clip.frames, person=clip.person))
@@ -126,7 +117,12 @@ def _sync(edit: Edit) -> str:
         "lag in frames, positive when the edit is late."
     )
     heads = "".join(f'<th scope="col" class="number">{name}</th>' for name in _COLUMNS)
-    rows = "".join(_cue_row(name, cues[name]) for name in CUES)
+    rows = ""
+    for name in CUES:
+        cells = "".join(f'<td class="number">{_number(cues[name][key])}</td>' for key in _COLUMNS)
+        style, note = ("", "") if name in judged else (' class="quiet"', " (hardly moves)")
+        row = f'<th scope="row">{escape(name.replace("_", " "))}{note}</th>{cells}'
+        rows += f"<tr{style}>{row}</tr>"
     return (
         f"<h2>Movements of source and edit</h2>{plot}"
         '<div class="scroll" tabindex="0" role="region" aria-label="Scores of each cue">'
@@ -135,14 +131,7 @@ def _sync(edit: Edit) -> str:
     )
 
 
-def _cue_row(name: str, cue: dict[str, Any]) -> str:
-    cells = "".join(f'<td class="number">{_number(cue[key])}</td>' for key in _COLUMNS)
-    style, note = ("", "") if cue["judged"] else (' class="quiet"', " (hardly moves)")
-    return f'<tr{style}><th scope="row">{escape(name.replace("_", " "))}{note}</th>{cells}</tr>'
-
-
 def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    """Framing, domain and seams in words."""
     for name, value in report["framing"].items():
         yield f"{name} against frame 0", f"{value:.3f} {_UNITS.get(name, 'rad')}"
     for name, value in report.get("domain", {}).items():

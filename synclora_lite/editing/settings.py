@@ -2,43 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.editing.methods import METHODS, ImageToVideo, Method, SyncLora, find_method
-from synclora_lite.errors import EditError
+from synclora_lite.editing.methods import METHODS, Method, find_method
+from synclora_lite.errors import ConfigError, EditError
+from synclora_lite.files import read_json
+from synclora_lite.settings import build
 
+TUNED = "tuned.json"  # of a model folder: what did best on validation clips, see benchmarks.tuning
 STEPS = 20  # of methods that need more than the model's own few
 
 
 @dataclass(frozen=True)
 class EditSettings:
-    """How to edit.
+    """How to edit; EditError if there is no such method or option, or a value makes no sense."""
 
-    Attributes:
-        method: A name of `METHODS`, with its options as tuned for the model, or a method as it is.
-        options: Of a method given by name: what differs from the options as tuned.
-        steps: Sampling steps; if None as many as the model needs, and 20 of other methods.
-        seed: Of the noise.
-        restore: Then take what optical flow propagates where the model drew the same; only for
-            methods with a model that follow the source.
-        align: Move the edited face onto the source's first, by landmarks.
-        measure: Score the synchronization; takes the time of tracking both clips.
-
-    Raises:
-        EditError: There is no such method, option or step, or a value makes no sense.
-
-    """
-
+    # a name of `METHODS`, with its options as tuned for the model, or a method as it is
     method: str | Method = "sync-lora"
+    # of a method given by name: what differs from the options as tuned
     options: Mapping[str, float] = field(default_factory=dict)
-    steps: int | None = None
-    seed: int = 0
+    steps: int | None = None  # if None as many as the model needs, and 20 of other methods
+    seed: int = 0  # of the noise
+    # then take what optical flow propagates where the model drew the same
     restore: bool = False
-    align: bool = False
-    measure: bool = False
+    align: bool = False  # move the edited face onto the source's first, by landmarks
 
     def __post_init__(self) -> None:
         """Check it all once."""
@@ -56,52 +47,43 @@ class EditSettings:
     def chosen(self, tuned: Mapping[str, Mapping[str, float]] | None = None) -> Method:
         """Return the method, with what was tuned for a model where nothing else was asked for."""
         if isinstance(self.method, Method):
-            return self.method.checked()
+            return self.method
         return find_method(self.method, {**(tuned or {}).get(self.method, {}), **self.options})
 
 
 def edit_settings(options: Mapping[str, Any]) -> EditSettings:
-    """Sort options as they come from a command line: the method's own, and the others.
-
-    Raises:
-        EditError: As `EditSettings`.
-
-    """
+    """Sort options as they come from a command line: the method's own, and the others."""
     general = {f.name for f in fields(EditSettings)}
     given = {name: value for name, value in options.items() if value is not None}
     own = {name: value for name, value in given.items() if name not in general}
     return EditSettings(options=own, **{n: v for n, v in given.items() if n in general})
 
 
+def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
+    """Return per method what did best on validation clips, if a model folder says so.
+
+    Raises ConfigError or ArtifactError if `tuned.json` is no table of methods and their options.
+    """
+    file = folder / TUNED
+    stored = read_json(file) if file.exists() else {}
+    if not (isinstance(stored, dict) and stored.keys() <= METHODS.keys()):
+        raise ConfigError(f"{file} holds {str(stored)[:60]}", "a table of methods", "tune again")
+    tuned = {}
+    for name, options in stored.items():
+        try:
+            method = build(type(METHODS[name]), options, f"{file}: {name}.")
+        except EditError as error:
+            raise ConfigError(f"{file}: {name} has {error.what}", error.expected) from error
+        tuned[name] = {option: method.options[option] for option in options}
+    return tuned
+
+
 @dataclass(frozen=True, eq=False)
 class Made:
-    """What a back end makes, and what is to be told of it.
+    """What a back end makes, and what is to be told of it."""
 
-    Attributes:
-        frames: Like the source's.
-        report: Facts for the report.
-        provenance: Settings that change the result.
-        weights: SHA-256 by weight file.
-        warnings: What the user should know.
-
-    """
-
-    frames: UInt8[np.ndarray, "frames height width 3"]
-    report: dict[str, Any] = field(default_factory=dict)
-    provenance: dict[str, Any] = field(default_factory=dict)
-    weights: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-def check_ltx2(method: Method, settings: EditSettings) -> None:
-    """Raise EditError for what the pipeline of LTX-2 has no place for."""
-    if not isinstance(method, SyncLora | ImageToVideo):
-        raise EditError(f"method {method.name} with an LTX-2 model", "sync-lora or i2v")
-    if settings.restore:
-        raise EditError("--restore with an LTX-2 model", "the lite model", "leave it out")
-    guidance = method.options.get("guidance", 1)
-    if guidance != 1:
-        raise EditError(
-            f"guidance {guidance:g} with an LTX-2 model",
-            "1: the released adapter was trained without dropping the reference",
-        )
+    frames: UInt8[np.ndarray, "frames height width 3"]  # like the source's
+    report: dict[str, Any]
+    provenance: dict[str, Any]  # settings that change the result
+    weights: dict[str, str]  # SHA-256 by weight file
+    warnings: list[str]

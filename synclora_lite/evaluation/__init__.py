@@ -6,27 +6,3 @@ from synclora_lite.evaluation.intervals import Interval, bootstrap, difference, 
 from synclora_lite.evaluation.judging import judge, synchronization
 from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
 from synclora_lite.evaluation.pareto import exam_table, pareto_front, plot_pareto, read_exams
-
-__all__ = [
-    "CONDITIONS",
-    "Challenge",
-    "Exam",
-    "Interval",
-    "bootstrap",
-    "difference",
-    "edit_kept",
-    "exam_table",
-    "flicker",
-    "judge",
-    "pareto_front",
-    "plot_pareto",
-    "psnr",
-    "read_exams",
-    "record_exam",
-    "render_case",
-    "run_exam",
-    "set_case",
-    "ssim",
-    "summarize",
-    "synchronization",
-]

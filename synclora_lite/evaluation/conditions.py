@@ -64,39 +64,17 @@ SHADE = 0.03  # at most, in every channel of 0..1
 
 @dataclass(frozen=True, eq=False)
 class Challenge:
-    """What a method is given, and the right answer.
-
-    Attributes:
-        source: The clip to edit.
-        first_frame: Its first frame, edited.
-        truth: The edited clip as it should be.
-
-    """
+    """What a method is given, and the right answer."""
 
     source: Clip
-    first_frame: UInt8[np.ndarray, "size size 3"]
-    truth: UInt8[np.ndarray, "frames size size 3"]
+    first_frame: UInt8[np.ndarray, "size size 3"]  # of the source, edited
+    truth: UInt8[np.ndarray, "frames size size 3"]  # the edited clip as it should be
 
 
 def set_case(
-    case: EditCase,
-    condition: str = "exact",
-    *,
-    seed: int = 0,
-    size: int = 96,
+    case: EditCase, condition: str = "exact", *, seed: int = 0, size: int = 96
 ) -> Challenge:
-    """Render a case under a condition.
-
-    Args:
-        case: Who, which edit, and how they move.
-        condition: One of `CONDITIONS`.
-        seed: Of the condition's own randomness.
-        size: Of the clips, in pixels.
-
-    Raises:
-        ConfigError: There is no such condition.
-
-    """
+    """Render a case under one of `CONDITIONS`, whose own randomness has the seed."""
     if condition not in CONDITIONS:
         raise ConfigError(f"no condition named {condition!r}", f"one of {', '.join(CONDITIONS)}")
     generator = torch.Generator().manual_seed(seed)

@@ -16,21 +16,15 @@ import torch
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing import (
-    METHODS,
-    Method,
-    ModelSource,
-    edit_settings,
-    edit_video,
-)
-from synclora_lite.editing.ltx_video import adapter_place, weight_hashes
-from synclora_lite.editing.methods import tuned_options
+from synclora_lite.editing import METHODS, Method, ModelSource, edit_settings, edit_video
+from synclora_lite.editing.ltx_video import weight_hashes
+from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.judging import judge
 from synclora_lite.files import append_jsonl, code_sha256, read_jsonl, write_result
-from synclora_lite.models import decode, encode, load_model
+from synclora_lite.models import adapter_file, decode, encode, load_model
 from synclora_lite.models.folders import model_folder
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.folder import alone
@@ -39,7 +33,6 @@ from synclora_lite.video import Clip
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
-Editor = Callable[[Clip, Image], Frames]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
 CODE = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync", "video")
@@ -47,29 +40,15 @@ CODE = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sy
 
 @dataclass(frozen=True)
 class Exam:
-    """What an exam consists of; with the same code, equal settings have equal rows.
+    """What an exam consists of; with the same code, equal settings have equal rows."""
 
-    Attributes:
-        method: A method, one by name with its options as tuned, or one of REFERENCES.
-        seed: Of the cases.
-        size: Of the clips, in pixels.
-        frames: Of the clips.
-        condition: How hard it is, see `CONDITIONS`; a long exam has its own number of frames.
-        options: Model and adapter, and those of `edit_settings`: steps, restore, ...
-
-    """
-
-    method: str | Method
-    seed: int = 0
-    size: int = 96
-    frames: int = 17
-    condition: str = "exact"
+    method: str | Method  # one by name with its options as tuned, or one of REFERENCES
+    seed: int = 0  # of the cases
+    size: int = 96  # of the clips, in pixels
+    frames: int = 17  # of the clips; a long exam has its own number
+    condition: str = "exact"  # how hard it is, see `CONDITIONS`
+    # model and adapter, and those of `edit_settings`: steps, restore, ...
     options: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def chosen(self) -> Method | None:
-        """The method; None for one of REFERENCES."""
-        return self.method if isinstance(self.method, Method) else METHODS.get(self.method)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which the same exam can be made."""
@@ -88,18 +67,17 @@ class Exam:
 
     @property
     def unusual(self) -> dict[str, Any]:
-        """Seed, size, frames and condition, as far as they are not as usual."""
-        usual, names = Exam(self.method), ("condition", "seed", "size", "frames")
-        every = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in every.items() if value != getattr(usual, name)}
+        """Condition, seed, size and frames, as far as they are not as usual."""
+        names, usual = ("condition", "seed", "size", "frames"), Exam(self.method)
+        given = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in given.items() if value != getattr(usual, name)}
 
     @property
     def result(self) -> str:
         """Name of its file under data/results: exam_METHOD, and what is not as usual."""
         shape = f"{self.size}px{self.frames}"
-        marks = {"condition": self.condition, "seed": f"seed{self.seed}", "size": shape}
-        marks |= {"frames": shape}
-        words = dict.fromkeys(marks[name] for name in self.unusual)
+        marks = {"condition": self.condition, "seed": f"seed{self.seed}"}
+        words = dict.fromkeys(marks.get(name, shape) for name in self.unusual)
         return "_".join(["exam", self.label.replace(" ", ""), *words])
 
     @property
@@ -112,7 +90,7 @@ class Exam:
 
     def tuned(self) -> dict[str, float]:
         """Return the settings that the method takes from its model because none were asked for."""
-        if isinstance(self.method, Method) or self.chosen is None or not self.chosen.needs_model:
+        if isinstance(self.method, Method) or not getattr(self.chosen, "needs_model", False):
             return {}
         mine = tuned_options(model_folder(self.model)).get(self.method, {})
         return {name: value for name, value in mine.items() if name not in self.options}
@@ -123,8 +101,13 @@ class Exam:
         if method.needs_model if method else self.method == "ceiling":
             places.append(model_folder(self.model))
         if method and method.needs_adapter:
-            places.append(adapter_place(self.options.get("adapter", "lite-adapter")))
+            places.append(adapter_file(self.options.get("adapter", "lite-adapter")))
         return weight_hashes(places)
+
+    @property
+    def chosen(self) -> Method | None:
+        """The method; None for one of REFERENCES."""
+        return self.method if isinstance(self.method, Method) else METHODS.get(self.method)
 
     @property
     def model(self) -> str:
@@ -137,25 +120,15 @@ def run_exam(
     clips: int = 64,
     *,
     folder: str | Path = "runs/exam",
-    edit: Editor | None = None,
+    edit: Callable[[Clip, Image], Frames] | None = None,
     progress: bool = False,
 ) -> list[dict[str, Any]]:
     """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
 
-    Args:
-        exam: The settings.
-        clips: How many; more can be added later.
-        folder: The rows are kept in a folder of the exam's name below this one.
-        edit: What edits, instead of the method of that name.
-        progress: Show a progress bar.
-
-    Returns:
-        One row for each clip: clip, kind, and the metrics of `judge`.
-
-    Raises:
-        ConfigError: There are no clips to judge.
-        PairError: The same exam is running in another process.
-
+    The rows, one for each clip with clip, kind and the metrics of `judge`, are kept in a folder of
+    the exam's name below `folder`; more can be added later. `edit` edits instead of the method of
+    that name. Raises ConfigError if there are no clips to judge, PairError if the same exam is
+    running in another process.
     """
     if clips < 1:
         raise ConfigError(f"an exam of {clips} clips", "at least one")
@@ -164,7 +137,7 @@ def run_exam(
     with alone(place):
         rows = read_jsonl(path)
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
-        give = _outputs(exam, edit)
+        give = (lambda _k, t: edit(t.source, t.first_frame)) if edit else _outputs(exam)
         for k, case in tqdm(todo, desc=exam.label, disable=not progress):
             task = set_case(case, exam.condition, seed=k, size=exam.size)
             metrics = judge(task.source.frames, task.truth, give(k, task))
@@ -178,7 +151,7 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
     return task.source, task.truth
 
 
-def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = None) -> Path:
+def record_exam(exam: Exam, rows: list[dict[str, Any]]) -> Path:
     """Write the summary to data/results/RESULT.json, from where the book quotes it."""
     plain = exam.to_dict()
     words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed, **exam.unusual}
@@ -187,40 +160,29 @@ def record_exam(exam: Exam, rows: list[dict[str, Any]], *, name: str | None = No
     flags += ["--restore"] if exam.options.get("restore") else []
     command = f"synclora exam {' '.join(flags)} --record"
     about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}
-    values = about | summarize(rows)
-    return write_result(name or exam.result, values, command=command, seed=exam.seed)
+    return write_result(exam.result, about | summarize(rows), command=command, seed=exam.seed)
 
 
-def _outputs(exam: Exam, edit: Editor | None) -> Callable[[int, Challenge], Frames]:
+def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Return what turns task k into an output; methods never see the truth."""
-    if edit is not None:
-        return lambda k, task: edit(task.source, task.first_frame)
     if exam.method == "truth":
-        return lambda k, task: task.truth
-    return _through_vae(exam.model) if exam.method == "ceiling" else _by_method(exam)
+        return lambda _k, task: task.truth
+    if exam.method == "ceiling":  # what the autoencoder makes of the truth
+        model = load_model(exam.model)
 
+        @torch.no_grad()
+        def passed(_k: int, task: Challenge) -> Frames:
+            video = to_model_range(torch.from_numpy(task.truth)[None]).to(model.device)
+            return to_frames(decode(model, encode(model, video)))[0].cpu().numpy()
 
-def _by_method(exam: Exam) -> Callable[[int, Challenge], Frames]:
-    """Run the method as `synclora edit` does, with other noise for every clip."""
+        return passed
     own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
     settings = edit_settings({"method": exam.method, **own})
     source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))
-    pipeline = source.load_for(settings)
+    pipeline = source.load_for(settings) or source
 
     def edited(k: int, task: Challenge) -> Frames:
-        trial = replace(settings, seed=settings.seed + k)
-        return edit_video(task.source, task.first_frame, trial, pipeline or source).clip.frames
+        trial = replace(settings, seed=settings.seed + k)  # other noise for every clip
+        return edit_video(task.source, task.first_frame, trial, pipeline).clip.frames
 
     return edited
-
-
-def _through_vae(name: str) -> Callable[[int, Challenge], Frames]:
-    """Return what the autoencoder makes of a clip, all that its latents can show."""
-    model = load_model(name)
-
-    @torch.no_grad()
-    def passed(_k: int, task: Challenge) -> Frames:
-        video = to_model_range(torch.from_numpy(task.truth)[None]).to(model.device)
-        return to_frames(decode(model, encode(model, video)))[0].cpu().numpy()
-
-    return passed

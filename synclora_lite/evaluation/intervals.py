@@ -14,20 +14,12 @@ LABELS = ("clip", "kind")  # what a row of the exam holds besides metrics
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over clips and how sure it is.
-
-    Attributes:
-        mean: Of the clips that have a value.
-        low: Lower end of the percentile bootstrap interval.
-        high: Upper end.
-        count: Clips that have a value.
-
-    """
+    """A mean over clips and its percentile bootstrap interval."""
 
     mean: float
     low: float
     high: float
-    count: int
+    count: int  # of the clips that have a value
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
@@ -38,15 +30,8 @@ def bootstrap(
 ) -> Interval:
     """Return the mean and its percentile interval (Efron 1979), drawing clips with replacement.
 
-    Args:
-        values: One for each clip; None is left out.
-        level: Share of resampled means inside the interval.
-        resamples: How often to draw.
-        seed: Of the drawing.
-
-    Raises:
-        ConfigError: There is no value at all.
-
+    The interval holds the share `level` of the resampled means. A clip without a value is left
+    out; ConfigError if there is none with one.
     """
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
@@ -68,20 +53,8 @@ def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Inte
     return bootstrap(a - b for a, b in pairs if a is not None and b is not None)
 
 
-def compared(
-    rows: Sequence[Row], control: Sequence[Row], metrics: Iterable[str]
-) -> dict[str, dict[str, float]]:
-    """Return each metric's mean minus the control's, paired by clip, with its interval."""
-    return {metric: asdict(difference(rows, control, metric)) for metric in metrics}
-
-
 def summarize(rows: Sequence[Row]) -> dict[str, Any]:
-    """Summarize the rows of an exam.
-
-    Returns:
-        clips, all (metric to mean, low, high, count) and kinds (kind of edit to the same).
-
-    """
+    """Summarize an exam: clips, all (metric to interval) and kinds (kind of edit to the same)."""
 
     def means(some: Sequence[Row]) -> dict[str, dict[str, float]]:
         names = dict.fromkeys(name for row in some for name in row if name not in LABELS)

@@ -7,38 +7,22 @@ from jaxtyping import UInt8
 
 from synclora_lite.editing.propagation import edit_retention
 from synclora_lite.errors import EditError
-from synclora_lite.evaluation.identity import identity
-from synclora_lite.evaluation.metrics import edit_kept, flicker, psnr, ssim
+from synclora_lite.evaluation.metrics import edit_kept, flicker, identity, psnr, ssim
 from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import CUES, score_tracks, thresholds
 
 Video = UInt8[np.ndarray, "_ _ _ 3"]
 
 
-def judge(
-    source: Video, truth: Video, output: Video, *, cache: bool = True
-) -> dict[str, float | None]:
+def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]:
     """Measure an edit against the source it must follow and the truth it should be.
 
-    Args:
-        source: The clip that was edited.
-        truth: The same motion rendered with the edit: the right answer.
-        output: What a method made of the source and of frame 0 of the truth.
-        cache: Keep the landmarks of source and truth, and look for them there first.
+    Against the truth, the same motion rendered with the edit: psnr (dB), ssim, edit_kept, identity,
+    flicker. Against the source: those of `synchronization`. Without truth: edit_retention, an
+    estimate of edit_kept from source and frame 0 of the output, and face_found, the share of the
+    output's frames with a face. A metric is None where there is nothing to measure.
 
-    Returns:
-        Names and metrics, None where there is nothing to measure. Against the truth: psnr (dB),
-        ssim, edit_kept, identity, flicker. Against the source: sync (the mean of the Pearson
-        correlations of all cues that move in the source; a cue that cannot be read in the output
-        counts 0), pearson.CUE and lag.CUE of each of these cues, offset (frames by which the clip
-        is late as a whole), offset_confidence and in_time (1 if that is no frame, else 0),
-        blink_f1, sync_error (above 1 the pair would be rejected) and accepted (0 or 1). Without
-        truth: edit_retention, an estimate of edit_kept from source and frame 0 of the output, and
-        face_found, the share of the output's frames with a face.
-
-    Raises:
-        EditError: The three clips differ in size, or have a single frame.
-
+    Raises EditError if the three clips differ in size, or have a single frame.
     """
     sizes = {clip.shape for clip in (source, truth, output)}
     if len(sizes) > 1 or len(source) < 2:
@@ -47,7 +31,7 @@ def judge(
             "source, truth and output of one shape, at least two frames",
             "trim or resize the output to the source; frame 0 is given, not judged",
         )
-    known, wanted = (track(clip, cache=cache) for clip in (source, truth))
+    known, wanted = (track(clip) for clip in (source, truth))
     found = track(output, cache=False)
     metrics = {
         "psnr": psnr(truth, output),
@@ -66,7 +50,13 @@ def judge(
 
 
 def synchronization(source: Track, output: Track) -> dict[str, float]:
-    """Return the part of `judge` that compares the output with its source."""
+    """Compare the output with its source.
+
+    sync is the mean of the Pearson correlations of all cues that move in the source (a cue that
+    cannot be read in the output counts 0), pearson.CUE and lag.CUE are those of each such cue,
+    offset the frames by which the clip is late as a whole, with offset_confidence, and in_time 1 if
+    that is no frame; blink_f1; sync_error, above 1 of which a pair is rejected, and accepted, 0/1.
+    """
     report, itself = score_tracks(source, output), score_tracks(source, source)
     moving = [name for name in CUES if itself.cues[name].judged]  # enough to be judged by
     correlation = {name: report.cues[name].pearson for name in moving}

@@ -45,37 +45,25 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     return sorted(front, key=lambda name: points[name])
 
 
-def exam_table(
-    exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE, kind: str | None = None
-) -> pd.DataFrame:
-    """Return methods by metrics, "mean [low, high]" in each cell, for one kind of edit or all."""
-
-    def cell(part: Mapping[str, Any], name: str) -> str:
-        found = part.get(name)
-        return f"{found['mean']:.2f} [{found['low']:.2f}, {found['high']:.2f}]" if found else ""
-
-    parts = {
-        method: exam["all"] if kind is None else exam["kinds"].get(kind, {})
+def exam_table(exams: Mapping[str, Summary], metrics: Sequence[str] = HEADLINE) -> pd.DataFrame:
+    """Return methods by metrics, "mean [low, high]" in each cell."""
+    cells = {
+        method: {
+            name: str(Interval(**exam["all"][name])) for name in metrics if name in exam["all"]
+        }
         for method, exam in exams.items()
     }
-    cells = {method: {name: cell(part, name) for name in metrics} for method, part in parts.items()}
-    return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics))
+    return pd.DataFrame.from_dict(cells, orient="index", columns=list(metrics)).fillna("")
 
 
-def plot_pareto(
-    exams: Mapping[str, Summary],
-    x: str = "edit_kept",
-    y: str = "sync",
-    *,
-    labels: tuple[str, str] = ("edit kept", "synchronization (mean Pearson of the cues)"),
-) -> Picture:
+def plot_pareto(exams: Mapping[str, Summary]) -> Picture:
     """Draw each method at its means, with its intervals and name, and the front of the unbeaten.
 
     The references (the truth, and the truth through the autoencoder) are hollow and take no part
     in the front.
     """
     points = {
-        method: (Interval(**exam["all"][x]), Interval(**exam["all"][y]))
+        method: tuple(Interval(**exam["all"][name]) for name in ("edit_kept", "sync"))
         for method, exam in exams.items()
     }
     means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}
@@ -85,20 +73,25 @@ def plot_pareto(
         panel = canvas.subplots()
         steps = [means[name] for name in front]
         panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
-        for number, (method, (a, b)) in enumerate(points.items()):
-            _draw(panel, method, a, b, number)
-        panel.set_xlabel(labels[0])
-        panel.set_ylabel(labels[1])
+        for number, (method, both) in enumerate(points.items()):
+            _draw(panel, method, both, number)
+        panel.set(xlabel="edit kept", ylabel="synchronization (mean Pearson of the cues)")
         panel.margins(0.12)
         _name(panel, points)
-        return Picture.from_figure(canvas, _words(means, front, labels))
+        places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
+        words = (
+            "Scatter plot of synchronization (mean Pearson of the cues) against edit kept, one "
+            f"point for each method: {places}. Not beaten in both: {', '.join(front)}."
+        )
+        return Picture.from_figure(canvas, words)
 
 
-def _draw(panel: Any, method: str, x: Interval, y: Interval, number: int) -> None:
+def _draw(panel: Any, method: str, both: tuple[Interval, Interval], number: int) -> None:
     colour = PALETTE[COLOURS[number % len(COLOURS)]]
-    spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in (x, y)]
+    spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in both]
     look = {"marker": MARKERS[number % len(MARKERS)], "markersize": 8, "elinewidth": 1}
     look |= {"color": colour, "markerfacecolor": "white" if method in REFERENCES else colour}
+    x, y = both
     panel.errorbar(x.mean, y.mean, spread[1], spread[0], linestyle="none", **look)
 
 
@@ -129,13 +122,3 @@ def _name(panel: Any, points: Mapping[str, tuple[Interval, Interval]]) -> None:
         if abs(up) > NEAR:  # a thin line leads back to the point
             line = {"arrowstyle": "-", "color": PALETTE["grey"], "linewidth": 0.7}
             panel.annotate("", point, (across, up), textcoords="offset points", arrowprops=line)
-
-
-def _words(
-    means: Mapping[str, tuple[float, float]], front: Sequence[str], labels: tuple[str, str]
-) -> str:
-    places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
-    return (
-        f"Scatter plot of {labels[1]} against {labels[0]}, one point for each method: {places}. "
-        f"Not beaten in both: {', '.join(front)}."
-    )

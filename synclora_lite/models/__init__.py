@@ -26,36 +26,6 @@ from synclora_lite.models.latents import (
     to_model_range,
 )
 from synclora_lite.models.loading import load_part
-from synclora_lite.models.model import I2VModel, create_model, load_model, save_model, save_part
+from synclora_lite.models.model import I2VModel, create_model, load_model, save_model
 from synclora_lite.models.precision import multiplies_bfloat16
 from synclora_lite.models.presets import tiny_model
-
-__all__ = [
-    "AdapterSettings",
-    "Coverage",
-    "I2VModel",
-    "KeyFormat",
-    "adapter_file",
-    "adapter_weights",
-    "add_adapter",
-    "check_size",
-    "coverage",
-    "create_model",
-    "decode",
-    "denoise",
-    "encode",
-    "from_any_format",
-    "load_adapter",
-    "load_model",
-    "load_part",
-    "multiplies_bfloat16",
-    "read_adapter",
-    "read_weights",
-    "save_adapter",
-    "save_model",
-    "save_part",
-    "tiny_model",
-    "to_format",
-    "to_frames",
-    "to_model_range",
-]

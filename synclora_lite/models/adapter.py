@@ -61,11 +61,8 @@ def add_adapter(
 ) -> list[torch.nn.Parameter]:
     """Put a fresh adapter into the transformer, freeze the rest, and return what is to be trained.
 
-    A fresh adapter changes nothing: its second factor starts at zero.
-
-    Raises:
-        ModelError: No layer has one of the target names, or the transformer has an adapter.
-
+    A fresh adapter changes nothing: its second factor starts at zero. Raises ModelError if no layer
+    has one of the target names, or the transformer has an adapter.
     """
     _check_free(transformer)
     generator = torch.Generator().manual_seed(seed)
@@ -114,18 +111,10 @@ def load_adapter(
     strength: float = 1.0,
     fuse: bool = False,
 ) -> AdapterSettings:
-    """Put a saved adapter into the transformer, and return how to use it.
+    """Put a saved adapter into the transformer, and return how to use it; see `read_adapter`.
 
-    Args:
-        transformer: Changed in place.
-        source: See `read_adapter`.
-        strength: Factor on the update; 0 is the base model.
-        fuse: Add the update to the weights: faster, and can't be trained further.
-
-    Raises:
-        ModelError: Files are missing or do not fit the transformer, or it has an adapter.
-        ConfigError: The settings beside the weights are damaged.
-
+    `strength` is a factor on the update, 0 the base model. Fused, it is added to the weights:
+    faster, and can't be trained further. Raises ModelError if the transformer has an adapter.
     """
     _check_free(transformer)
     weights, settings = read_adapter(transformer, source)
@@ -142,18 +131,12 @@ def read_adapter(
 ) -> tuple[Weights, AdapterSettings]:
     """Read the factors of a saved adapter, all of one rank, and how to use it.
 
-    For a bare file all but rank and targets are the usual ones of public in-context adapters:
-    shared positions and full attention.
+    The source is a folder that `save_adapter` wrote, a safetensors file in any key format, or the
+    name of a downloaded hub repository. For a bare file all but rank and targets are the usual ones
+    of public in-context adapters: shared positions and full attention.
 
-    Args:
-        transformer: What it must fit; it is not changed.
-        source: A folder that `save_adapter` wrote, a safetensors file in any key format, or the
-            name of a downloaded hub repository.
-
-    Raises:
-        ModelError: Files are missing or do not fit the transformer.
-        ConfigError: The settings beside the weights are damaged.
-
+    Raises ModelError if files are missing or do not fit the transformer, which is not changed,
+    ConfigError if the settings beside the weights are damaged.
     """
     file = adapter_file(source)
     weights = one_rank(read_weights(file, transformer))
@@ -162,7 +145,7 @@ def read_adapter(
             f"{file.name} knows a reference of 1/{smaller} the size", "the target's own size"
         )
     beside = file.with_name(SETTINGS)
-    if Path(source).is_file() or not beside.exists():  # a bare file: what its weights imply
+    if Path(source).name == file.name or not beside.exists():  # a bare file: what it implies
         modules = sorted({name.rsplit(".lora_", 1)[0] for name in weights})
         rank = weights[f"{modules[0]}.lora_A.weight"].shape[0]
         settings = AdapterSettings(rank, tuple(modules), layout="full", base="an LTX transformer")

@@ -10,8 +10,6 @@ It has the methods and attributes of diffusers' `AutoencoderKLLTXVideo` that sto
 so it takes that class's place as `vae=`.
 """
 
-from collections.abc import Iterable
-
 import torch
 from diffusers import AutoencoderKLLTXVideo, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
@@ -28,27 +26,18 @@ NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is su
 
 
 class PrincipalAutoencoder(ModelMixin, ConfigMixin):
-    """Clips in [-1, 1] to latents and back, each a matrix product.
-
-    Args:
-        latent_channels: How many components are kept.
-        spatial_ratio: Side of a block, in pixels.
-        temporal_ratio: Frames of a block.
-        scaling_factor: For stock pipelines, which divide by it; always 1.
-        timestep_conditioning: For stock pipelines; the decoder takes no timestep.
-
-    """
+    """Clips in [-1, 1] to latents and back by matrix products; `recipes.lite_latents` fits it."""
 
     config_name = "config.json"
 
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 512,
-        spatial_ratio: int = 16,
-        temporal_ratio: int = 4,
-        scaling_factor: float = 1.0,
-        timestep_conditioning: bool = False,
+        latent_channels: int = 512,  # how many components are kept
+        spatial_ratio: int = 16,  # side of a block, in pixels
+        temporal_ratio: int = 4,  # frames of a block
+        scaling_factor: float = 1.0,  # for stock pipelines, which divide by it
+        timestep_conditioning: bool = False,  # for stock pipelines; there is no timestep
     ) -> None:
         super().__init__()
         self.spatial_compression_ratio = spatial_ratio
@@ -87,30 +76,6 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
         x = torch.cat([x[:, :, :1].expand(-1, -1, r - 1, -1, -1), x], dim=2)
         return rearrange(x, "b c (f t) (h y) (w x) -> b f h w (c t y x)", t=r, y=s, x=s)
-
-    @torch.no_grad()
-    def fit(self, clips: Iterable[Video]) -> None:
-        """Set mean, components and scales from clips, given in batches.
-
-        A component is scaled to the square root of its deviation, between equal weight for all
-        components and equal weight for all pixels, and all of them so that the latents' mean
-        square is one.
-        """
-        size = self.mean.numel()
-        gram = torch.zeros(size, size, dtype=torch.double)
-        total, count = torch.zeros(size, dtype=torch.double), 0
-        for batch in clips:
-            rows = self.blocks(batch).flatten(0, 3)
-            gram += (rows.T @ rows).double()
-            total += rows.sum(0)
-            count += len(rows)
-        mean = total / count
-        variance, vectors = torch.linalg.eigh(gram / count - torch.outer(mean, mean))
-        kept = self.config.latent_channels
-        deviation = variance.flip(0)[:kept].clamp(min=1e-12).sqrt()
-        self.mean.copy_(mean)
-        self.basis.copy_(vectors.flip(1)[:, :kept].T)
-        self.scale.copy_((deviation * deviation.mean()).sqrt())
 
 
 Autoencoder = AutoencoderKLLTXVideo | PrincipalAutoencoder

@@ -8,14 +8,12 @@ from pathlib import Path
 import torch
 from diffusers import LTXImageToVideoPipeline
 from jaxtyping import Float
-from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path
 from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.models.precision import LARGE, weight_bytes
-from synclora_lite.tensors import read_tensors
+from synclora_lite.tensors import read_tensors, write_tensors
 
 CAPTION = "caption.safetensors"
 PROMPT = "3d1t"  # the whole prompt of the released adapter (arXiv 2512.03013)
@@ -29,13 +27,9 @@ def kept_caption(
 ) -> Embedded:
     """Return the kept embedding of a model folder; if there is none, compute and keep it.
 
-    It is kept beside the weights or, where they may not be written to, in the user's cache. The
-    file must hold `names`; one that was kept with less is computed anew.
-
-    Raises:
-        ModelError: There is neither a kept embedding nor a text encoder.
-        ArtifactError: What was kept is damaged.
-
+    It is kept beside the weights or, where they may not be written to, in the user's cache; one
+    without all the `names` is computed anew. Raises ModelError if there is neither a kept embedding
+    nor a text encoder, ArtifactError if what was kept is damaged.
     """
     place = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
     beside = folder / CAPTION
@@ -50,11 +44,8 @@ def kept_caption(
             "one of the two",
             "download the model with its text encoder; it is needed once",
         )
-    large = weight_bytes(encoder) > LARGE
-    embedded = embed(folder, torch.bfloat16 if large else torch.float32)
-    file = beside if os.access(folder, os.W_OK) else elsewhere
-    with atomic_path(file) as partial:
-        save_file({name: value.contiguous() for name, value in embedded.items()}, partial)
+    embedded = embed(folder, torch.bfloat16 if weight_bytes(encoder) > LARGE else torch.float32)
+    write_tensors(beside if os.access(folder, os.W_OK) else elsewhere, embedded, {})
     return embedded
 
 

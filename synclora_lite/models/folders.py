@@ -21,9 +21,7 @@ NEWER = ("prompt_enhancer", "duration_head")  # parts that only LTX-2.5 has
 def model_folder(name: str | Path) -> Path:
     """Return the folder of a shipped model, of a path, or of a hub name such as `owner/model`.
 
-    Raises:
-        ModelError: There is no such folder, and no such model was downloaded.
-
+    Raises ModelError if there is no such folder, and no such model was downloaded.
     """
     for folder in (shipped(name), Path(name)):
         if folder.is_dir():
@@ -37,9 +35,7 @@ def model_folder(name: str | Path) -> Path:
 def hub_folder(name: str | Path, expected: str) -> Path:
     """Return where the hub's client keeps a repository; downloading is a command of its own.
 
-    Raises:
-        ModelError: The name is none of a repository, or it was never downloaded.
-
+    Raises ModelError if the name is none of a repository, or it was never downloaded.
     """
     advice = "check the name; `lite` and `lite-adapter` are shipped"
     if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
@@ -53,12 +49,7 @@ def hub_folder(name: str | Path, expected: str) -> Path:
 
 
 def pipeline_class(folder: Path) -> str:
-    """Return the name of the pipeline that a folder was saved from.
-
-    Raises:
-        ModelError: Its model_index.json is no table.
-
-    """
+    """Return the name of the pipeline that a folder was saved from; ModelError if damaged."""
     return str(_index(folder).get("_class_name", ""))
 
 

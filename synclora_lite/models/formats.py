@@ -6,7 +6,7 @@ layout of the original LTX code, in which LTX trainers save and the released Syn
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from jaxtyping import Float, Shaped
 from safetensors import safe_open
 from torch import Tensor
 
+from synclora_lite.artifacts import shipped
 from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION
 from synclora_lite.errors import ModelError
 from synclora_lite.models.folders import hub_folder
@@ -31,7 +32,6 @@ PREFIXES: dict[KeyFormat, str] = {
 WEIGHTS = "adapter.safetensors"
 DOWNSCALE, TEMPORAL = "reference_downscale_factor", "reference_temporal_scale_factor"
 METADATA = {"format": "pt", DOWNSCALE: "1", TEMPORAL: "1"}  # what is written with every adapter
-USUAL = (*SELF_ATTENTION, *FEED_FORWARD)
 _PREFIX = re.compile(r"(transformer\.)?(base_model\.model\.)?(diffusion_model\.)?(model\.)?")
 _UNDERSCORES = re.compile(r"lora_(?:unet|transformer)_([^.]*)")  # kohya: no dots in layers
 _FACTOR = re.compile(r"\.(?:alpha|lora_(A|B|down|up)(?:\.default)?\.weight)$")
@@ -84,14 +84,11 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     """Return the weights under plain names, whichever tool wrote them, in floating point.
 
     A scale `alpha` stored beside the factors is multiplied into `lora_B`, so that what comes back
-    always has alpha = rank. The same goes for the scales of factors in 8 bits.
+    always has alpha = rank; so are the scales of factors in 8 bits. The names of the model's layers
+    are needed for names with underscores in place of dots.
 
-    The names of the model's layers are needed for names with underscores in place of dots.
-
-    Raises:
-        ModelError: A name is none of a LoRA's, a layer lacks one of its two matrices, or a factor
-            in whole numbers its scale.
-
+    Raises ModelError if a name is none of a LoRA's, a layer lacks one of its two matrices, or a
+    factor in whole numbers its scale.
     """
     for name in weights:
         if other := next((kind for part, kind in _OTHERS.items() if part in name), None):
@@ -99,107 +96,98 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     dotted = {n.replace(".", "_"): layer for layer in layers
               for n in (layer, _renamed(layer, _ORIGINAL))}  # fmt: skip
     plain = {_plain(name, dotted): value for name, value in _in_floating_point(weights).items()}
-    factors = {n: v for n, v in plain.items() if not n.endswith(".alpha")}
-    for module in dict.fromkeys(_layer(name) for name in factors):
-        pair = [factors.get(f"{module}.lora_{factor}.weight") for factor in "AB"]
-        shapes = ["missing" if value is None else tuple(value.shape) for value in pair]
-        match shapes:
-            case [(rank, _), (_, same)] if rank == same > 0:
-                continue
-        raise ModelError(
-            f"the factors of {module} have the shapes {shapes[0]} and {shapes[1]}",
-            "(rank, inputs) and (outputs, rank)",
-            "check that the file is a whole LoRA of linear layers",
-        )
-    for name in plain.keys() - factors.keys():
-        module, alpha = name.removesuffix(".alpha"), plain[name]
-        b = f"{module}.lora_B.weight"
-        if b not in factors:
-            raise ModelError(f"a scale for {module} without its factors", "lora_A and lora_B")
-        if alpha.numel() != 1:
-            raise ModelError(f"a scale for {module} of {alpha.numel()} numbers", "one number")
-        factors[b] = factors[b] * (alpha.item() / factors[b].shape[1])
+    factors: Weights = {}
+    for layer in dict.fromkeys(map(_layer, plain)):
+        names = [f"{layer}.lora_{factor}.weight" for factor in "AB"]
+        a, b, alpha = (plain.get(name) for name in (*names, f"{layer}.alpha"))
+        if a is None and b is None:
+            raise ModelError(f"a scale for {layer} without its factors", "lora_A and lora_B")
+        if a is None or b is None or not (a.ndim == b.ndim == 2 and len(a) == b.shape[1] > 0):
+            shapes = ["missing" if value is None else tuple(value.shape) for value in (a, b)]
+            raise ModelError(
+                f"the factors of {layer} have the shapes {shapes[0]} and {shapes[1]}",
+                "(rank, inputs) and (outputs, rank)",
+                "check that the file is a whole LoRA of linear layers",
+            )
+        if alpha is not None and alpha.numel() != 1:
+            raise ModelError(f"a scale for {layer} of {alpha.numel()} numbers", "one number")
+        scale = 1.0 if alpha is None else alpha.item() / len(a)
+        factors |= {names[0]: a, names[1]: b if scale == 1 else b * scale}
     return factors
 
 
 def adapter_file(source: str | Path) -> Path:
-    """Return the weights' file of an adapter: a file, a folder, or a downloaded hub repository.
+    """Return the weights' file of an adapter: shipped, a file, a folder, or of a hub repository.
 
-    A file of a repository that holds several is named owner/repository/file.safetensors.
-
-    Raises:
-        ModelError: There is none, or a folder holds several and none has the usual name.
-
+    A file of a repository that holds several is named owner/repository/file.safetensors. Raises
+    ModelError if there is none, or a folder holds several and none has the usual name.
     """
     source, expected = Path(source), "an adapter folder or safetensors file"
-    repository, inside = Path(*source.parts[:2]), Path(*source.parts[2:])
-    named = len(source.parts) == (3 if source.suffix == ".safetensors" else 2)
-    if named and not repository.exists() and not source.is_absolute():
-        source = hub_folder(repository, f"{expected}, or a hub repository") / inside
-    if source.is_file():
-        return source
-    if (source / WEIGHTS).exists():
-        return source / WEIGHTS
-    found = sorted(source.glob("*.safetensors")) if source.is_dir() else []
+    parts = source.parts
+    places = (shipped(source), source) if len(parts) == 1 else (source,)
+    place = next((place for place in places if place.exists()), None)
+    if place is None:
+        bare, inside = source.suffix == ".safetensors", Path(*parts[2:])
+        if bare and (len(parts) != 3 or source.is_absolute() or Path(*parts[:2]).exists()):
+            raise ModelError(f"{source} does not exist", expected)
+        repository = Path(*parts[:2]) if bare else source
+        place = (
+            hub_folder(repository, "lite-adapter, a folder or file, or a hub repository") / inside
+        )
+    if place.is_file():
+        return place
+    if (place / WEIGHTS).exists():
+        return place / WEIGHTS
+    found = sorted(place.glob("*.safetensors"))
     if len(found) == 1:
         return found[0]
     if found:
         names = ", ".join(file.name for file in found[:3]) + (", ..." if found[3:] else "")
-        raise ModelError(f"{source} holds {names}", "one file", "name the file itself")
-    raise ModelError(f"{source / WEIGHTS if source.is_dir() else source} does not exist", expected)
+        raise ModelError(f"{place} holds {names}", "one file", "name the file itself")
+    raise ModelError(f"{place / WEIGHTS} does not exist", expected)
 
 
-def read_weights(source: str | Path, transformer: torch.nn.Module | None = None) -> Weights:
-    """Read an adapter's weights from any place in any layout, under plain names.
+def read_weights(source: str | Path, transformer: torch.nn.Module) -> Weights:
+    """Read an adapter's weights for a transformer, from any place in any layout, by plain names.
 
-    Args:
-        source: See `adapter_file`.
-        transformer: What does not fit it is refused.
-
-    Raises:
-        ModelError: There is no such file, it holds no LoRA, or one for another model.
-        ArtifactError: It is damaged.
-
+    Raises ModelError if there is no such file, it holds no LoRA, or one for another model,
+    ArtifactError if it is damaged.
     """
-    file = adapter_file(source)
-    layers = {} if transformer is None else _linear(transformer)
+    file, layers = adapter_file(source), _linear(transformer)
     weights = from_any_format(read_tensors(file), layers)
     if not weights:
         raise ModelError(f"{file} is empty", "an adapter's weights")
     expected = ("an adapter for this model", "check which model it was trained on")
-    strangers = [n for n in weights if transformer is not None and _layer(n) not in layers]
-    if strangers:
+    if strangers := [name for name in weights if _layer(name) not in layers]:
         what = f"{len(strangers)} of {len(weights)} weights of {file.name} have no place"
         raise ModelError(f"{what} ({strangers[0]})", *expected)
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise ModelError(f"{name} in {file.name} holds values that are no numbers", "numbers")
-        if layer := layers.get(_layer(name)):
-            down = ".lora_A." in name
-            side, needed = (-1, layer.in_features) if down else (0, layer.out_features)
-            if value.shape[side] != needed:
-                what = f"{name} of {file.name} has {value.shape[side]} channels"
-                raise ModelError(f"{what}, the layer {needed}", *expected)
+        layer, down = layers[_layer(name)], ".lora_A." in name
+        has, needed = (
+            (value.shape[1], layer.in_features) if down else (len(value), layer.out_features)
+        )
+        if has != needed:
+            what = f"{name} of {file.name} has {has} channels, the layer {needed}"
+            raise ModelError(what, *expected)
     return weights
 
 
-def coverage(weights: Weights, transformer: torch.nn.Module) -> Coverage:
-    """Count the layers that weights change, and the usual ones and their like in all blocks."""
+def coverage(changed: Collection[str], transformer: torch.nn.Module) -> Coverage:
+    """Count the layers that are changed, and the usual ones and their like in all blocks."""
 
     def kind(layer: str) -> str:
         return re.sub(r"^transformer_blocks\.\d+\.", "", layer)
 
-    changed = {_layer(name) for name in weights}
-    kinds = {*USUAL, *map(kind, changed)}
+    kinds = {*SELF_ATTENTION, *FEED_FORWARD, *map(kind, changed)}
     return Coverage(len(changed), sum(kind(name) in kinds for name in _linear(transformer)))
 
 
 def reference_downscale(files: Sequence[Path]) -> int:
     """Return how much smaller than the target adapters know the reference, by their metadata.
 
-    Raises:
-        ModelError: They disagree, the number is none, or the reference has fewer frames.
-
+    Raises ModelError if they disagree, the number is none, or the reference has fewer frames.
     """
     factors = {_metadata(file, DOWNSCALE) for file in files} - {1}
     if len(factors) > 1:
@@ -239,27 +227,22 @@ def _linear(transformer: torch.nn.Module) -> dict[str, torch.nn.Linear]:
 
 def _in_floating_point(weights: Stored) -> Weights:
     """Return weights stored in 8 bits as what they stand for, without their scales."""
-    plain, used = {}, set()
+    plain: dict[str, Tensor] = dict(weights)
     for name, value in weights.items():
-        plain[name] = value
         if value.itemsize > 1 or value.dtype == torch.bool:
             continue
         places = [place.format(name, name.removesuffix(".weight")) for place in _SCALES]
-        scale = next((place for place in places if place in weights), None)
-        if scale is not None:
-            used.add(scale)
-            factor = weights[scale].float()
-            by_row = factor.ndim == 1 < value.ndim
-            plain[name] = value.float() * (factor[:, None] if by_row else factor)
-        elif value.dtype.is_floating_point:
-            plain[name] = value.float()
-        else:
+        scale = next((plain.pop(place).float() for place in places if place in plain), None)
+        if scale is None and not value.dtype.is_floating_point:
             raise ModelError(
                 f"{name} holds whole numbers without a scale",
                 f"the scale as {places[0]}, or floating point",
                 "export the adapter in bfloat16",
             )
-    return {name: value for name, value in plain.items() if name not in used}
+        if scale is not None and scale.ndim == 1 < value.ndim:  # one for each row
+            scale = scale[:, None]
+        plain[name] = value.float() * (1 if scale is None else scale)
+    return plain
 
 
 def _plain(name: str, dotted: dict[str, str]) -> str:
@@ -281,7 +264,7 @@ def _plain(name: str, dotted: dict[str, str]) -> str:
 
 
 def _layer(name: str) -> str:
-    return name.rsplit(".lora_", 1)[0]
+    return name.removesuffix(".alpha").rsplit(".lora_", 1)[0]
 
 
 def _renamed(name: str, table: dict[str, str]) -> str:

@@ -31,12 +31,8 @@ def encode(
 ) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
 
-    The autoencoder may be any of the LTX family; their scaling factors are all 1.
-
-    Raises:
-        ModelError: The number of frames is not 1 + a multiple of the temporal ratio, or the size
-            no multiple of the spatial ratio.
-
+    The autoencoder may be any of the LTX family; their scaling factors are all 1. Raises ModelError
+    for a size that it cannot take, see `check_size`.
     """
     vae: Any = model.vae if isinstance(model, I2VModel) else model
     check_size(vae, *video.shape[2:])
@@ -66,18 +62,10 @@ def denoise(
     layout: Layout = "reference-self",
     guidance: float = 1.0,
 ) -> Latents:
-    """Generate latents of the size of `noise` whose first frame is given; see `core.sample`.
+    """Generate latents of the size of `noise`, Gaussian, whose (edited) first frame is given.
 
-    Args:
-        model: The model, with its adapter if there is a reference.
-        first_frame: Normalised latents of the (edited) first frame.
-        noise: Gaussian noise.
-        steps: Euler steps.
-        reference: Normalised latents of the source clip.
-        reference_offset: Latent columns between target and reference; see `conditioning`.
-        layout: What the reference may attend to.
-        guidance: Weight s of pred + s (pred_ref - pred).
-
+    See `core.sample`, and `I2VModel.conditioning` for the reference: the source clip's latents.
+    `guidance` is the weight s of pred + s (pred_ref - pred).
     """
     sigmas = inference_sigmas(model.scheduler, steps, noise[0, 0].numel())
     conditioning = model.conditioning(noise.shape[2:], reference, reference_offset, layout)

@@ -30,11 +30,8 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
 
     Pickled weights are never read, whatever the folder holds, and a configuration that asks for
     more than the largest models have is refused before anything is built. The network is of the
-    given class, unless its configuration names one of OURS.
-
-    Raises:
-        ModelError: A file is missing or damaged, or the weights do not fit the configuration.
-
+    given class, unless its configuration names one of OURS. Raises ModelError if a file is missing
+    or damaged, or the weights do not fit the configuration.
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():
@@ -74,12 +71,7 @@ def part_class(config: dict[str, Any], kind: type[Part]) -> type[Part]:
 
 
 def check_config(config: Any, where: Path) -> None:
-    """Refuse a configuration whose numbers are beyond those of any model of this family.
-
-    Raises:
-        ModelError: It is no table, or holds such a number; says which.
-
-    """
+    """Raise ModelError for a configuration that is no table, or with numbers beyond all models'."""
     if not isinstance(config, dict):
         raise ModelError(f"the configuration in {where} is no table", "config.json", _ADVICE)
     for name, value in config.items():

@@ -49,7 +49,10 @@ from synclora_lite.video import Clip, read_clip, write_clip
 Offload = Literal["auto", "none", "parts", "layers"]
 Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_tokens"]]
 
-LOCAL = {"local_files_only": True}  # no downloads
+Frames = UInt8[np.ndarray, "_ _ _ 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]
+
+LOCAL = {"use_safetensors": True, "local_files_only": True}  # no pickles, no downloads
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
 
 
@@ -64,6 +67,8 @@ class Adapter:
 
 @dataclass(frozen=True)
 class _Settings(Settings):
+    """What `synclora.json` in a model folder may set."""
+
     frame_rate: FrameRate = 25.0
     side: Annotated[int, Field(ge=32, le=4096)] = 512
     frames: Annotated[int, Field(ge=2, le=4096)] = 81  # windows share one
@@ -103,11 +108,8 @@ class LTX2Model:
                 "one of the two for the dev setting",
                 "say --distilled, or download the text encoder; it is needed once",
             )
-        embedding, mask = self.negative
-        return told | {
-            "negative_prompt_embeds": embedding,
-            "negative_prompt_attention_mask": mask,
-        }
+        names = ("negative_prompt_embeds", "negative_prompt_attention_mask")
+        return told | dict(zip(names, self.negative, strict=True))
 
 
 def load_ltx2(
@@ -119,23 +121,13 @@ def load_ltx2(
     dtype: torch.dtype = torch.float32,
     offload: Offload = "auto",
 ) -> LTX2Model:
-    """Load an LTX-2 model for editing, with an in-context adapter and others stacked on it.
+    """Load an LTX-2 model for editing, by folder or hub name, and adapters stacked on it.
 
-    A file `synclora.json` in the folder may set `frame_rate`, `side` and `frames`.
+    With an upsampler (folder or hub name) edits take two stages. `offload` says what waits in main
+    memory: "none", "parts", "layers" (slow, fits any card); "auto" goes by the GPU's free memory.
 
-    Args:
-        name: A folder in diffusers layout, or a hub name such as diffusers/LTX-2.3-Diffusers.
-        adapters: The in-context adapter, and others stacked on it.
-        upsampler: Folder or hub name of a latent upsampler: edits then take two stages.
-        device: Where to run.
-        dtype: bfloat16 on a GPU.
-        offload: What waits in main memory but when it works: "none", "parts", "layers" (slow, fits
-            any card); "auto" goes by the GPU's free memory.
-
-    Raises:
-        ModelError: Something is missing, of another family, or an adapter does not fit.
-        ConfigError: `synclora.json` is damaged.
-
+    Raises ModelError if something is missing, of another family, or an adapter does not fit,
+    ConfigError if `synclora.json` is damaged.
     """
     folder = model_folder(name)
     if not pipeline_class(folder).startswith("LTX2"):
@@ -144,25 +136,16 @@ def load_ltx2(
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
-    complete = (folder / "text_encoder").is_dir()  # else the negative prompt may be missing
-    wanted = ("caption", "negative") if complete else ("caption",)
-    prompts, embedded = kept_caption(folder, _embed, wanted), {}
-    for prompt in {"caption", "negative"} & prompts.keys():
-        embedding, mask = padded_caption(prompts, prompt)
-        embedded[prompt] = embedding.to(device, dtype), mask.to(device)
-    pipe = LTX2InContextPipeline.from_pretrained(
-        folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
-    )
+    (caption, mask), negative = _prompts(folder, device, dtype)
+    parts = {"text_encoder": None, "tokenizer": None}
+    pipe = LTX2InContextPipeline.from_pretrained(folder, **parts, dtype=dtype, **LOCAL)
+    pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler
     pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(stock.config, **AS_GIVEN)
     covered = _add_adapters(pipe, adapters)
     _place(pipe, folder, device, offload)
     return LTX2Model(
-        pipe,
-        stock,
-        *embedded["caption"],
-        embedded.get("negative"),
-        Path(name).name,
+        *(pipe, stock, caption, mask, negative, Path(name).name),
         **asdict(settings),
         upsampler=_upsampler(upsampler, pipe, device, dtype) if upsampler else None,
         adapters=tuple(adapters),
@@ -172,31 +155,15 @@ def load_ltx2(
 
 
 @torch.no_grad()
-def edit_ltx2(
-    model: LTX2Model,
-    source: UInt8[np.ndarray, "frames height width 3"],
-    first_frame: UInt8[np.ndarray, "height width 3"],
-    how: LTX2Sampling,
-    *,
-    progress: bool = False,
-) -> UInt8[np.ndarray, "frames height width 3"]:
-    """Carry the edit of the first frame through a clip with the in-context pipeline.
+def edit_ltx2(model: LTX2Model, source: Frames, first_frame: Picture, how: LTX2Sampling) -> Frames:
+    """Carry the edit of the first frame through a clip, cropped to the person, at the model's rate.
 
     With an upsampler the official two stages: half the size with the reference, then doubled,
     noised a little and refined without reference and without the in-context adapter. A clip whose
     length is not 8k+1, or whose size no multiple of 32 (64), is padded and cropped again.
 
-    Args:
-        model: From `load_ltx2`.
-        source: The clip to edit, cropped to the person, at the model's frame rate.
-        first_frame: Its first frame, edited.
-        how: Setting, steps, seed and strength of the reference.
-        progress: Show a progress bar.
-
-    Raises:
-        ModelError: The dev setting, and no embedding of the negative prompt.
-        EditError: Steps that the setting does not have.
-
+    Raises ModelError for the dev setting without an embedding of the negative prompt, EditError
+    for steps that the setting does not have.
     """
     frames, height, width = source.shape[:3]
     pipe, stages = model.pipe, model.stages
@@ -204,7 +171,6 @@ def edit_ltx2(
     prompts = model.prompts(guided=setting["guidance_scale"] != 1)
     ratio = stages * max(32, pipe.vae_spatial_compression_ratio)
     legal = legal_size((frames, height, width), pipe.vae_temporal_compression_ratio, ratio)
-    size = {"height": legal[1], "width": legal[2]}
     clip = [PIL.Image.fromarray(frame) for frame in _pad(source, legal)]
     reference = LTX2ReferenceCondition(frames=clip, strength=how.reference_strength)
     frame = recompress(_pad(first_frame[None], (1, *legal[1:]))[0], how.crf)
@@ -215,42 +181,38 @@ def edit_ltx2(
         "generator": torch.Generator().manual_seed(how.seed),
         "return_dict": False,
     }
-    pipe.set_progress_bar_config(disable=not progress)
     made, sound = pipe(
         **common,
         **prompts,
         **setting,
-        height=size["height"] // stages,
-        width=size["width"] // stages,
+        height=legal[1] // stages,
+        width=legal[2] // stages,
         reference_conditions=[reference] if how.reference_strength > 0 else None,
         reference_downscale_factor=model.reference_downscale,
         output_type="np" if stages == 1 else "latent",
     )
     if model.upsampler is not None:
-        made = _refine(model, model.upsampler, made, audio_latents=sound, **common, **size)
+        common |= {"height": legal[1], "width": legal[2], "audio_latents": sound}
+        made = _refine(model, model.upsampler, made, common)
     return (made[0][:frames, :height, :width] * 255).round().astype(np.uint8)
 
 
 def _refine(
-    model: LTX2Model, upsampler: LTX2LatentUpsamplePipeline, latents: Tensor, **common: Any
+    model: LTX2Model,
+    upsampler: LTX2LatentUpsamplePipeline,
+    latents: Tensor,
+    common: dict[str, Any],
 ) -> Any:
     """Double the sides of latents and refine them, with the adapters that are meant for it."""
     large = upsampler(latents=latents, output_type="latent", return_dict=False)[0]
+    prompts = model.prompts(guided=False)
     _weigh(model.pipe, [a.strength * a.refines for a in model.adapters])
-    made, _ = model.pipe(
-        **common,
-        **REFINING,
-        **model.prompts(guided=False),
-        latents=large,
-        output_type="np",
-    )
+    made, _ = model.pipe(**common, **REFINING, **prompts, latents=large, output_type="np")
     _weigh(model.pipe, [a.strength for a in model.adapters])
     return made
 
 
-def recompress(
-    picture: UInt8[np.ndarray, "height width 3"], crf: int
-) -> UInt8[np.ndarray, "height width 3"]:
+def recompress(picture: Picture, crf: int) -> Picture:
     """Compress a picture as a frame of H.264 and decode it; 0 leaves it as it is."""
     if crf == 0:
         return picture
@@ -267,6 +229,17 @@ def choose_offload(parts: Mapping[str, float], free: float) -> Offload:
     return "parts" if max(parts.values()) <= room else "layers"
 
 
+def _prompts(folder: Path, device: str, dtype: torch.dtype) -> tuple[Caption, Caption | None]:
+    """Return the constant prompt and, as far as it can be known, the negative one."""
+    complete = (folder / "text_encoder").is_dir()  # else the negative prompt may be missing
+    stored = kept_caption(folder, _embed, ("caption", "negative") if complete else ("caption",))
+    found: dict[str, Caption] = {}
+    for name in {"caption", "negative"} & stored.keys():
+        embedding, mask = padded_caption(stored, name)
+        found[name] = embedding.to(device, dtype), mask.to(device)
+    return found["caption"], found.get("negative")
+
+
 def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
     """Return an embedding and its mask at full length; files keep the true tokens only.
 
@@ -276,8 +249,6 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
     caption = stored[name]
     kept = "mask" if name == "caption" else f"{name}_mask"
     mask = stored.get(kept, torch.ones(caption.shape[:2], dtype=torch.int64))
-    if caption.shape[1] == mask.shape[1]:
-        return caption, mask
     full = caption.new_zeros(*mask.shape, caption.shape[2])
     full[mask.bool()] = caption[0]
     return full, mask
@@ -287,9 +258,7 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
     parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(
-        folder, **parts, dtype=dtype, use_safetensors=True, **LOCAL
-    )
+    pipe = LTX2InContextPipeline.from_pretrained(folder, **parts, dtype=dtype, **LOCAL)
     caption, mask, negative, negative_mask = pipe.encode_prompt(
         PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )
@@ -306,7 +275,8 @@ def _add_adapters(pipe: LTX2InContextPipeline, adapters: Sequence[Adapter]) -> t
     covered = []
     for number, adapter in enumerate(adapters):
         weights = read_weights(adapter.file, pipe.transformer)
-        covered.append(coverage(weights, pipe.transformer))
+        changed = {name.rsplit(".lora_", 1)[0] for name in weights}
+        covered.append(coverage(changed, pipe.transformer))
         named = {f"transformer.{name}": value for name, value in weights.items()}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Already found a `peft_config`")  # on purpose
@@ -330,9 +300,7 @@ def _upsampler(
     if (folder / "latent_upsampler").is_dir():
         folder = folder / "latent_upsampler"
     try:
-        model = LTX2LatentUpsamplerModel.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, **LOCAL
-        )
+        model = LTX2LatentUpsamplerModel.from_pretrained(folder, dtype=dtype, **LOCAL)
     except (OSError, ValueError) as error:
         raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
     return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))
@@ -356,9 +324,7 @@ def _place(pipe: LTX2InContextPipeline, folder: Path, device: str, offload: Offl
         pipe.enable_sequential_cpu_offload(device=device)
 
 
-def _pad(
-    frames: UInt8[np.ndarray, "_ _ _ 3"], size: tuple[int, int, int]
-) -> UInt8[np.ndarray, "_ _ _ 3"]:
+def _pad(frames: Frames, size: tuple[int, int, int]) -> Frames:
     """Repeat the last frame, row and column up to `size`."""
     missing = [(0, max(0, want - have)) for want, have in zip(size, frames.shape[:3], strict=True)]
     return np.pad(frames, [*missing, (0, 0)], mode="edge")

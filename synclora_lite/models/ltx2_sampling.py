@@ -5,7 +5,7 @@ tokens in the shift (diffusers 0.40 to 0.42.1), so that an edit with a reference
 would run on different levels; the official code shifts by mu = 2.05 whatever the sequence.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +53,17 @@ class LTX2Sampling:
     for a distilled model, or a dev model with the distilled LoRA.
     """
 
-    distilled: bool | None = (
-        None  # False is the dev model's setting, None what its scheduler is for
-    )
+    distilled: bool | None = None  # False: the dev model's setting; None: what its scheduler is for
     steps: int | None = None  # of the dev setting; 30 if None
     seed: int = 0  # of the noise
     reference_strength: float = 1.0  # 1 is a clean reference; 0 leaves it out
     # The edited frame is compressed by H.264 at this rate factor, as the frames of videos in
     # training were: 33 is official, 0 leaves it as it is.
     crf: int = DEFAULT_IMAGE_CRF
+    upsampler: str | Path | None = None  # folder or hub name: two stages, 512 and then 1024
 
     def arguments(self, scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]:
-        """Return noise levels and guidance for the stock pipeline.
-
-        Raises:
-            EditError: Another number of steps than the distilled setting has.
-
-        """
+        """Return noise levels and guidance for the stock pipeline; EditError for other steps."""
         distilled = self.distilled
         if distilled is None:
             distilled = not scheduler.config.use_dynamic_shifting
@@ -82,14 +76,6 @@ class LTX2Sampling:
                 "leave --steps out, or say --dev for the dev model",
             )
         return {"sigmas": DISTILLED_SIGMA_VALUES, **UNGUIDED}
-
-
-@dataclass(frozen=True)
-class LTX2Request:
-    """What `edit_video` is told for LTX-2 models alone."""
-
-    sampling: LTX2Sampling = field(default_factory=LTX2Sampling)  # seed, strength come from others
-    upsampler: str | Path | None = None  # folder or hub name: two stages, 512 and then 1024
 
 
 def dev_sigmas(steps: int) -> list[float]:

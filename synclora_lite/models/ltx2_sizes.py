@@ -11,15 +11,14 @@ from diffusers import (
     LTX2VideoTransformer3DModel,
 )
 from diffusers.pipelines.ltx2 import LTX2TextConnectors
-from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.vocoder import LTX2Vocoder
 from diffusers.utils import logging
-from safetensors.torch import save_file
 
-from synclora_lite.files import atomic_path, write_json
+from synclora_lite.files import write_json
 from synclora_lite.models.captions import CAPTION
 from synclora_lite.models.model import SETTINGS
 from synclora_lite.models.presets import SIZES
+from synclora_lite.tensors import write_tensors
 
 TRANSFORMER_23, CONNECTORS_23 = (SIZES["ltx-2.3"][part] for part in ("transformer", "connectors"))
 TINY = SIZES["tiny-ltx-2.3"]
@@ -44,24 +43,15 @@ def tiny_ltx2(seed: int = 0) -> LTX2InContextPipeline:
     return pipe
 
 
-def save_tiny_upsampler(folder: str | Path, seed: int = 0) -> Path:
-    """Write a random latent upsampler for a tiny LTX-2.3."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        LTX2LatentUpsamplerModel(**TINY["upsampler"]).save_pretrained(folder)
-    return Path(folder)
-
-
-def save_tiny_ltx2(folder: str | Path, *, side: int = 64, frames: int = 9, seed: int = 0) -> Path:
+def save_tiny_ltx2(folder: str | Path) -> Path:
     """Write a tiny LTX-2.3 as a folder to edit with: caption kept, size and length small."""
     folder, verbosity = Path(folder), logging.get_verbosity()
     logging.set_verbosity_error()  # not a word about the text encoder that is left out on purpose
-    tiny_ltx2(seed).save_pretrained(folder)
+    tiny_ltx2().save_pretrained(folder)
     logging.set_verbosity(verbosity)
-    generator, sizes = torch.Generator().manual_seed(seed), TINY["connectors"]
+    generator, sizes = torch.Generator().manual_seed(0), TINY["connectors"]
     width = sizes["caption_channels"] * sizes["text_proj_in_factor"]
     made = {k: torch.randn(1, 4, width, generator=generator) for k in ("caption", "negative")}
-    with atomic_path(folder / CAPTION) as partial:
-        save_file(made, partial)
-    write_json(folder / SETTINGS, {"frame_rate": 25.0, "side": side, "frames": frames})
+    write_tensors(folder / CAPTION, made, {})
+    write_json(folder / SETTINGS, {"frame_rate": 25.0, "side": 64, "frames": 9})
     return folder

@@ -1,5 +1,6 @@
 """The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,17 +15,17 @@ from diffusers import (
 )
 from jaxtyping import Float
 from pydantic import Field
-from safetensors.torch import save_file
 from torch import Tensor
 
 from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
-from synclora_lite.files import atomic_path, read_json, write_json
+from synclora_lite.files import read_json, write_json
 from synclora_lite.models.autoencoder import Autoencoder
 from synclora_lite.models.captions import CAPTION, load_caption
 from synclora_lite.models.folders import model_folder, pipeline_class, stock_positions
 from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
+from synclora_lite.tensors import write_tensors
 
 SETTINGS = "synclora.json"  # what diffusers has no place for: rate, positions, steps
 Latents = Float[Tensor, "batch channels frames height width"]
@@ -113,25 +114,16 @@ def create_model(
     scheduler: dict[str, Any] | None = None,
     *,
     seed: int = 0,
-    frame_rate: float = 12.0,
-    positions: Positions = "causal",
-    name: str = "lite",
+    **settings: Any,
 ) -> I2VModel:
     """Make a model with random weights from the configurations of its diffusers classes."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        autoencoder = AutoencoderKLLTXVideo(**vae)
-        network = LTXVideoTransformer3DModel(**transformer)
+        autoencoder = AutoencoderKLLTXVideo(**vae).eval()
+        network = LTXVideoTransformer3DModel(**transformer).eval()
         caption = torch.randn(1, 1, network.config.caption_channels)
-    return I2VModel(
-        autoencoder.eval(),
-        network.eval(),
-        FlowMatchEulerDiscreteScheduler(**(scheduler or {})),
-        caption,
-        frame_rate,
-        positions,
-        name,
-    )
+    schedule = FlowMatchEulerDiscreteScheduler(**(scheduler or {}))
+    return I2VModel(autoencoder, network, schedule, caption, **settings)
 
 
 def load_model(
@@ -141,9 +133,7 @@ def load_model(
 ) -> I2VModel:
     """Load a model of the LTX-Video family: "lite", a folder in diffusers layout, or a hub name.
 
-    Raises:
-        ModelError: The folder or a part of it is missing, or it is of another family.
-
+    Raises ModelError if the folder or a part of it is missing, or it is of another family.
     """
     folder = model_folder(name)
     for part in ("vae", "transformer", "scheduler"):
@@ -154,30 +144,31 @@ def load_model(
                 "name `lite`, a folder that save_model wrote, or a hub name",
             )
     if pipeline_class(folder).startswith("LTX2"):
-        raise ModelError(
-            f"{name} is an LTX-2 model", "one of the LTX-Video family", "use load_ltx2 for it"
-        )
+        what, expected = f"{name} is an LTX-2 model", "one of the LTX-Video family"
+        raise ModelError(what, expected, "use load_ltx2 for it")
     settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
     if (folder / SETTINGS).exists():
         settings |= asdict(build(_Settings, read_json(folder / SETTINGS)))
-    config = read_json(folder / "scheduler" / "scheduler_config.json")
-    check_config(config, folder / "scheduler")
-    try:
-        scheduler = FlowMatchEulerDiscreteScheduler.from_config(config)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        what = f"the scheduler in {folder / 'scheduler'} makes no sense ({str(error)[:100]})"
-        raise ModelError(what, "scheduler_config.json as diffusers writes it") from error
+    scheduler = _load_scheduler(folder / "scheduler")
     caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
     diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
-    vae = load_part(AutoencoderKLLTXVideo, folder / "vae", dtype)
-    transformer = load_part(LTXVideoTransformer3DModel, folder / "transformer", dtype)
     return I2VModel(
-        vae.to(device).eval(),
-        transformer.to(device).eval(),
+        load_part(AutoencoderKLLTXVideo, folder / "vae", dtype).to(device).eval(),
+        load_part(LTXVideoTransformer3DModel, folder / "transformer", dtype).to(device).eval(),
         scheduler,
         caption.to(device, dtype),
         **{"name": Path(name).name, **settings},
     )
+
+
+def _load_scheduler(folder: Path) -> FlowMatchEulerDiscreteScheduler:
+    config = read_json(folder / "scheduler_config.json")
+    check_config(config, folder)
+    try:
+        return FlowMatchEulerDiscreteScheduler.from_config(config)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        what = f"the scheduler in {folder} makes no sense ({str(error)[:100]})"
+        raise ModelError(what, "scheduler_config.json as diffusers writes it") from error
 
 
 def save_model(
@@ -193,38 +184,20 @@ def save_model(
     `max_shard_size` are split.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_part(model.vae, folder / "vae", dtype, max_shard_size)
-    save_part(model.transformer, folder / "transformer", dtype, max_shard_size)
+    for name, part in (("vae", model.vae), ("transformer", model.transformer)):
+        kept = part if dtype is None else torch.nn.Module.to(copy.deepcopy(part), dtype)
+        kept.save_pretrained(folder / name, max_shard_size=max_shard_size)
     model.scheduler.save_pretrained(folder / "scheduler")
-    with atomic_path(folder / CAPTION) as path:
-        save_file({"caption": model.caption.detach().float().cpu().contiguous()}, path)
+    write_tensors(folder / CAPTION, {"caption": model.caption.detach().float().cpu()}, {})
     settings = {name: getattr(model, name) for name in _Settings.__dataclass_fields__}
     write_json(folder / SETTINGS, settings)
     index: dict[str, Any] = {
         "_class_name": "LTXImageToVideoPipeline",
         "_diffusers_version": diffusers.__version__,
+        **{name: [None, None] for name in ("text_encoder", "tokenizer")},
     }
-    parts = {"scheduler": model.scheduler, "text_encoder": None, "tokenizer": None,
-             "transformer": model.transformer, "vae": model.vae}  # fmt: skip
-    for part, of in parts.items():
-        found = [type(of).__module__.split(".")[0], type(of).__name__]
-        index[part] = [None, None] if of is None else found
+    for name in ("scheduler", "transformer", "vae"):
+        kind = type(getattr(model, name))
+        index[name] = [kind.__module__.split(".")[0], kind.__name__]
     write_json(folder / "model_index.json", index)
     return folder
-
-
-def save_part(
-    part: Autoencoder | LTXVideoTransformer3DModel,
-    folder: Path,
-    dtype: torch.dtype | None = None,
-    max_shard_size: str = "5GB",
-) -> None:
-    """Write one network as `save_pretrained` would, in another precision if asked."""
-    original = part.dtype
-    if dtype is None or dtype == original:
-        part.save_pretrained(folder, max_shard_size=max_shard_size)
-        return
-    converted = type(part).from_config(part.config)
-    converted.load_state_dict(part.state_dict())
-    torch.nn.Module.to(converted, dtype).save_pretrained(folder, max_shard_size=max_shard_size)

@@ -15,11 +15,8 @@ LARGE = 1e9  # bytes of weights from which half precision matters
 def check_device(name: str) -> None:
     """Raise ConfigError unless this machine has the device, as "cuda" or "cuda:0" names it."""
     kind, _, number = name.partition(":")
-    found = {
-        "cuda": torch.cuda.device_count(),
-        "mps": int(torch.backends.mps.is_available()),
-        "cpu": 1,
-    }
+    apple = int(torch.backends.mps.is_available())
+    found = {"cuda": torch.cuda.device_count(), "mps": apple, "cpu": 1}
     if not (number.isdecimal() or ":" not in name) or int(number or 0) >= found.get(kind, 0):
         here = ", ".join(kind for kind, count in found.items() if count)
         raise ConfigError(f"the device {name!r}", f"one that this machine has: {here}")

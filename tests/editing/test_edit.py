@@ -19,7 +19,7 @@ from synclora_lite.editing import (
 from synclora_lite.editing.domain import Domain
 from synclora_lite.editing.edit import SHIPPED
 from synclora_lite.editing.ltx_video import Latents
-from synclora_lite.editing.restoration import restore, take_propagated
+from synclora_lite.editing.propagation import restore, take_propagated
 from synclora_lite.errors import EditError
 from synclora_lite.models import AdapterSettings, tiny_model
 from synclora_lite.portraits import held_out, render_clip

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from synclora_lite.editing import METHODS
-from synclora_lite.editing.methods import tuned_options
+from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import data_dir
 

@@ -3,6 +3,7 @@
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, LTXImageToVideoPipeline
 
+from recipes.lite_latents import fit_components
 from synclora_lite.core import (
     Conditioning,
     inference_sigmas,
@@ -25,7 +26,7 @@ def clips(count: int = 4) -> torch.Tensor:
 
 def fitted(channels: int) -> PrincipalAutoencoder:
     vae = PrincipalAutoencoder(channels)
-    vae.fit([clips()])
+    fit_components(vae, [clips()])
     return vae
 
 

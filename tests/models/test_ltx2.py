@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import LTX2InContextPipeline, LTXImageToVideoPipeline
+from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from safetensors.torch import load_file, save_file
 
@@ -39,7 +40,7 @@ from synclora_lite.models.ltx2 import (
     recompress,
 )
 from synclora_lite.models.ltx2_sampling import DEV_GUIDANCE, LTX2Sampling
-from synclora_lite.models.ltx2_sizes import save_tiny_ltx2, save_tiny_upsampler, tiny_ltx2
+from synclora_lite.models.ltx2_sizes import TINY, save_tiny_ltx2, tiny_ltx2
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip
 
@@ -273,7 +274,8 @@ def test_a_second_stage_refines_at_twice_the_size_without_reference(
         save_file(to_format(weights, "comfyui"), tmp_path / f"{name}.safetensors")
     stacked = [Adapter(tmp_path / "sync.safetensors")]
     stacked.append(Adapter(tmp_path / "distilled.safetensors", 0.5, refines=True))
-    model = load_ltx2(folder, stacked, upsampler=save_tiny_upsampler(tmp_path / "up"))
+    LTX2LatentUpsamplerModel(**TINY["upsampler"]).save_pretrained(tmp_path / "up")
+    model = load_ltx2(folder, stacked, upsampler=tmp_path / "up")
     seen, weighed = calls(model, monkeypatch), []
     layer = model.pipe.transformer.transformer_blocks[0].attn1.to_q
     layer.register_forward_hook(lambda *_: weighed.append(dict(layer.scaling)))

@@ -1,9 +1,9 @@
-"""Edited first frames without an image model, painted where the landmarks say.
+"""`synclora first-frame`: edited first frames without an image model, for those without an editor.
 
-Each function takes an 8-bit RGB picture of one person, drawn or photographed, and returns a new
-one of the same size; it raises EditError if there is no face, or no such colour. Places on the
-head are in its own coordinates: x to the image's right, y down, z away from the camera, in
-distances of the outer eye corners, from the point between them.
+Each edit takes an 8-bit RGB picture of one person, drawn or photographed, and returns a new one of
+the same size; it raises EditError if there is no face, or no such colour. Places on the head are
+in its own coordinates: x to the image's right, y down, z away from the camera, in distances of the
+outer eye corners, from the point between them.
 """
 
 import cv2
@@ -24,7 +24,7 @@ Flat = Float[np.ndarray, "points 2"]
 FINE = 4  # shapes are drawn so many times larger, then averaged down
 LIDS = ((159, 145, 33, 133), (386, 374, 263, 362))  # upper, lower, outer and inner, of each eye
 TEMPLES = (127, 356)
-FOREHEAD, CHIN = 10, 152
+FOREHEAD = 10
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from synclora_course import first_frame as paint
 from synclora_course.puppets import puppet_clip
 from synclora_lite.cli import run
-from synclora_lite.editing import first_frame as paint
 from synclora_lite.editing.precheck import compare_framing
 from synclora_lite.errors import EditError
 from synclora_lite.files import data_dir
