@@ -22,7 +22,7 @@ class Interval:
     count: int  # of the clips that have a value
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
 def bootstrap(

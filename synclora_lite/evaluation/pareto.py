@@ -63,7 +63,7 @@ def plot_pareto(exams: Mapping[str, Summary]) -> Picture:
     in the front.
     """
     points = {
-        method: tuple(Interval(**exam["all"][name]) for name in ("edit_kept", "sync"))
+        method: (Interval(**exam["all"]["edit_kept"]), Interval(**exam["all"]["sync"]))
         for method, exam in exams.items()
     }
     means = {m: (a.mean, b.mean) for m, (a, b) in points.items() if m not in REFERENCES}

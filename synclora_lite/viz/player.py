@@ -62,17 +62,9 @@ def locked_player(
 ) -> Player:
     """Put clips beside each other under one play button.
 
-    Args:
-        clips: Clips or RGB frames by label, at least one; the shortest sets the length.
-        fps: Frames per second; taken from the first `Clip` if left out, else 12.
-        columns: Panels in a row.
-        height: Height of a panel in pixels, even.
-        alt: What the clips show, in a sentence; made from the labels if left empty.
-        start: Frame at which it opens; the middle of the clips if left out.
-
-    Raises:
-        VideoError: No clip was given, or one of them is empty.
-
+    The shortest clip sets the length, the first `Clip` the frames per second, else they are 12; a
+    panel is `height` pixels high. `alt` says what the clips show, in a sentence. It opens at the
+    frame `start`, or in the middle. Raises VideoError if there is no clip, or an empty one.
     """
     panels = [clip.frames if isinstance(clip, Clip) else clip for clip in clips.values()]
     if not panels or any(len(frames) == 0 for frames in panels):

@@ -135,7 +135,7 @@ def test_results_are_recorded_and_drawn(rows, tmp_path, monkeypatch):
     assert result["command"] == "synclora exam --method copy --clips 2 --seed 0 --record"
     assert exams["copy"]["all"] == summarize(rows["copy"])["all"]
     table = exam_table(exams)
-    assert table.loc["copy", "edit_kept"] == "0.000 [0.000, 0.000]"
+    assert table.loc["copy", "edit_kept"] == "0.00 [0.00, 0.00]"
     picture = plot_pareto(exams)
     assert picture.png.startswith(b"\x89PNG")
     assert "copy 0.00" in picture.alt

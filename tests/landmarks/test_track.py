@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from synclora_lite.errors import VideoError
-from synclora_lite.landmarks import cache, tasks, track
+from synclora_lite.landmarks import cache, tasks, track, track_file
 from synclora_lite.landmarks.track import enlarge
 from synclora_lite.portraits import render_clip, sample_identity, sample_motion
+from synclora_lite.video import write_clip
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,21 @@ def test_the_cache_holds_no_pickle_and_no_leftovers(clip):
     track(clip)
     files = [path for path in cache.cache_dir().rglob("*") if path.is_file()]
     assert [path.suffix for path in files] == [".safetensors"]
+
+
+def test_a_file_is_not_decoded_twice_and_its_name_does_not_matter(clip, tmp_path, request):
+    path = write_clip(tmp_path / "a.mp4", clip, fps=12.0)
+    first = track_file(path)
+    renamed = path.rename(tmp_path / "b.mp4")
+    request.getfixturevalue("no_tracking")
+    kept = track_file(renamed)
+    np.testing.assert_array_equal(first.face, kept.face)
+    assert kept.fps == pytest.approx(12)
+
+
+def test_a_missing_file_is_a_video_error(tmp_path):
+    with pytest.raises(VideoError):
+        track_file(tmp_path / "none.mp4")
 
 
 def test_part_of_a_track_is_the_track_of_the_part(clip):

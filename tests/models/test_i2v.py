@@ -309,7 +309,7 @@ def test_sampler_matches_the_condition_pipeline() -> None:
 
 def test_the_last_prediction_is_where_sampling_ends() -> None:
     model = tiny_model()
-    first, seen = noise(1, 8, 1, 2, 2), []
+    first, seen = noise(1, 8, 1, 2, 2), list[torch.Tensor]()
     levels = inference_sigmas(model.scheduler, 3, 12)
     made = sample(
         model.transformer,
