@@ -21,7 +21,7 @@ from typing import Any
 
 from synclora_course.errors import CourseError
 from synclora_course.generate import as_text, student, unmarked_source
-from synclora_course.grading import grade
+from synclora_course.grading import Limits, grade
 from synclora_course.masters import Notebook, exercises, read_notebook, tags, with_source
 from synclora_course.notebook import notebook_name
 from synclora_lite.errors import in_one_line
@@ -72,6 +72,9 @@ SLIPS = [
 ]
 
 
+PATIENT = Limits(seconds=900, start=900)  # what is measured are hints, also on a busy machine
+
+
 def submission(slip: Slip, random: Random) -> tuple[Notebook, dict[str, str]]:
     """Make the notebook of a student who makes one slip and leaves one other exercise empty.
 
@@ -114,13 +117,14 @@ def run(seed: int, slips: Sequence[Slip] = SLIPS) -> dict[str, Any]:
             notebook, states = submission(slip, Random(f"submission {seed} {k}"))
             path = Path(folder) / f"{k + 1:02d}.ipynb"
             path.write_text(as_text(notebook), encoding="utf-8")
-            found = {row.identifier: row for row in grade(path)}
+            found = {row.identifier: row for row in grade(path, PATIENT)}
             told = first_hint(found[slip.exercise].note)
+            otherwise = {n: r.note for n, r in found.items() if r.state != states[n]}
             row = {
                 "exercise": slip.exercise,
                 "told": told,
                 "hint_right": re.search(slip.hint, told) is not None,
-                "states_right": {n: row.state for n, row in found.items()} == states,
+                "otherwise": otherwise,
             }
             print(
                 f"{path.stem}  {slip.exercise}  {'right' if row['hint_right'] else 'WRONG'}  {told}"
@@ -129,7 +133,7 @@ def run(seed: int, slips: Sequence[Slip] = SLIPS) -> dict[str, Any]:
     return {
         "submissions": len(rows),
         "hints_right": sum(row["hint_right"] for row in rows),
-        "states_right": sum(row["states_right"] for row in rows),
+        "states_right": sum(not row["otherwise"] for row in rows),
         "seconds": round(time.perf_counter() - started, 1),
         "processor_seconds": round(_processor_seconds() - spent, 1),
         "rows": rows,
