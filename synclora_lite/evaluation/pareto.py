@@ -70,16 +70,20 @@ def plot_pareto(exams: Mapping[str, Summary]) -> Picture:
         panel.plot(*zip(*steps, strict=True), color=PALETTE["grey"], linestyle="--", zorder=1)
         for number, (method, both) in enumerate(points.items()):
             colour = PALETTE[COLOURS[number % len(COLOURS)]]
-            look: dict[str, Any] = {
-                "marker": MARKERS[number % len(MARKERS)],
-                "markersize": 8,
-                "elinewidth": 1,
-            }
-            face = "white" if method in REFERENCES else colour
-            look |= {"color": colour, "markerfacecolor": face, "linestyle": "none"}
             spread = [[[max(0.0, v.mean - v.low)], [max(0.0, v.high - v.mean)]] for v in both]
-            x, y = both
-            panel.errorbar(x.mean, y.mean, spread[1], spread[0], label=method, **look)
+            panel.errorbar(
+                both[0].mean,
+                both[1].mean,
+                spread[1],
+                spread[0],
+                label=method,
+                marker=MARKERS[number % len(MARKERS)],
+                markersize=8,
+                markerfacecolor="white" if method in REFERENCES else colour,
+                color=colour,
+                elinewidth=1,
+                linestyle="none",
+            )
         panel.set(xlabel="edit kept", ylabel="synchronization (mean Pearson of the cues)")
         panel.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
         places = "; ".join(f"{method} {x:.2f}, {y:.2f}" for method, (x, y) in means.items())
