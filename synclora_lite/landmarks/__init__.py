@@ -6,5 +6,3 @@ frames.
 
 from synclora_lite.landmarks.cache import Track
 from synclora_lite.landmarks.track import place_of, track, track_file
-
-__all__ = ["Track", "place_of", "track", "track_file"]

@@ -19,10 +19,3 @@ from synclora_lite.pairs.filtering import (
 from synclora_lite.pairs.manifest import Pair, locate, read_manifest, write_manifest
 from synclora_lite.pairs.realigning import realign_pairs
 from synclora_lite.pairs.scoring import score_pairs
-
-__all__ = [
-    "CORRUPTIONS", "STAGES", "Builder", "Corrupted", "Drawn", "Exact", "Pair", "Stage",
-    "add_files", "build", "export_pairs", "failing", "filter_pairs", "funnel", "import_pairs",
-    "locate", "plot_funnel", "read_manifest", "realign_pairs", "record_funnel", "score_pairs",
-    "write_manifest",
-]  # fmt: skip

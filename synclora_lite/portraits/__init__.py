@@ -12,9 +12,3 @@ from synclora_lite.portraits.edits import (
 from synclora_lite.portraits.identity import Identity, sample_identity
 from synclora_lite.portraits.motion import CHANNELS, FAR_TURN, HEAD, Motion, sample_motion
 from synclora_lite.portraits.render import render_batch, render_clip
-
-__all__ = [
-    "CHANNELS", "EDIT_KINDS", "FAR_TURN", "HEAD", "Camera", "EditCase", "Identity", "Motion",
-    "Occluder", "edit_case", "edit_identity", "held_out", "more_lively", "render_batch",
-    "render_clip", "sample_identity", "sample_light", "sample_motion", "sample_occluder",
-]  # fmt: skip

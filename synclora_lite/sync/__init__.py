@@ -7,8 +7,3 @@ from synclora_lite.sync.report import SyncReport
 from synclora_lite.sync.score import score_clips, score_tracks
 from synclora_lite.sync.sides import score_files
 from synclora_lite.sync.traces import CUES, cue_traces
-
-__all__ = [
-    "CUES", "SyncReport", "cue_traces", "match_blinks", "overlap", "pearson", "realign",
-    "score_clips", "score_files", "score_tracks", "smooth", "zscore",
-]  # fmt: skip

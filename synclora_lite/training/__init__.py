@@ -7,9 +7,3 @@ from synclora_lite.training.estimate import advice, estimate
 from synclora_lite.training.log import plot_log, read_log
 from synclora_lite.training.loop import Recipe, train
 from synclora_lite.training.without_data import Job
-
-__all__ = [
-    "AdapterConfig", "Job", "LatentDataset", "LoopConfig", "Recipe", "adapter_recipe", "advice",
-    "estimate", "load_config", "plot_log", "read_log", "seeded", "shuffled_rows", "train",
-    "write_shard",
-]  # fmt: skip

@@ -13,9 +13,3 @@ from synclora_lite.video.limits import LIMITS, Limits
 from synclora_lite.video.metadata import read_metadata
 from synclora_lite.video.reading import VideoInfo, probe, read_clip, side_by_side
 from synclora_lite.video.writing import write_clip
-
-__all__ = [
-    "LIMITS", "Box", "Clip", "Limits", "VideoError", "VideoInfo", "crop", "letterbox_box",
-    "parse_box", "probe", "read_clip", "read_image", "read_metadata", "resample",
-    "resample_indices", "side_by_side", "write_clip", "write_image",
-]  # fmt: skip

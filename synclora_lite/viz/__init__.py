@@ -10,8 +10,3 @@ from synclora_lite.viz.filmstrip import Picture, contact_sheet, filmstrip
 from synclora_lite.viz.player import Player, locked_player
 from synclora_lite.viz.style import PALETTE, figure, style
 from synclora_lite.viz.traces import plot_traces
-
-__all__ = [
-    "PALETTE", "Picture", "Player", "contact_sheet", "difference_view", "figure", "filmstrip",
-    "locked_player", "loupe", "plot_traces", "style",
-]  # fmt: skip
