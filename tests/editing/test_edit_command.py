@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from synclora_lite.cli import run
+from synclora_lite.editing.output import Outputs
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip, read_clip, read_metadata, write_clip, write_image
 
@@ -67,6 +68,26 @@ def test_writes_clip_record_and_page(  # type: ignore[no-untyped-def]
     assert "source.mp4 edited from edited.png" in text
     assert not re.search(r"https?://", text)
     assert record["provenance"]["first_frame"]["file_sha256"] in text
+
+
+def test_a_second_edit_of_the_same_output_is_refused(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.mp4"
+    with Outputs(out, out.with_suffix(".html")).held():
+        assert edit(inputs / "source.mp4", inputs / "edited.png", out, "--method", "copy") == 1
+        assert "another edit is about to write" in capsys.readouterr().err
+        assert not out.exists()
+    assert edit(inputs / "source.mp4", inputs / "edited.png", out, "--method", "copy") == 0
+
+
+def test_an_edit_out_of_sync_is_written_and_has_a_status_of_its_own(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path
+) -> None:
+    paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
+    assert edit(*paths, "--method", "i2v", "--steps", "1") == 3
+    assert json.loads((tmp_path / "out.mp4.json").read_text())["sync"]["verdict"] == "reject"
+    assert edit(*paths, "--method", "i2v", "--steps", "1", "--no-strict") == 0
 
 
 def test_the_page_escapes_names(  # type: ignore[no-untyped-def]
