@@ -7,6 +7,7 @@ and imports from the file. The file is always whole: every part up to the last o
 the book's order, each under a line that says whose it is.
 """
 
+import ast
 import builtins
 import importlib.machinery
 import importlib.util
@@ -86,7 +87,7 @@ def collect(
     new_imports = list(imports)
     source = _source(function, helpers, new_imports)
     found[name] = Part(place.label, name, MINE, "\n\n\n".join([*helpers, source]))
-    _write(path, new_imports, found, name)
+    _write(path, _used(new_imports, found), found, name)
     _load(path)
     mine = sum(each.whose == MINE for each in found.values())
     print(f"{FILE} now holds your {name} ({place.label}): {mine} of {len(_exercises())} are yours")
@@ -173,6 +174,21 @@ def _read(path: Path) -> tuple[list[str], dict[str, Part]]:
     head = MARK.split(text, maxsplit=1)[0]
     lines = re.findall(r"^(?:import|from) .*$", head, re.MULTILINE)
     return [line for line in lines if line not in IMPORTS], {p.name: p for p in _parts(text)}
+
+
+def _used(imports: list[str], found: dict[str, Part]) -> list[str]:
+    """Return the imports of which a part uses a name: a rewritten one may need fewer."""
+    try:
+        used = {"*"}.union(*(_globals(each.source) for each in found.values()))
+        bound = {line: ast.parse(line).body[0] for line in imports}
+    except SyntaxError:  # a damaged file, as `_load` will tell
+        return imports
+    return [
+        line
+        for line, node in bound.items()
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and not used.isdisjoint(a.asname or a.name.split(".")[0] for a in node.names)
+    ]
 
 
 def _write(path: Path, imports: list[str], found: dict[str, Part], last: str) -> None:

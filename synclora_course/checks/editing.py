@@ -69,6 +69,7 @@ def check_flowedit_step(report: Report, flowedit_step: Function) -> None:
         noisy = (1 - sigma) * source + sigma * noise
         moved = edit + noisy - source
         v_edit, v_source = predict_edit(moved, sigma), predict_source(noisy, sigma)
+        noised = (1 - sigma) * edit + sigma * noise
         step = following - sigma
         report.close(
             got,
@@ -91,6 +92,11 @@ def check_flowedit_step(report: Report, flowedit_step: Function) -> None:
                     "the first argument of predict_edit",
                     "predict_edit(edit + noisy - source, sigma)",
                 ): edit + step * (predict_edit(edit, sigma) - v_source),
+                (
+                    "x itself is noised: the formula adds to x what the noise did to the source",
+                    "the first argument of predict_edit: x + S_sigma - S",
+                    "predict_edit(edit + noisy - source, sigma)",
+                ): edit + step * (predict_edit(noised, sigma) - v_source),
                 (
                     "the clip that is being edited moves, and not the source",
                     "what is the step added to?",
@@ -143,7 +149,9 @@ def check_guided(report: Report, guided: Function) -> None:
         report.expect(
             len(calls) == needed,
             f"{needed} pass{'es' if needed > 1 else ''} at scale {scale}",
-            "at scale 0 and 1 one of the two predictions is not needed" if needed == 1 else "",
+            "at scale 0 and 1 one of the two predictions is not needed"
+            if needed == 1
+            else "ask once with the reference and once without, and keep both answers",
             f"{needed} calls of predict, yours made {len(calls)}",
         )
 

@@ -58,7 +58,7 @@ class Report:
         """Call the student's function on copies of the inputs.
 
         Raises:
-            CheckFailed: It raised, or it changed what it was given.
+            CheckFailed: It raised, returned nothing, or changed what it was given.
 
         """
         given, named = [_copy(a) for a in args], {k: _copy(v) for k, v in options.items()}
@@ -73,6 +73,8 @@ class Report:
             what = f"{name} raised {type(error).__name__}: {error}"
             own = [aid for words, aid in self.aids.items() if words in str(error)]
             raise self.failure(what, "a result", (own or [_first_aid(error)])[0]) from error
+        if result is None:
+            raise self.failure(f"{name} returns nothing", "a result", "is `return` missing?")
         if result is ... or (isinstance(result, tuple | list) and any(r is ... for r in result)):
             raise self.unfinished(name)
         before, after = [*args, *options.values()], [*given, *named.values()]
@@ -157,7 +159,8 @@ class Report:
                      if _alike(mine, _array(wrong), rtol, atol))  # fmt: skip
             hint = next(slips, hint)
         self._expect_shape(got, right.shape, what, hint)
-        raise self.failure(f"{what} is {_value(mine)}", _value(right), hint)
+        seen, wanted = _difference(mine, right, rtol, atol)
+        raise self.failure(f"{what}: got {seen}", wanted, hint)
 
     def _expect_shape(self, value: Any, shape: Sequence[int], what: str, hint: Hint) -> None:
         if value is None:
@@ -207,7 +210,7 @@ def check(exercise: str) -> Callable[[Callable[[Report, Any], None]], Callable[.
                 advice = "give the function itself, without brackets behind its name"
                 raise report.failure(f"got {type(function).__name__}", "your function", advice)
             if _is_empty(function):
-                raise report.unfinished(function.__name__)
+                raise NotImplementedError(f"Exercise {exercise}: {function.__name__} is empty yet")
             try:
                 inspect(report, function)
             except CheckFailed as failure:
@@ -246,7 +249,7 @@ def _climb(exercise: str, hint: str) -> int:
 def _is_empty(function: Function) -> bool:
     """Whether a function's body is `...` or `pass`, a docstring apart."""
     code = getattr(function, "__code__", None)
-    if code is None:
+    if code is None or code.co_name == "<lambda>":  # which has no such body: it returns None
         return False
     return all(
         step.opname in ("RESUME", "NOP", "RETURN_VALUE")
@@ -287,12 +290,19 @@ def _words(shape: Sequence[int]) -> str:
     return "() (one number)" if len(shape) == 0 else str(tuple(shape))
 
 
-def _value(values: np.ndarray) -> str:
-    """Show a small result whole and a large one by its first entries."""
-    if values.ndim == 0:
-        return f"{float(values):.4g}"
-    flat = ", ".join(f"{v:.4g}" for v in values.ravel()[:6])
-    return f"[{flat}{', ...' if values.size > 6 else ''}] of shape {values.shape}"
+def _difference(mine: np.ndarray, right: np.ndarray, rtol: float, atol: float) -> tuple[str, str]:
+    """Show what was got and expected: small results whole, large ones where they first differ."""
+    wrong = np.argwhere(~np.isclose(mine, right, rtol, atol, equal_nan=True))
+    place = tuple(int(k) for k in wrong[0])
+    pair = float(mine[place]), float(right[place])
+    digits = next((d for d in (4, 6, 9) if f"{pair[0]:.{d}g}" != f"{pair[1]:.{d}g}"), 17)
+    if mine.size > 6:
+        got, want = (f"{value:.{digits}g}" for value in pair)
+        return f"{got} at {list(place)}, the first of {len(wrong)} wrong values", f"{want} there"
+    shown = [", ".join(f"{v:.{digits}g}" for v in values.ravel()) for values in (mine, right)]
+    if mine.ndim:
+        shown = [f"[{values}] of shape {mine.shape}" for values in shown]
+    return shown[0], shown[1]
 
 
 def _first_aid(error: Exception) -> str:
@@ -302,6 +312,8 @@ def _first_aid(error: Exception) -> str:
         return "is the name spelt right, and was the cell that defines it run?"
     if "broadcast" in words or "must match" in words or "size of tensor" in words:
         return "print the shapes just before that line: two of them do not fit"
+    if "leaf Variable" in words:
+        return "change parameters inside `with torch.no_grad():`, so that no gradient is followed"
     if isinstance(error, TypeError) and "argument" in words:
         return "keep the signature of the exercise: same arguments, same order"
     return "run the function by itself on a small input to see the line"

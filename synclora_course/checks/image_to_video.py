@@ -1,7 +1,8 @@
 """Checks of chapter 4: flow, steps, positions, rotation, noise levels, block, loss, sampler."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -13,8 +14,8 @@ from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
 from synclora_course.checks.outcome import Hint
-from synclora_lite.core import pack, sample, token_coordinates, transformer_block
-from synclora_lite.core.attention import cross_attention, rms_norm, self_attention
+from synclora_lite.core import pack, sample, token_coordinates
+from synclora_lite.core.attention import attend, cross_attention, rms_norm, self_attention
 from synclora_lite.models import tiny_model
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
@@ -212,7 +213,7 @@ def check_token_sigmas(report: Report, token_sigmas: Function) -> None:
 
 @check("4.6")
 def check_transformer_block(report: Report, transformer_block_: Function) -> None:
-    """Check the block against the package's, on random weights and inputs."""
+    """Check the block against diffusers', on random weights and inputs."""
     g, dim, tokens = report.generator, 32, 6
     block = tiny_model(seed=int(report.rng.integers(100))).transformer.transformer_blocks[0]
     x, caption = torch.randn(2, tokens, dim, generator=g), torch.randn(1, 3, dim, generator=g)
@@ -224,7 +225,7 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
     with torch.no_grad():
         got = report.call(transformer_block_, block, x, six, caption, angles)
         report.shape(got, x.shape, "the hidden states", "return x after the third line")
-        right = transformer_block(block, x, six, caption, rotation)
+        right = _stock_block(block, x, six, caption, angles)
         wrong = partial(_block_with, block, x, six, caption, rotation)
         mistakes: dict[Hint, Tensor] = {
             (
@@ -247,8 +248,51 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
         "leave lines out, one at a time, here and on paper: which one changes too much?",
         "write each line as an h and an x, as in x = x + gate_a * self_attention(...)",
     )
-    what = "equal to the package's block"
+    what = "equal to diffusers' block"
     report.close(got, right, what, ladder, mistakes=mistakes, rtol=1e-3)
+    r = 2  # tokens of a reference, which attend to themselves only; the others attend to all
+    with torch.no_grad(), _chapter_5(transformer_block_):
+        got = report.call(transformer_block_, block, x, six, caption, angles, r)
+        own = _stock_block(block, x[:, :r], six[:, :r], caption, angles[:r])
+    mistakes = {
+        (
+            "`reference_tokens` is not passed on to self_attention",
+            "what does self_attention take after `angles`?",
+            "self_attention(block.attn1, h, angles, reference_tokens)",
+        ): right,
+    }
+    right = torch.cat([own, right[:, r:]], 1)
+    what = f"with {r} reference tokens too"
+    report.close(got, right, what, ladder, mistakes=mistakes, rtol=1e-3)
+
+
+def _stock_block(
+    block: Any, x: Tensor, modulation: Tensor, caption: Tensor, angles: Tensor
+) -> Tensor:
+    """Compute diffusers' block, which takes a cosine and a sine for each channel."""
+    turns = [each.repeat_interleave(2, -1)[None] for each in (angles.cos(), angles.sin())]
+    given = caption.expand(len(x), -1, -1), modulation.flatten(2), tuple(turns)
+    stock: Tensor = block(x, *given)
+    return stock
+
+
+@contextmanager
+def _chapter_5(function: Function) -> Iterator[None]:
+    """Lend the notebook's `self_attention` what it calls for a reference: exercise 5.3."""
+    attention = getattr(function, "__globals__", {}).get("self_attention")
+    home, name = getattr(attention, "__globals__", {}), "attend_with_reference"
+    kept = {key: home[key] for key in [name] if key in home}
+    home[name] = _attend_with_reference
+    try:
+        yield
+    finally:
+        del home[name]
+        home.update(kept)
+
+
+def _attend_with_reference(q: Tensor, k: Tensor, v: Tensor, r: int) -> Tensor:
+    own = attend(q[:, :, :r], k[:, :, :r], v[:, :, :r])
+    return torch.cat([own, attend(q[:, :, r:], k, v)], 2)
 
 
 def _block_with(

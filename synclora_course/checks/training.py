@@ -168,9 +168,16 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
     others = read(batch, *((k, seed + 1) for k in range(5)))
     other = not np.array_equal(others, reading.ravel()[: len(others)])
     report.expect(other, "another seed gives another reading", "is the seed used?")
-    apart = not np.array_equal(read(count, (0, seed + 1)), reading[1])
-    hint = "seed + pass is the same for seed 0, pass 1 and for seed 1, pass 0: spread them apart"
-    report.expect(apart, "seeds do not repeat each other's passes", hint)
+    apart = "seeds do not repeat each other's passes"
+    for far in (1, 10, 100, 1000, 10_000):
+        for index, other in ((far, 1), (1, far)):
+            repeats = np.array_equal(read(count, (index, seed)), read(count, (0, seed + other)))
+            ladder = (
+                f"pass {index} of seed 0 is pass 0 of seed {other}: spread them apart",
+                "what does your generator get in these two passes?",
+                "add seed and pass, but multiply one of them by a number in the millions before",
+            )
+            report.expect(not repeats, apart, ladder)
 
 
 @check("6.4")
@@ -182,7 +189,8 @@ def check_memory_bytes(report: Report, memory_bytes: Function) -> None:
     for total, trained, activations, width in cases:
         fixed = total * width + activations
         mistakes = {
-            "AdamW keeps two averages for each trained number, not one": fixed + 12 * trained,
+            "12 bytes for each trained number: did you forget the adapter's own weights, "
+            "beside their gradient (4) and averages (8)?": fixed + 12 * trained,
             "frozen weights have no gradient and no averages": fixed + 12 * total,
             "frozen weights need no averages: count the trained numbers only": (
                 16 * (total + trained) + activations

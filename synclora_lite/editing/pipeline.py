@@ -193,13 +193,15 @@ class SyncLoraPipeline:
 
         Raises EditError if the image does not belong to the clip, the model does not know the
         kind, or an option makes no sense.
+
+        A new generator of seed s gives the clip of `EditSettings(seed=s)`, a used one another.
         """
         asked = {"strength": strength, "guidance": guidance_scale}
         settings = EditSettings(
             method or ("sync-lora" if self.sees_source else "i2v"),
             {name: value for name, value in asked.items() if value is not None},
             num_inference_steps,
-            int(torch.randint(2**62, (), generator=generator)),
+            _seed(generator),
         )
         clip = as_clip(video)
         picture, _ = to_size(as_picture(np.asarray(image)), clip.size)
@@ -312,6 +314,16 @@ def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dic
         "source": check_domain(*known, probes, "source"),
         "first_frame": check_domain(*known, first, "edited first frame", DRAWN),
     }
+
+
+def _seed(generator: torch.Generator | None) -> int:
+    """Return the seed of a new generator, or a number drawn from a used one or torch's own."""
+    if generator is None:
+        return int(torch.randint(2**62, ()))
+    seed, state = generator.initial_seed(), generator.get_state()
+    drawn = int(torch.randint(2**62, (), generator=generator))  # so that the next call is another
+    new = torch.equal(state, torch.Generator().manual_seed(seed).get_state())
+    return seed if new and seed < 2**63 else drawn
 
 
 def as_clip(video: Video) -> Clip:

@@ -53,6 +53,20 @@ def flowedit_at_the_source(edit, source, noise, sigma, following, predict_source
     return edit + (following - sigma) * (predict_edit(noisy, sigma) - predict_source(noisy, sigma))
 
 
+def flowedit_noised_directly(edit, source, noise, sigma, following, predict_source, predict_edit):
+    noisy = [(1 - sigma) * x + sigma * noise for x in (edit, source)]
+    return edit + (following - sigma) * (
+        predict_edit(noisy[0], sigma) - predict_source(noisy[1], sigma)
+    )
+
+
+def guided_with_three_passes(predict, x, sigma, reference, scale):
+    if scale in (0, 1):
+        return predict(x, sigma, reference if scale else None)
+    with_it, without = predict(x, sigma, reference), predict(x, sigma, None)
+    return without + scale * (with_it - predict(x, sigma, None))
+
+
 def guided_from_the_wrong_end(predict, x, sigma, reference, scale):
     without, referred = predict(x, sigma, None), predict(x, sigma, reference)
     return referred + scale * (referred - without)
@@ -74,11 +88,13 @@ WRONG = {
         (flowedit_exchanged, "other way"),
         (flowedit_uphill, "other way"),
         (flowedit_without_noise, "not noisy"),
+        (flowedit_noised_directly, "x itself is noised"),
         (flowedit_at_the_source, "not at S_sigma"),
     ],
     "check_guided": [
         (guided_from_the_wrong_end, "without"),
         (guided_with_two_passes, "not needed"),
+        (guided_with_three_passes, "keep both answers"),
     ],
 }
 

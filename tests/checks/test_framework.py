@@ -103,6 +103,34 @@ def test_a_failure_brings_its_picture():
     assert check_drawn(lambda x: x + 1).picture is None
 
 
+def test_a_function_without_a_body_of_its_own_returns_nothing():
+    for forgotten in (lambda x: None, lambda x: print(2 * x)):
+        with pytest.raises(CheckFailed, match=r"<lambda> returns nothing.*\n.*`return` missing"):
+            check_double(forgotten)
+
+
+@pytest.mark.parametrize(("size", "at"), [((3, 4), (2, 1)), ((7,), (6,)), ((2,), (1,))])
+def test_the_first_place_that_differs_is_shown(size, at):
+    want = 1000 + np.arange(np.prod(size), dtype=float).reshape(size)
+    got = want.copy()
+    got[at] += 0.00123
+
+    @check("9.7")
+    def check_same(report, function):
+        report.close(report.call(function), want, "the numbers", rtol=0.0)
+
+    with pytest.raises(CheckFailed) as caught:
+        check_same(lambda: got)
+    assert f"{got[at]:.9g}" in caught.value.what
+    assert f"{want[at]:.9g}" in caught.value.expected
+    assert caught.value.what.count(str(list(at))) == (want.size > 6)
+
+
+def test_changing_a_parameter_needs_no_grad():
+    with pytest.raises(CheckFailed, match="no_grad"):
+        check_double(lambda x: torch.nn.Parameter(torch.tensor(x)).add_(1))
+
+
 @pytest.mark.parametrize(
     "body", ["...", "pass", '"""Twice x."""\n    ...', "y = ...\n    return y"]
 )

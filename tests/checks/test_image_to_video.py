@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from synclora_course.checks.image_to_video import check_transformer_block
 from synclora_course.growing import solved_names
 from tests.checks.contract import exercises, hold
 
@@ -125,6 +126,7 @@ WRONG = {
         (partial(block, one=0), "added to 1"),
         (partial(block, gated=False), "gates are missing"),
         (partial(block, keep=0), "adds to x"),
+        (block, "`reference_tokens` is not passed on"),
     ],
     "check_flow_loss": [
         (partial(loss, clean=True), "clean tokens"),
@@ -152,3 +154,14 @@ WRONG = {
 @pytest.mark.parametrize("exercise", exercises("04"), ids=lambda e: e.identifier)
 def test_the_contract_holds(exercise):
     hold(exercise, WRONG)
+
+
+@pytest.mark.parametrize("own", [None, "what chapter 5 left"])
+def test_the_block_is_tried_with_a_reference_before_chapter_5_is_written(own):
+    chapter_4 = solved_names()
+    del chapter_4["attend_with_reference"]
+    if own:
+        chapter_4["attend_with_reference"] = own
+    passed = check_transformer_block(chapter_4["transformer_block"])
+    assert any("reference tokens" in words for words in passed.properties)
+    assert chapter_4.get("attend_with_reference") == own

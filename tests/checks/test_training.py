@@ -86,6 +86,23 @@ def rows_with_close_seeds(count, batch, index, seed):
     return torch.stack([order[place % count] for order, place in zip(passes, places, strict=True)])
 
 
+def rows_with_seeds_a_thousand_apart(count, batch, index, seed, first=1000, later=1):
+    rows = []
+    for place in range(index * batch, (index + 1) * batch):
+        sown = torch.Generator().manual_seed(first * seed + later * (place // count))
+        rows.append(torch.randperm(count, generator=sown)[place % count])
+    return torch.stack(rows)
+
+
+def memory_without_the_adapter(weights, trained, activations, weight_bytes=2):
+    return weights * weight_bytes + (4 + 8) * trained + activations
+
+
+def going_on_with_gradient(saved, parameters, optimizer):
+    for k, parameter in enumerate(parameters):
+        parameter.copy_(saved[f"{k}.weight"])
+
+
 WRONG = {
     "check_training_sigmas": [
         (sigmas_shifted_after, "before the sigmoid"),
@@ -100,18 +117,22 @@ WRONG = {
     "check_memory_bytes": [
         (memory_of_all, "frozen weights need no averages"),
         (memory_without_activations, "forget the activations"),
+        (memory_without_the_adapter, "forget the adapter's own weights"),
     ],
     "check_rows_of_batch": [
         (rows_with_replacement, "with replacement"),
         (rows_from_global_state, "make a generator"),
         (rows_in_one_order, "number of the pass"),
         (rows_with_close_seeds, "spread them apart"),
+        (rows_with_seeds_a_thousand_apart, "pass 1000 of seed 0 is pass 0 of seed 1"),
+        (partial(rows_with_seeds_a_thousand_apart, first=1, later=1000), "of seed 1000"),
     ],
     "check_resume": [
         (partial(going_on, names=()), "averages did not come back"),
         (partial(going_on, names=("exp_avg", "exp_avg_sq")), "own count"),
         (partial(going_on, copy=False), "hand out copies"),
         (only_counting, "not the saved ones"),
+        (going_on_with_gradient, "no_grad"),
     ],
 }
 

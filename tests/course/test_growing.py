@@ -67,6 +67,18 @@ def test_collecting_again_replaces_and_keeps_the_order(cells, tmp_path):
     assert part("euler")(None, 5, None) == 5
 
 
+def test_imports_that_no_function_needs_any_more_go(cells, tmp_path):
+    collect(cells("import os.path\ndef euler(v, x, s):\n    return os.path")["euler"])
+    collect(cells(CELL)["rotate"])
+    collect(cells("import cmath as m\ndef rotate(x, a):\n    return m.pi * x")["rotate"])
+    text = (tmp_path / FILE).read_text()
+    assert "import os\n" in text
+    assert "import cmath as m\n" in text
+    assert "import math as m\n" not in text
+    assert "padded" not in text
+    assert part("rotate")(1, None) == np.pi
+
+
 def test_a_skipped_part_is_the_books_and_said_so(cells, tmp_path, capsys):
     collect(cells("def rotate(x, angles):\n    return 3 * x")["rotate"])
     capsys.readouterr()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from synclora_lite.core import load_lora_state_dict, lora_state_dict
-from synclora_lite.editing import LTXVideo, SDEdit, SyncLoraPipeline
+from synclora_lite.editing import EditSettings, LTXVideo, SDEdit, SyncLoraPipeline, edit_video
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.errors import ConfigError, EditError, ModelError
 from synclora_lite.models import (
@@ -20,6 +20,7 @@ from synclora_lite.models import (
     save_model,
     tiny_model,
 )
+from synclora_lite.video import Clip
 
 DOMAIN = Domain(side=32, frames=5, limit=100.0)
 SETTINGS = AdapterSettings(rank=2, base="tiny")
@@ -81,6 +82,15 @@ def test_the_generator_decides_and_output_may_be_images(pipe, adapters):
     assert np.array_equal(np.stack(images), (first.frames[0] * 255).round())
     listed = pipe([Image.fromarray(f) for f in VIDEO], IMAGE, generator=seeded(), **FEW)
     assert difference(listed, first) == 0
+
+
+@pytest.mark.parametrize("method", ["sync-lora", "flowedit"])
+def test_a_new_generator_makes_the_clip_of_its_seed(pipe, adapters, method):
+    pipe.load_lora_weights(adapters / "a")
+    called = pipe(VIDEO, IMAGE, method=method, generator=seeded(), **FEW).frames[0]
+    settings = EditSettings(method, steps=2, seed=4)
+    made = edit_video(Clip(VIDEO, 25.0), IMAGE, settings, pipe).frames
+    assert np.array_equal((called * 255).round(), made)
 
 
 def test_adapters_add_up_with_their_weights(pipe, adapters):
