@@ -128,11 +128,14 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
     *lines, last = content.split(b"\n")  # text may hold other line breaks, as U+2028
     for number, line in enumerate([*lines, last] if last else lines, start=1):
         try:
-            rows.append(json.loads(line.decode()))
+            row = json.loads(line.decode())
         except (ValueError, RecursionError) as error:
             if number > len(lines):
                 break
             raise ArtifactError(f"{path}, line {number} is not JSON", "JSON lines") from error
+        if not isinstance(row, dict):
+            raise ArtifactError(f"{path}, line {number} is no JSON object", "one on each line")
+        rows.append(row)
     return rows
 
 

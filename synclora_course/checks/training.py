@@ -166,8 +166,8 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
         return np.concatenate([report.call(rows_of_batch, count, size, *p) for p in places])
 
     others = read(batch, *((k, seed + 1) for k in range(5)))
-    other = not np.array_equal(others, reading.ravel()[: len(others)])
-    report.expect(other, "another seed gives another reading", "is the seed used?")
+    differs = not np.array_equal(others, reading.ravel()[: len(others)])
+    report.expect(differs, "another seed gives another reading", "is the seed used?")
     apart = "seeds do not repeat each other's passes"
     for far in (1, 10, 100, 1000, 10_000):
         for index, other in ((far, 1), (1, far)):
