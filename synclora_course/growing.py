@@ -177,18 +177,20 @@ def _read(path: Path) -> tuple[list[str], dict[str, Part]]:
 
 
 def _used(imports: list[str], found: dict[str, Part]) -> list[str]:
-    """Return the imports of which a part uses a name: a rewritten one may need fewer."""
+    """Return the imports of which a part uses a name, the last that binds it."""
     try:
         used = {"*"}.union(*(_globals(each.source) for each in found.values()))
         bound = {line: ast.parse(line).body[0] for line in imports}
     except SyntaxError:  # a damaged file, as `_load` will tell
         return imports
-    return [
-        line
-        for line, node in bound.items()
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        and not used.isdisjoint(a.asname or a.name.split(".")[0] for a in node.names)
-    ]
+    kept: list[str] = []
+    for line, node in reversed(bound.items()):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {a.asname or a.name.split(".")[0] for a in node.names}
+            if names & used:
+                kept.insert(0, line)
+            used -= names
+    return kept
 
 
 def _write(path: Path, imports: list[str], found: dict[str, Part], last: str) -> None:

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from synclora_lite.core import load_lora_state_dict, lora_state_dict
-from synclora_lite.editing import EditSettings, LTXVideo, SDEdit, SyncLoraPipeline, edit_video
+from synclora_lite.editing import EditSettings, LTXVideo, SDEdit, SyncLoraPipeline
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.errors import ConfigError, EditError, ModelError
 from synclora_lite.models import (
@@ -89,7 +89,7 @@ def test_a_new_generator_makes_the_clip_of_its_seed(pipe, adapters, method):
     pipe.load_lora_weights(adapters / "a")
     called = pipe(VIDEO, IMAGE, method=method, generator=seeded(), **FEW).frames[0]
     settings = EditSettings(method, steps=2, seed=4)
-    made = edit_video(Clip(VIDEO, 25.0), IMAGE, settings, pipe).frames
+    made = pipe.edit(Clip(VIDEO, 25.0), IMAGE, settings).frames
     assert np.array_equal((called * 255).round(), made)
 
 
