@@ -165,13 +165,14 @@ def read_result(name: str) -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Return the commit of the checkout, marked "+changes" if files differ from it."""
+    """Return the commit of the checkout, marked "+changes" if files but results differ from it."""
     git = ["git", "-C", str(PROJECT)]
     try:
         commit = subprocess.check_output(
             [*git, "rev-parse", "--short=12", "HEAD"], text=True, stderr=subprocess.DEVNULL
         ).strip()
-        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], check=False).returncode
+        others = ["--", ".", ":(exclude)data/results"]
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", *others], check=False).returncode
     except (FileNotFoundError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}+changes" if changed else commit

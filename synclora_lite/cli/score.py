@@ -12,7 +12,6 @@ from typer import Argument, Option
 from synclora_lite.cli._options import REJECTED, AsJson, Person, Strict
 
 if TYPE_CHECKING:
-    from synclora_lite.landmarks import Track
     from synclora_lite.sync import SyncReport
     from synclora_lite.video import Clip
 
@@ -60,22 +59,22 @@ def score(
         judged = {name: cue.pearson for name, cue in report.cues.items() if cue.judged}
         notes = {n: f"r = {judged[n]:.2f}" if n in judged else "not judged" for n in CUES}
         plot_traces(traces, CUES, fps=first.fps, notes=notes).save(plot)
-    faces = _faces((first, second), tracks) if identity else {}
+    faces = {}
+    if identity:
+        from synclora_lite.evaluation.recognition import SAME, network, same_person
+
+        faces = same_person((first, second), tracks, network())
     if as_json:
         values = report.to_dict() | ({"identity": faces} if faces else {})
         typer.echo(json.dumps(values, indent=2))
     else:
         _show(report)
         for name, cosine in faces.items():
-            typer.echo(f"identity {name.replace('_', ' ')}: {cosine:.2f} (SFace, cosine)")
+            typer.echo(
+                f"identity {name.replace('_', ' ')}: {cosine:.2f} (one person from {SAME} up)"
+            )
     if strict and not report.accepted:
         raise typer.Exit(REJECTED)
-
-
-def _faces(clips: tuple["Clip", "Clip"], tracks: tuple["Track", "Track"]) -> dict[str, float]:
-    from synclora_lite.evaluation.recognition import network, same_person
-
-    return same_person(clips, tracks, network())
 
 
 def _load_pair(

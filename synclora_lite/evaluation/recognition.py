@@ -25,7 +25,7 @@ ADDRESS = (
 )
 DIGEST = "f6abbfff9575e3041db692c1e29d782e995191888477fd59ebc81202d99fc63b"
 BYTES = 24_227_283
-SAME = 0.363  # OpenCV's limit for two photographs of one person
+SAME = 0.363  # and more: two photographs of one person, as OpenCV's documentation has it
 # right eye, left eye, nose, right and left corner of the mouth, as MediaPipe numbers its mesh
 POINTS: tuple[tuple[int, ...], ...] = ((33, 133), (362, 263), (1,), (61,), (291,))
 
