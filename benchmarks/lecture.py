@@ -95,7 +95,8 @@ def main() -> None:
     values = {"students": given.students, "chapters": chapters, "shared_files_changed": changed}
     print(values)
     if given.record:
-        command = f"python -m benchmarks.lecture --students {given.students} --record"
+        chosen = f"--students {given.students} --chapters {' '.join(given.chapters)}"
+        command = f"python -m benchmarks.lecture {chosen} --record"
         write_result("lecture", values, command=command, seed=0)
 
 
