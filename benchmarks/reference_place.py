@@ -3,7 +3,7 @@
     python -m benchmarks.reference_place --record
 
 The base alone draws held-out edits: without the source (i2v), and with it in the sequence, its
-positions moved sideways by so many latent columns; a clip has six, and in pretraining a second
+positions moved sideways by so many latent columns; a clip has twelve, and in pretraining a second
 panel lay beside the first. Where the source changes nothing, whatever an adapter adds is its own.
 Writes data/results/reference_place.json.
 """
@@ -14,7 +14,7 @@ from benchmarks.latent_trials import Trials
 from synclora_lite.files import write_result
 from synclora_lite.models import load_model
 
-OFFSETS = (0, 6, -6, 12, -12, 24)
+OFFSETS = (0, 12, -12, 24, -24, 48)
 
 
 def main() -> None:

@@ -47,8 +47,8 @@ class Size:
 
 SIZES = {
     "tiny": Size(8, 4, 48, 64, 1, 4, 2, 5, 2, 4),
-    "cpu": Size(1536, 64, 512, 512, 6, 2200, 8, 2000, 8, 64),
-    "gpu": Size(8192, 64, 512, 512, 6, 12000, 64, 4000, 64, 64),
+    "cpu": Size(1536, 64, 128, 256, 6, 4000, 8, 2000, 8, 64),
+    "gpu": Size(8192, 64, 128, 384, 8, 12000, 64, 4000, 64, 64),
 }
 
 
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     lite_latents.main([bank, vae, latents, "--channels", str(size.channels), *device])
     shape = ["--width", str(size.width), "--layers", str(size.layers)]
     length = ["--steps", str(size.base_steps), "--batch", str(size.base_batch)]
-    length += ["--cooldown", str(size.base_steps * 3 // 11)]
+    length += ["--cooldown", str(size.base_steps // 4)]
     lite_base.main([latents, vae, base, *shape, *length, *device])
     config = adapter_config(size, out, given.device)
     train(adapter_recipe(config), config.loop, out / "adapter")

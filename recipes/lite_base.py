@@ -2,6 +2,10 @@
 
     python -m recipes.lite_base runs/latents runs/vae runs/base --steps 4000
 
+On two cores, a process each:
+
+    accelerate launch --cpu --num_processes 2 -m recipes.lite_base ...
+
 Half the steps are single clips; half are two panels beside each other, noised at one level, with
 clean first frames: so the base can make training pairs (chapter 2), as the paper's does.
 """
@@ -28,9 +32,10 @@ from synclora_lite.models import I2VModel, save_model
 from synclora_lite.models.autoencoder import PrincipalAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
-FRAME_RATE, CAPTION_CHANNELS, SIDE, FRAMES = 12.0, 32, 16, 4
+FRAME_RATE, CAPTION_CHANNELS = 12.0, 32
+SIDE, FRAMES = 8, 4  # pixels and frames of a latent
 STEPS = 2  # of sampling with the adapter: the reference leaves little to draw
-REFERENCE_OFFSET = -12  # two panels to the left, where a base that knows one does not look
+REFERENCE_OFFSET = -24  # two panels to the left, where a base that knows one does not look
 MU = 1.0  # mean noise level of training, in log-odds
 SHIFT = 19.0  # of sampling: of two steps the second begins at 0.95
 
@@ -130,11 +135,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--cooldown", type=int, default=0, help="last steps, at a falling rate")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop, to go on later")
     parser.add_argument("--save-every", type=int, default=200)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)
@@ -154,7 +158,6 @@ def main(arguments: list[str] | None = None) -> None:
             lr=given.lr,
             cooldown=given.cooldown,
             save_every=given.save_every,
-            minutes=given.minutes,
         ),
         given.out,
         export=lambda averaged: training.export(averaged, given.out / "model"),

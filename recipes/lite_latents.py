@@ -27,29 +27,52 @@ def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
     return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
+class Moments:
+    """Mean and second moments of rows that come in parts, and their principal components."""
+
+    def __init__(self, size: int) -> None:
+        self.gram = torch.zeros(size, size, dtype=torch.double)
+        self.total, self.count = torch.zeros(size, dtype=torch.double), 0
+
+    def add(self, rows: Float[Tensor, "*n size"]) -> None:
+        """Count some rows."""
+        rows = rows.flatten(0, -2)
+        self.gram += (rows.T @ rows).double()
+        self.total += rows.sum(0)
+        self.count += len(rows)
+
+    def components(self, kept: int, about: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Return the first components (kept, size) about a point, and their deviations."""
+        centre = torch.as_tensor(about).expand_as(self.total)
+        variance, vectors = torch.linalg.eigh(self.gram / self.count - torch.outer(centre, centre))
+        return vectors.flip(1)[:, :kept].T, variance.flip(0)[:kept].clamp(min=1e-12).sqrt()
+
+
 @torch.no_grad()
 def fit_components(vae: PrincipalAutoencoder, clips: Iterable[Float[Tensor, "b 3 f h w"]]) -> None:
     """Set mean, components and scales of an autoencoder from clips, given in batches.
 
-    A component is scaled to the square root of its deviation, between equal weight for all
-    components and equal weight for all pixels, and all of them so that the latents' mean
-    square is one.
+    A component of changes is scaled to the square root of its deviation, between equal weight for
+    all components and equal weight for all pixels, and all of them so that the latents' mean
+    square is one. The first frame's are scaled to the same deviations, channel by channel, so that
+    the transformer sees both alike.
     """
-    size = vae.mean.numel()
-    gram = torch.zeros(size, size, dtype=torch.double)
-    total, count = torch.zeros(size, dtype=torch.double), 0
+    pictures, changes = Moments(vae.mean.numel()), Moments(vae.basis.shape[1])
     for batch in clips:
-        rows = vae.blocks(batch).flatten(0, 3)
-        gram += (rows.T @ rows).double()
-        total += rows.sum(0)
-        count += len(rows)
-    mean = total / count
-    variance, vectors = torch.linalg.eigh(gram / count - torch.outer(mean, mean))
-    kept = vae.config.latent_channels
-    deviation = variance.flip(0)[:kept].clamp(min=1e-12).sqrt()
-    vae.mean.copy_(mean)
-    vae.basis.copy_(vectors.flip(1)[:, :kept].T)
-    vae.scale.copy_((deviation * deviation.mean()).sqrt())
+        pictures.add(vae.pictures(batch[:, :, ::4]))
+        changes.add(vae.changes(batch, batch[:, :, :1]))
+    kept, mean = vae.config.latent_channels, pictures.total / pictures.count
+    basis, deviation = changes.components(kept, 0.0)
+    scale = (deviation * deviation.mean()).sqrt()
+    picture_basis, picture_deviation = pictures.components(kept, mean)
+    for name, value in {
+        "mean": mean,
+        "picture_basis": picture_basis,
+        "picture_scale": picture_deviation * scale / deviation,
+        "basis": basis,
+        "scale": scale,
+    }.items():
+        vae.get_parameter(name).copy_(value)
 
 
 @torch.no_grad()
@@ -77,8 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--channels", type=int, default=512)
-    parser.add_argument("--fit", type=int, default=8, help="files that the components are of")
+    parser.add_argument("--channels", type=int, default=128)
+    parser.add_argument("--fit", type=int, default=6, help="files that the components are of")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)

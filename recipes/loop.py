@@ -2,7 +2,8 @@
 
 The network computes in the device's fastest precision, activations and gradients included; the
 optimiser works on float32 masters and copies them back after each step. Batches are drawn from a
-generator seeded by (seed, step), so a run that was stopped goes on as if it had not been.
+generator seeded by (seed, step, process), so a run that was stopped goes on as if it had not been.
+Several processes, started by `accelerate launch`, each take a batch; their gradients are averaged.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from recipes.muon import Muon
 from synclora_lite.files import atomic_path, read_jsonl, write_atomic, write_json
 from synclora_lite.models.precision import multiplies_bfloat16
 from synclora_lite.training.bank import seeded
+from synclora_lite.training.processes import process_group
 
 LOG = "log.jsonl"
 Loss = Callable[[int, torch.Generator], Tensor]
@@ -37,7 +39,6 @@ class Schedule:
         lr: Learning rate after `warmup` steps.
         cooldown: Steps at the end over which it falls to a hundredth.
         average: Decay of the averaged weights, which are the ones that are kept.
-        minutes: Stop after this long, to go on another time.
     """
 
     steps: int
@@ -46,7 +47,6 @@ class Schedule:
     cooldown: int = 0
     average: float = 0.998
     save_every: int = 200
-    minutes: float = float("inf")
     seed: int = 0
 
     def rate(self, step: int) -> float:
@@ -59,11 +59,11 @@ class Schedule:
 class Masters:
     """Float32 masters of a network's trainable weights, their optimiser and their average."""
 
-    def __init__(self, network: nn.Module, average: float) -> None:
+    def __init__(self, network: nn.Module, average: float, processes: int = 1) -> None:
         self.working = {n: p for n, p in network.named_parameters() if p.requires_grad}
         self.masters = {n: p.detach().float().clone() for n, p in self.working.items()}
         self.averaged = {n: p.clone() for n, p in self.masters.items()}
-        self.average = average
+        self.average, self.processes = average, processes
         self.optimizer = Muon(list(self.masters.values()))
 
     @torch.no_grad()
@@ -73,6 +73,13 @@ class Masters:
             if parameter.grad is not None:  # weights that no output depends on have none
                 self.masters[name].grad = parameter.grad.float()
                 parameter.grad = None
+        if self.processes > 1:
+            gradients = [m.grad for m in self.masters.values() if m.grad is not None]
+            whole = torch.cat([g.flatten() for g in gradients])
+            torch.distributed.all_reduce(whole)
+            parts = whole.div_(self.processes).split([g.numel() for g in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
         norm = nn.utils.clip_grad_norm_(self.masters.values(), 1e9)
         if not torch.isfinite(norm):
             return float(norm)  # a batch that overflowed in half precision is left out
@@ -118,7 +125,7 @@ def train(
     validate: Callable[[], dict[str, float]] | None = None,
     validate_every: int = 400,
 ) -> None:
-    """Train to the end of the schedule, or of its minutes, from where the folder's state is.
+    """Train to the end of the schedule, from where the folder's state is.
 
     Args:
         network: In training precision, on its device.
@@ -130,15 +137,23 @@ def train(
         validate_every: Steps between them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = Masters(network, schedule.average)
+    group = process_group(next(network.parameters()).device.type)
+    weights = Masters(network, schedule.average, group.num_processes)
     state, start = folder / "state.safetensors", 0
     if state.exists():
         saved = load_file(state)
         start = int(saved.pop("step"))
         weights.restore(saved)
-        _rewind(folder, start)
+        if group.is_main_process:
+            _rewind(folder, start)
     began = time.monotonic()
-    bar = tqdm(range(start, schedule.steps), initial=start, total=schedule.steps, desc=folder.name)
+    bar = tqdm(
+        range(start, schedule.steps),
+        initial=start,
+        total=schedule.steps,
+        desc=folder.name,
+        disable=not group.is_main_process,
+    )
 
     def keep(step: int) -> None:  # the state last: what was killed before it is done again
         export(weights.averaged)
@@ -151,23 +166,22 @@ def train(
 
     recent: list[float] = []
     for step in bar:
-        generator = seeded(schedule.seed, step)
+        generator = seeded(schedule.seed, step, group.process_index)
         value = loss(step, generator)
         value.backward()
         norm = weights.step(step, schedule.rate(step))
         recent.append(float(value.detach()))
-        if (step + 1) % 20 == 0:
+        if (step + 1) % 20 == 0 and group.is_main_process:
             mean = sum(recent) / len(recent)
             bar.set_postfix(loss=f"{mean:.5f}")
             seconds = round(time.monotonic() - began, 1)
             _log(folder, {"step": step + 1, "loss": mean, "norm": norm, "seconds": seconds})
             recent.clear()
-        late = time.monotonic() - began > 60 * schedule.minutes
-        if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps or late:
+        due = (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps
+        if due and group.is_main_process:
             keep(step + 1)
-        if late:
-            break
-    write_json(folder / "schedule.json", asdict(schedule) | {"minutes": None})
+    if group.is_main_process:
+        write_json(folder / "schedule.json", asdict(schedule))
 
 
 def training_dtype(device: torch.device) -> torch.dtype:

@@ -1,10 +1,15 @@
 """The lite model's autoencoder: principal components of blocks of pixels, and nothing learned.
 
-A latent is a block of 16x16 pixels and 4 frames (the first frame, alone, fills its block four
-times). With m the mean block, B the first principal components of such blocks in a set of clips,
-and s a scale for each,
+As in a video codec the first frame is kept as a picture, and every later block of 8x8 pixels and 4
+frames as what has changed since: a block in which nothing moves is zero. With m the mean 8x8 block
+of a picture, B the first principal components (B_0 of pictures, B of changes) in a set of
+clips, and s a scale for each,
 
-    z = B (x - m) / s,    x = m + B^T (s z).
+    z_0 = B_0 (x_0 - m) / s_0,          x_0 = m + B_0^T (s_0 z_0),
+    z_t = B (x_t - x_0) / s,            x_t = x_0 + B^T (s z_t),
+
+where the x_0 that later blocks are compared with is the decoded one, so that its error is not
+added to theirs.
 
 It has the methods and attributes of diffusers' `AutoencoderKLLTXVideo` that stock pipelines use,
 so it takes that class's place as `vae=`.
@@ -20,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Video = Float[Tensor, "batch 3 frames height width"]
+Picture = Float[Tensor, "batch 3 1 height width"]
 Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width"]
 
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
@@ -33,8 +39,8 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 512,  # how many components are kept
-        spatial_ratio: int = 16,  # side of a block, in pixels
+        latent_channels: int = 128,  # how many components are kept
+        spatial_ratio: int = 8,  # side of a block, in pixels
         temporal_ratio: int = 4,  # frames of a block
         scaling_factor: float = 1.0,  # for stock pipelines, which divide by it
         timestep_conditioning: bool = False,  # for stock pipelines; there is no timestep
@@ -42,11 +48,15 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         super().__init__()
         self.spatial_compression_ratio = spatial_ratio
         self.temporal_compression_ratio = temporal_ratio
-        block = 3 * temporal_ratio * spatial_ratio**2
-        basis = torch.zeros(latent_channels, block)
-        self.mean = torch.nn.Parameter(torch.zeros(block), requires_grad=False)
-        self.basis = torch.nn.Parameter(basis, requires_grad=False)
-        self.scale = torch.nn.Parameter(torch.ones(latent_channels), requires_grad=False)
+        picture = 3 * spatial_ratio**2
+        for name, value in {
+            "mean": torch.zeros(picture),
+            "picture_basis": torch.zeros(latent_channels, picture),
+            "picture_scale": torch.ones(latent_channels),
+            "basis": torch.zeros(latent_channels, temporal_ratio * picture),
+            "scale": torch.ones(latent_channels),
+        }.items():
+            self.register_parameter(name, torch.nn.Parameter(value, requires_grad=False))
         self.register_buffer("latents_mean", torch.zeros(latent_channels), persistent=False)
         self.register_buffer("latents_std", torch.ones(latent_channels), persistent=False)
 
@@ -54,8 +64,10 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         self, x: Video, return_dict: bool = True
     ) -> AutoencoderKLOutput | tuple[DiagonalGaussianDistribution]:
         """Return the distribution of a clip's latents, which is (nearly) a point."""
-        z = (self.blocks(x) - self.mean) @ self.basis.T / self.scale  # (B, F, H, W, C)
-        z = z.movedim(-1, 1)
+        pictures = self.pictures(x[:, :, :1])
+        first = (pictures - self.mean) @ self.picture_basis.T / self.picture_scale
+        changes = self.changes(x, self._first_frame(first))
+        z = torch.cat([first, changes @ self.basis.T / self.scale], dim=1).movedim(-1, 1)
         posterior = DiagonalGaussianDistribution(
             torch.cat([z, torch.full_like(z, NO_NOISE)], dim=1)
         )
@@ -64,18 +76,31 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
     def decode(
         self, z: Latents, temb: Tensor | None = None, return_dict: bool = True
     ) -> DecoderOutput | tuple[Tensor]:
-        """Return the clip of latents; of the four copies of its first frame the last is kept."""
+        """Return the clip of latents: the first frame, and all others as changes of it."""
         r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
-        x = self.mean + (z.movedim(1, -1) * self.scale) @ self.basis
+        z = z.movedim(1, -1)  # (B, F, H, W, C)
+        first = self._first_frame(z[:, :1])
+        changes = (z[:, 1:] * self.scale) @ self.basis
         pattern = "b f h w (c t y x) -> b c (f t) (h y) (w x)"
-        video = rearrange(x, pattern, c=3, t=r, y=s, x=s)[:, :, r - 1 :]
+        video = first + rearrange(changes, pattern, c=3, t=r, y=s, x=s)
+        video = torch.cat([first, video], dim=2)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
-    def blocks(self, x: Video) -> Float[Tensor, "batch f h w block"]:
-        """Cut a clip of 4k+1 frames into blocks; the first frame is repeated to fill its own."""
+    def pictures(self, x: Video) -> Float[Tensor, "batch f h w picture"]:
+        """Cut single frames into blocks."""
+        s = self.spatial_compression_ratio
+        return rearrange(x, "b c f (h y) (w x) -> b f h w (c y x)", y=s, x=s)
+
+    def changes(self, x: Video, first: Picture) -> Float[Tensor, "batch f h w block"]:
+        """Cut what differs from the first frame, in a clip of 4k+1 frames, into blocks."""
         r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
-        x = torch.cat([x[:, :, :1].expand(-1, -1, r - 1, -1, -1), x], dim=2)
-        return rearrange(x, "b c (f t) (h y) (w x) -> b f h w (c t y x)", t=r, y=s, x=s)
+        pattern = "b c (f t) (h y) (w x) -> b f h w (c t y x)"
+        return rearrange(x[:, :, 1:] - first, pattern, t=r, y=s, x=s)
+
+    def _first_frame(self, z: Float[Tensor, "batch 1 h w c"]) -> Picture:
+        s = self.spatial_compression_ratio
+        blocks = self.mean + (z * self.picture_scale) @ self.picture_basis
+        return rearrange(blocks, "b f h w (c y x) -> b c f (h y) (w x)", c=3, y=s, x=s)
 
 
 Autoencoder = AutoencoderKLLTXVideo | PrincipalAutoencoder

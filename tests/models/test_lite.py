@@ -60,11 +60,27 @@ def test_more_components_keep_more_of_a_clip():
     assert errors[1].square().mean() < 0.2 * errors[0].square().mean()
 
 
-def test_latents_are_uncorrelated_and_of_mean_square_one():
-    z = fitted(16).encode(clips()).latent_dist.mode().movedim(1, -1).flatten(0, 3)
-    correlation = torch.corrcoef(z.T) - torch.eye(16)
-    assert correlation.abs().max() < 1e-2
-    assert torch.isclose(z.square().mean(), torch.tensor(1.0), atol=0.02)
+def test_changes_are_uncorrelated_and_of_mean_square_one():
+    z = fitted(128).encode(clips()).latent_dist.mode()[:, :, 1:].movedim(1, -1).flatten(0, 3)
+    moments = (z.T @ z / len(z))[:16, :16]
+    spread = moments.diagonal().sqrt()
+    assert (moments / torch.outer(spread, spread) - torch.eye(16)).abs().max() < 0.05
+    assert torch.isclose(z.square().mean(), torch.tensor(1.0), atol=0.05)
+
+
+def test_pictures_and_changes_have_the_same_deviations():
+    z = fitted(64).encode(clips()).latent_dist.mode().movedim(1, -1)
+    first, later = (part.flatten(0, 3).square().mean(0).sqrt() for part in (z[:, :1], z[:, 1:]))
+    assert torch.allclose(first, later, rtol=0.5)
+
+
+def test_a_still_clip_is_a_picture_and_zeros():
+    vae, still = fitted(64), clips()[:, :, :1].expand(-1, -1, 9, -1, -1)
+    z = vae.encode(still).latent_dist.mode()
+    z[:, :, 1:] = 0
+    video = vae.decode(z).sample
+    assert torch.equal(video, video[:, :, :1].expand_as(video))
+    assert (video - still).square().mean() < 0.01 * still.square().mean()
 
 
 def test_the_first_frame_is_encoded_without_the_others():
@@ -128,7 +144,7 @@ def test_the_stock_pipeline_makes_the_same_clip():
         tokenizer=None,
     )
     pipe.set_progress_bar_config(disable=True)
-    noise = torch.randn(1, 16, 3, 4, 4, generator=torch.Generator().manual_seed(3))
+    noise = torch.randn(1, 16, 3, 8, 8, generator=torch.Generator().manual_seed(3))
     first = encode(model, video[:, :, :1])
     stock = pipe(
         image=((video[0, :, 0] + 1) / 2)[None],
@@ -145,8 +161,8 @@ def test_the_stock_pipeline_makes_the_same_clip():
         return_dict=False,
     )[0]
     places = token_coordinates(
-        3, 4, 4, spatial_ratio=16, temporal_ratio=4, frame_rate=12.0, positions="uniform"
+        3, 8, 8, spatial_ratio=8, temporal_ratio=4, frame_rate=12.0, positions="uniform"
     )
-    sigmas = inference_sigmas(model.scheduler, 3, tokens=48)
+    sigmas = inference_sigmas(model.scheduler, 3, tokens=192)
     ours = sample(model.transformer, first, noise, sigmas, Conditioning(model.caption, places))
     assert torch.allclose(stock, pack(ours), atol=1e-4)
