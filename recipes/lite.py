@@ -47,7 +47,7 @@ class Size:
 
 SIZES = {
     "tiny": Size(8, 4, 48, 64, 1, 4, 2, 5, 2, 4),
-    "cpu": Size(1536, 64, 128, 256, 6, 4000, 8, 2000, 8, 64),
+    "cpu": Size(1536, 64, 128, 256, 6, 2000, 16, 1200, 8, 64),
     "gpu": Size(8192, 64, 128, 384, 8, 12000, 64, 4000, 64, 64),
 }
 
@@ -57,7 +57,9 @@ def adapter_config(size: Size, out: Path, device: str) -> AdapterConfig:
     config, _ = read_config(PROJECT / "configs/adapter.toml", {"adapter": AdapterConfig})
     steps, often = size.adapter_steps, max(1, size.adapter_steps // 4)
     batch = size.adapter_batch
-    loop = replace(config.loop, device=device, steps=steps, batch=batch, validate_every=often)
+    loop = replace(
+        config.loop, device=device, steps=steps, batch=batch, accumulate=1, validate_every=often
+    )
     return replace(
         config,
         bank=out / "latents",
