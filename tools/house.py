@@ -133,7 +133,7 @@ def draw() -> str:
         *(f'<marker id="m{k}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" '
           f'orient="auto"><path d="M0 0L8 4L0 8z" fill="{c}"/></marker>'
           for k, c in enumerate(COLOURS)),
-        f'</defs><text x="{LEFT}" y="20" fill="#555">data flows down; a bow leads from a room up '
+        f'</defs><text x="{LEFT}" y="20" fill="#555">data flows down; an arc leads from a room up '
         "to one that it imports; numbers are lines</text>",
     ]  # fmt: skip
     for (room, other), modules in sorted(arrows().items()):
