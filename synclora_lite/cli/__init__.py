@@ -6,7 +6,6 @@ verdict "reject" of `score` and `edit`.
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,6 +13,7 @@ import typer
 from synclora_lite import __version__
 from synclora_lite.cli import doctor, edit, estimate, exam, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
+from synclora_lite.cli._options import of_course
 from synclora_lite.errors import ConfigError
 
 RENAMED = {  # old words, which answer for one release with a line that says the new one
@@ -46,16 +46,14 @@ def synclora(
 
 
 def _of_course(name: str, line: str) -> Any:
-    """Return a command of the course, a package of its own, or one that says it is missing."""
+    """Return a command of the course, or one that says that it is missing."""
     try:
-        return getattr(import_module("synclora_course.cli"), name)
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("synclora_course"):
-            raise
+        return of_course("cli", name)
+    except ConfigError as error:
+        why = error
 
     def missing(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-        advice = "run: pip install --force-reinstall synclora-lite"
-        raise ConfigError("synclora_course is not installed", "it beside synclora_lite", advice)
+        raise why
 
     missing.__doc__ = line
     return missing

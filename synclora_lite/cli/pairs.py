@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import AsJson, Jobs, Person
+from synclora_lite.cli._options import AsJson, Jobs, Person, of_course
 
 if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
@@ -49,7 +49,7 @@ def build(
     if builder == "exact":
         maker = room.Exact(frames, size)
     elif builder == "corrupted":
-        maker = room.Corrupted(frames, size, tuple(corruption or ()))
+        maker = of_course("corruption", "Corrupted")(frames, size, tuple(corruption or ()))
     elif builder == "generated":
         from synclora_lite.pairs.generated import Generated
 

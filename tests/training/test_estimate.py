@@ -11,13 +11,13 @@ from diffusers import LTX2VideoTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
+from synclora_course.tiny_ltx2 import TINY_TRANSFORMER as TINY_TRANSFORMER_2
+from synclora_course.tiny_ltx2 import TRANSFORMER_23
 from synclora_lite.cli.estimate import estimate as command
 from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
 from synclora_lite.models import AdapterSettings, add_adapter, create_model, load_model, save_model
-from synclora_lite.models.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
-from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.config import LTX2Config

@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from synclora_course.tiny_ltx2 import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import PROJECT
 from synclora_lite.models.ltx2 import Adapter, edit_ltx2, load_ltx2
 from synclora_lite.models.ltx2_sampling import LTX2Sampling
-from synclora_lite.models.ltx2_sizes import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.pairs import add_files, read_manifest
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import LoopConfig, adapter_recipe, load_config, train
