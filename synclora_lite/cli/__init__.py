@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from synclora_lite import __version__
-from synclora_lite.cli import doctor, edit, estimate, exam, pairs, score, train
+from synclora_lite.cli import doctor, edit, exam, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
 from synclora_lite.cli._options import of_course
 from synclora_lite.errors import ConfigError
@@ -59,6 +59,7 @@ def _of_course(name: str, line: str) -> Any:
     return missing
 
 
+ESTIMATE = "Estimate memory and time of training or editing."
 PAINT = "Paint a first frame, without an image model."
 COURSE = "Make the notebooks of students and instructors."
 COMMANDS: dict[str, tuple[Any, str]] = {
@@ -66,7 +67,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "score": (score.score, "Measure how well an edited clip keeps time with its source."),
     "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
     "train": (train.train, "Train the in-context adapter."),
-    "estimate": (estimate.estimate, "Estimate memory and time of training or editing."),
+    "estimate": (_of_course("estimate", ESTIMATE), ESTIMATE),
     "first-frame": (_of_course("first_frame", PAINT), PAINT),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
     "exam": (exam.exam, "Examine editing methods on held-out portraits."),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from synclora_course.estimate.metering import peak_memory
 from synclora_course.tiny_ltx2 import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import PROJECT
@@ -19,7 +20,6 @@ from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import Int8Linear, place
 from synclora_lite.training.ltx2 import cache_context, ltx2_loss
-from synclora_lite.training.metering import peak_memory
 from synclora_lite.video import Clip, read_clip, write_clip
 
 QUICK = LTX2Sampling(distilled=True, crf=0)
