@@ -12,7 +12,6 @@ from synclora_lite.pairs.filtering import (
     failing,
     filter_pairs,
     funnel,
-    plot_funnel,
     record_funnel,
 )
 from synclora_lite.pairs.manifest import Pair, locate, read_manifest, write_manifest

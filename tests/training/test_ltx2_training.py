@@ -163,8 +163,6 @@ def test_a_layer_in_8_bits_multiplies_as_the_layer_did():
     (exact,), (rough,) = (torch.autograd.grad(f(x).sum(), x) for f in (layer, coded))
     assert torch.allclose(exact, rough, atol=0.05)
     assert sum(p.numel() * p.element_size() for p in coded.parameters()) < 2 * 64 * 32
-    with torch.autocast("cpu", torch.bfloat16):
-        assert coded(x).dtype == torch.bfloat16
 
 
 # --- runs
