@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from synclora_course.corruption import Corrupted
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl, read_json, read_jsonl, write_json
-from synclora_lite.pairs import Corrupted, Exact
+from synclora_lite.pairs import Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
 from synclora_lite.sync import score_clips

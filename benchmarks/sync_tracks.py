@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
+from synclora_course import corruption
 from synclora_course.puppets import PHOTOS, puppet_clip
 from synclora_lite.landmarks import Track, track
 from synclora_lite.landmarks.cache import load, save
-from synclora_lite.pairs import corruption
 from synclora_lite.portraits import (
     EDIT_KINDS,
     Identity,

@@ -38,23 +38,18 @@ from benchmarks.measuring import (
     tidy,
 )
 from benchmarks.plain_loop import plain, plain_loss, plain_velocity
+from synclora_course.estimate import Job
+from synclora_course.estimate.memory import measure as estimated
+from synclora_course.estimate.metering import count_operations
+from synclora_course.estimate.without_data import model_configs
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
 from synclora_lite.models import encode, load_model, save_model, tiny_model
 from synclora_lite.models.latents import to_model_range
-from synclora_lite.training import (
-    AdapterConfig,
-    Job,
-    LatentDataset,
-    adapter_recipe,
-    write_shard,
-)
+from synclora_lite.training import AdapterConfig, LatentDataset, adapter_recipe, write_shard
 from synclora_lite.training.config import read_config
-from synclora_lite.training.estimate import measure as estimated
 from synclora_lite.training.loop import start_run, take_step
-from synclora_lite.training.metering import count_operations
 from synclora_lite.training.precision import NAMED, compute_dtype
-from synclora_lite.training.without_data import model_configs
 from synclora_lite.video import read_clip
 
 VARIANTS = ("ours", "ours, float32", "plain", "plain, bfloat16", "plain, encoding")

@@ -6,14 +6,14 @@ verdict "reject" of `score` and `edit`.
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from synclora_lite import __version__
-from synclora_lite.cli import doctor, edit, estimate, exam, pairs, score, train
+from synclora_lite.cli import doctor, edit, exam, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
+from synclora_lite.cli._options import of_course
 from synclora_lite.errors import ConfigError
 
 RENAMED = {  # old words, which answer for one release with a line that says the new one
@@ -46,21 +46,20 @@ def synclora(
 
 
 def _of_course(name: str, line: str) -> Any:
-    """Return a command of the course, a package of its own, or one that says it is missing."""
+    """Return a command of the course, or one that says that it is missing."""
     try:
-        return getattr(import_module("synclora_course.cli"), name)
-    except ModuleNotFoundError as error:
-        if not str(error.name).startswith("synclora_course"):
-            raise
+        return of_course("cli", name)
+    except ConfigError as error:
+        why = error
 
     def missing(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-        advice = "run: pip install --force-reinstall synclora-lite"
-        raise ConfigError("synclora_course is not installed", "it beside synclora_lite", advice)
+        raise why
 
     missing.__doc__ = line
     return missing
 
 
+ESTIMATE = "Estimate memory and time of training or editing."
 PAINT = "Paint a first frame, without an image model."
 COURSE = "Make the notebooks of students and instructors."
 COMMANDS: dict[str, tuple[Any, str]] = {
@@ -68,7 +67,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "score": (score.score, "Measure how well an edited clip keeps time with its source."),
     "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
     "train": (train.train, "Train the in-context adapter."),
-    "estimate": (estimate.estimate, "Estimate memory and time of training or editing."),
+    "estimate": (_of_course("estimate", ESTIMATE), ESTIMATE),
     "first-frame": (_of_course("first_frame", PAINT), PAINT),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
     "exam": (exam.exam, "Examine editing methods on held-out portraits."),

@@ -1,8 +1,11 @@
 """What several commands share."""
 
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 from typer import Option
+
+from synclora_lite.errors import ConfigError
 
 REJECTED = 3  # exit status
 
@@ -13,3 +16,15 @@ Person = Annotated[
     int | None, Option(min=1, help="Of several, from the left.", show_default="largest face")
 ]
 Strict = Annotated[bool, Option("--strict/--no-strict", help="End with status 3 on reject.")]
+
+
+def of_course(module: str, name: str) -> Any:
+    """Return something of the course, a package of its own; ConfigError if it is not installed."""
+    try:
+        return getattr(import_module(f"synclora_course.{module}"), name)
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("synclora_course"):
+            raise
+        advice = "run: pip install --force-reinstall synclora-lite"
+        what, expected = "synclora_course is not installed", "it beside synclora_lite"
+        raise ConfigError(what, expected, advice) from error

@@ -33,14 +33,13 @@ def exam(
         bool, Option("--restore", help="Restore by optical flow, see synclora edit.")
     ] = False,
     out: Annotated[Path, Option(help="Where judged clips are kept.")] = Path("runs/exam"),
-    plot: Annotated[Path | None, Option(help="Draw sync against edit kept (PNG).")] = None,
     record: Annotated[
         bool, Option("--record", help="Write data/results/exam_METHOD.json.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
-    from synclora_lite.evaluation import Exam, plot_pareto, record_exam, run_exam, summarize
+    from synclora_lite.evaluation import Exam, record_exam, run_exam, summarize
 
     results: dict[str, dict[str, Any]] = {}
     asked = {"model": model, "steps": steps, "adapter": adapter, "restore": restore}
@@ -52,8 +51,6 @@ def exam(
             record_exam(settings, rows)
         described = settings.to_dict() | {"weights": settings.weights()}
         results[settings.label] = {"exam": described, **summarize(rows)}
-    if plot is not None:
-        plot_pareto(results).save(plot)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return

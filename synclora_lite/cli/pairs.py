@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import AsJson, Jobs, Person
+from synclora_lite.cli._options import AsJson, Jobs, Person, of_course
 
 if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
@@ -49,7 +49,7 @@ def build(
     if builder == "exact":
         maker = room.Exact(frames, size)
     elif builder == "corrupted":
-        maker = room.Corrupted(frames, size, tuple(corruption or ()))
+        maker = of_course("corruption", "Corrupted")(frames, size, tuple(corruption or ()))
     elif builder == "generated":
         from synclora_lite.pairs.generated import Generated
 
@@ -103,11 +103,9 @@ def filter_(
     *,
     out: Annotated[str, Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
     limit: Annotated[float, Option(help="1 is the verdict, less is stricter.")] = 1.0,
-    min_weight: Annotated[float, Option(help="Least training weight, 0..1.")] = 0.0,
     leave_out: Annotated[
         list[str] | None, Option(help="Cue not to look at; may be repeated.")
     ] = None,
-    plot: Annotated[Path | None, Option(help="Draw the funnel (PNG).")] = None,
     record: Annotated[
         bool, Option("--record", help="Write data/results/pairs_funnel.json.")
     ] = False,
@@ -122,11 +120,9 @@ def filter_(
     if path.name != out or path.suffix != ".jsonl" or path == manifest_path(folder):
         raise PairError(f"the name {out!r}", "another file name ending in .jsonl")
     pairs, cues = room.read_manifest(folder), leave_out or ()
-    kept = room.filter_pairs(pairs, limit=limit, min_weight=min_weight, leave_out=cues)
+    kept = room.filter_pairs(pairs, limit=limit, leave_out=cues)
     steps = room.funnel(pairs, limit=limit, leave_out=cues)
     room.write_manifest(path, kept)
-    if plot is not None:
-        room.plot_funnel(steps).save(plot)
     if record:
         room.record_funnel(pairs)
     if as_json:

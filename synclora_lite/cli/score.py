@@ -34,7 +34,6 @@ def score(
         bool, Option("--identity", help="Compare faces too; photographs only, 24 MB once.")
     ] = False,
     strict: Strict = True,
-    cache: Annotated[bool, Option(help="Keep landmarks and use kept ones.")] = True,
 ) -> None:
     """Score the synchronization of two clips of a person: head, mouth, gaze, blinks, gestures.
 
@@ -48,7 +47,7 @@ def score(
     for note in dict.fromkeys(first.notes + second.notes):
         typer.echo(f"Note: {note}", err=True)
     panels = side_by_side or source == edited
-    tracks = track_pair((replace(first, person=person), second), panels=panels, cache=cache)
+    tracks = track_pair((replace(first, person=person), second), panels=panels)
     report = score_tracks(*tracks)
     if plot is not None:
         from synclora_lite.sync.traces import CUES, cue_traces

@@ -4,20 +4,25 @@ Data flows: scale -> (align) -> checks of the first frame -> the method or pipel
 rate and sound -> report.
 """
 
+import hashlib
+import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
+from synclora_lite import __version__
 from synclora_lite.editing.methods import Window
 from synclora_lite.editing.pipeline import ModelSource, SyncLoraPipeline
 from synclora_lite.editing.precheck import align, as_picture, check_framing, to_size
-from synclora_lite.editing.provenance import provenance
 from synclora_lite.editing.settings import EditSettings, Made
 from synclora_lite.errors import EditError
 from synclora_lite.video import Clip
 
+PACKAGES = ("numpy", "opencv-contrib-python", "torch", "diffusers", "mediapipe")
 AS_TUNED, SHIPPED = EditSettings(), ModelSource()
 
 
@@ -41,12 +46,9 @@ def edit_video(
 
     The pipeline is loaded, or what to load; methods without a model do not look at it.
 
-    Raises:
-        EditError: The first frame does not belong to the source, the model does not know this
-            kind of clip, or it has no place for a setting.
-        ModelError: The model or adapter is missing or broken.
-        ConfigError: This machine lacks the device.
-
+    Raises EditError if the first frame does not belong to the source, or the model does not know
+    this kind of clip or has no place for a setting, ModelError if model or adapter are missing or
+    broken, ConfigError if this machine lacks the device.
     """
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
@@ -68,3 +70,31 @@ def edit_video(
         "provenance": provenance(source.frames, picture, ran, made.weights),
     }
     return Edit(replace(source, frames=made.frames), source, frame, report)
+
+
+def provenance(
+    source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], weights: dict[str, str]
+) -> dict[str, Any]:
+    """Describe an edit so that it can be made again, as JSON.
+
+    It holds no time, no path and no name of a machine: equal edits are described equally.
+    """
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return {
+        "tool": f"synclora-lite {__version__}",
+        **settings,
+        "source": {"frames": len(source), "pixels_sha256": pixel_hash(source)},
+        "first_frame": {"pixels_sha256": pixel_hash(first_frame)},
+        "weights": weights,
+        "versions": versions,
+    }
+
+
+def pixel_hash(pixels: np.ndarray) -> str:
+    """Return the SHA-256 of an array's shape and bytes."""
+    digest = hashlib.sha256(repr((pixels.shape, str(pixels.dtype))).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()

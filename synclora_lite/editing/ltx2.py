@@ -13,11 +13,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing.fitting import edit_in_windows
-from synclora_lite.editing.ltx_video import (
-    split_strength,
-    uncovered,
-    weight_hashes,
-)
+from synclora_lite.editing.ltx_video import split_strength, uncovered, weight_hashes
 from synclora_lite.editing.methods import ImageToVideo, Method, SyncLora
 from synclora_lite.editing.settings import EditSettings, Made
 from synclora_lite.errors import EditError
@@ -56,7 +52,8 @@ class LTX2:
         seed = settings.seed
         how = replace(self.sampling, steps=settings.steps, seed=seed, reference_strength=weight)
         clip = resample(source, model.frame_rate)
-        height, width = working_size(source.size, model.stages * model.side)
+        scale = model.stages * model.side / (source.size[0] * source.size[1]) ** 0.5
+        height, width = (max(1, round(side * scale)) for side in source.size)
         small = np.stack([resize_picture(frame, height, width) for frame in clip.frames])
         window = min(model.frames, len(small))
         made, seams = edit_in_windows(
@@ -136,10 +133,3 @@ def check_ltx2(method: Method, settings: EditSettings) -> None:
             f"guidance {guidance:g} with an LTX-2 model",
             "1: the released adapter was trained without dropping the reference",
         )
-
-
-def working_size(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return height and width of about `side` squared pixels, in the proportions of `size`."""
-    height, width = size
-    scale = side / (height * width) ** 0.5
-    return max(1, round(height * scale)), max(1, round(width * scale))

@@ -17,14 +17,7 @@ from diffusers.utils import BaseOutput
 from jaxtyping import UInt8
 from PIL import Image
 
-from synclora_lite.core import (
-    combine,
-    eject,
-    inject,
-    load_lora_state_dict,
-    merge,
-    set_scale,
-)
+from synclora_lite.core import combine, eject, inject, load_lora_state_dict, set_scale
 from synclora_lite.editing.domain import check_domain
 from synclora_lite.editing.fitting import Fit, edit_in_windows
 from synclora_lite.editing.ltx_video import LTXVideo, load_ltx_video, uncovered
@@ -158,18 +151,6 @@ class SyncLoraPipeline:
             inject(transformer, layers, used.rank)
             load_lora_state_dict(transformer, both)
         self.backend = replace(self.ltx_video, adapter=used)
-
-    def fuse_lora(self) -> None:
-        """Add the adapters in use to the weights, which is faster; it cannot be undone."""
-        backend = self.ltx_video
-        merge(backend.model.transformer)
-        self.backend = replace(backend, fused=backend.fused or backend.adapter is not None)
-        self.adapters.clear()
-
-    def unload_lora_weights(self) -> None:
-        """Forget all adapters."""
-        self.set_adapters([])
-        self.adapters.clear()
 
     def __call__(
         self,

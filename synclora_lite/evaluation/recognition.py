@@ -33,9 +33,7 @@ POINTS: tuple[tuple[int, ...], ...] = ((33, 133), (362, 263), (1,), (61,), (291,
 def network() -> Path:
     """Return the file of the network; it is fetched once, and only with its SHA-256.
 
-    Raises:
-        ArtifactError: It cannot be fetched, or is another file.
-
+    Raises ArtifactError if it cannot be fetched, or is another file.
     """
     path = cache_dir() / "sface.onnx"
     if not path.exists() or sha256(path) != DIGEST:
@@ -49,11 +47,7 @@ def network() -> Path:
 def face_features(clip: Clip, track: Track, file: Path) -> Float[np.ndarray, "frames features"]:
     """Return a unit vector for the face of each frame, NaN where there is none.
 
-    Args:
-        clip: Photographs.
-        track: Its landmarks, in pixels.
-        file: Of the network, see `network`.
-
+    The clip holds photographs, `track` their landmarks in pixels; for `file` see `network`.
     """
     recogniser = cv2.FaceRecognizerSF.create(str(file), "")
     rows: list[np.ndarray | None] = []
@@ -76,13 +70,9 @@ def same_person(
 ) -> dict[str, float]:
     """Compare the faces of an edit with its own first face, and with the source's, frame by frame.
 
-    Returns:
-        Mean cosines `to_first_frame` (does the edited person stay one?) and `to_source` (is it
-        still the person of the source? An edit of age or beard should lower it).
-
-    Raises:
-        EditError: Faces are drawn, or no frame shows one in both clips.
-
+    Returns the mean cosines `to_first_frame` (does the edited person stay one?) and `to_source`
+    (is it still the person of the source? An edit of age or beard should lower it). Raises
+    EditError if faces are drawn, or no frame shows one in both clips.
     """
     for clip, what in zip(clips, ("source", "edit"), strict=True):
         _check_photographs(clip, what)

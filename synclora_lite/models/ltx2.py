@@ -125,7 +125,6 @@ def load_ltx2(
 
     With an upsampler (folder or hub name) edits take two stages. `offload` says what waits in main
     memory: "none", "parts", "layers" (slow, fits any card); "auto" goes by the GPU's free memory.
-
     Raises ModelError if something is missing, of another family, or an adapter does not fit,
     ConfigError if `synclora.json` is damaged.
     """
@@ -137,9 +136,8 @@ def load_ltx2(
     settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
     (caption, mask), negative = _prompts(folder, device, dtype)
-    parts = {"text_encoder": None, "tokenizer": None}
     pipe = LTX2InContextPipeline.from_pretrained(
-        folder, **parts, dtype=dtype, use_safetensors=True, **LOCAL
+        folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
     )
     pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler

@@ -92,13 +92,10 @@ class I2VModel:
     ) -> Conditioning:
         """Return what the transformer is told about clips besides their noise.
 
-        Args:
-            size: Latent frames, rows and columns of the target.
-            reference: Normalised latents of the source clips.
-            reference_offset: Latent columns by which their positions are moved to the right; where
-                the model's adapters look if None.
-            layout: What the reference may attend to; as the adapter was trained.
-
+        `size` is latent frames, rows and columns of the target, `reference` the normalised latents
+        of the source clips, `reference_offset` the latent columns by which their positions are
+        moved to the right (if None, to where the model's adapters look), and `layout` what they
+        may attend to.
         """
         place = None
         if reference is not None:

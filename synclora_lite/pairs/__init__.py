@@ -5,7 +5,6 @@ takes seconds to import.
 """
 
 from synclora_lite.pairs.building import Builder, Drawn, Exact, add_files, build
-from synclora_lite.pairs.corruption import CORRUPTIONS, Corrupted
 from synclora_lite.pairs.exporting import export_pairs, import_pairs
 from synclora_lite.pairs.filtering import (
     STAGES,
@@ -13,7 +12,6 @@ from synclora_lite.pairs.filtering import (
     failing,
     filter_pairs,
     funnel,
-    plot_funnel,
     record_funnel,
 )
 from synclora_lite.pairs.manifest import Pair, locate, read_manifest, write_manifest

@@ -80,9 +80,8 @@ def build(
     A folder may hold several builds: their pairs follow one another in the manifest. The seed is
     within 0..MAX_SEED; the kinds of edit take turns.
 
-    Raises:
-        PairError: The folder holds the same build with other settings, or is in use, or a setting
-            makes no sense.
+    Raises PairError if the folder holds the same build with other settings, or is in use, or a
+    setting makes no sense.
     """
     _check(pairs, seed, kinds)
     folder, settings = Path(folder), json.loads(json.dumps(builder.settings()))

@@ -82,11 +82,9 @@ def export_pairs(
 def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
     """Copy the pairs of an exported or public data set, with one of `METADATA`, into a folder.
 
-    It is made if need be; pairs that are there already are left alone.
-
-    Raises:
-        PairError: There are no metadata, a row is broken, a path leads out of the data set, or an
-            id stands for other clips already.
+    It is made if need be; pairs that are there already are left alone. Raises PairError if there
+    are no metadata, a row is broken, a path leads out of the data set, or an id stands for other
+    clips already.
     """
     folder, data = Path(folder), Path(data)
     rows = read_metadata_rows(data)

@@ -1,4 +1,4 @@
-"""Keep the pairs that are synchronized, and count and draw where the others were lost."""
+"""Keep the pairs that are synchronized, and count where the others were lost."""
 
 import math
 from collections import Counter
@@ -11,7 +11,6 @@ from synclora_lite.files import write_result
 from synclora_lite.pairs.building import STRIDE
 from synclora_lite.pairs.manifest import Pair, Score
 from synclora_lite.settings import build
-from synclora_lite.viz import PALETTE, Picture, figure, style
 
 # The checks of a score by the word they begin with, in the order in which the funnel applies them.
 # The cues are those of arXiv 2512.03013, whose ablation leaves them out one by one.
@@ -39,18 +38,13 @@ def filter_pairs(
     pairs: Iterable[Pair],
     *,
     limit: float = 1.0,
-    min_weight: float = 0.0,
     leave_out: Collection[str] = (),
 ) -> list[Pair]:
     """Return the scored pairs of which no measure over its limit exceeds `limit`: 1 is the verdict.
 
-    `min_weight` is the least training weight; `leave_out` names `STAGES` that are not looked at.
+    `leave_out` names `STAGES` that are not looked at.
     """
-    return [
-        pair
-        for pair in pairs
-        if not failing(pair, limit, leave_out) and (pair.weight or 0.0) >= min_weight
-    ]
+    return [pair for pair in pairs if not failing(pair, limit, leave_out)]
 
 
 def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> list[str]:
@@ -88,7 +82,7 @@ def funnel(
     return steps
 
 
-def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
+def record_funnel(pairs: Sequence[Pair]) -> Path:
     """Write the funnel of a build, and how many pairs fail each stage, to data/results."""
     kept, count = filter_pairs(pairs), max(1, len(pairs))
     failures = Counter(stage for pair in pairs for stage in failing(pair))
@@ -108,29 +102,4 @@ def record_funnel(pairs: Sequence[Pair], name: str = "pairs_funnel") -> Path:
         f"synclora pairs build FOLDER --builder {builder} --pairs {len(pairs)} --seed {seed} && "
         "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
     )
-    return write_result(name, values, command=command, seed=seed)
-
-
-def plot_funnel(steps: Sequence[Stage], *, title: str = "") -> Picture:
-    """Draw one bar for each stage, centred, as wide as the number of pairs that is left.
-
-    The pairs of arXiv 2512.03013 went from 24,577 to 512.
-    """
-    built = max(steps[0].left, 1)
-    with style():
-        canvas = figure(6.4, 0.42 * len(steps) + 0.6)
-        panel = canvas.subplots()
-        for row, step in enumerate(steps):
-            colour = PALETTE["green" if row == len(steps) - 1 else "blue"]
-            panel.barh(-row, step.left, left=-step.left / 2, height=0.72, color=colour)
-            words = f"{step.left}" + (f"  (lost {step.lost})" if step.lost else "")
-            panel.text(0.54 * built, -row, words, va="center", color=PALETTE["ink"])
-        panel.set_yticks([-row for row in range(len(steps))], [step.name for step in steps])
-        panel.tick_params(left=False)
-        panel.set_xlim(-0.52 * built, 0.9 * built)
-        panel.xaxis.set_visible(False)
-        panel.grid(visible=False)
-        panel.spines[["left", "bottom"]].set_visible(False)
-        panel.set_title(title)
-        listed = ", ".join(f"{step.name} {step.left}" for step in steps)
-        return Picture.from_figure(canvas, f"Funnel of pairs left after each stage: {listed}.")
+    return write_result("pairs_funnel", values, command=command, seed=seed)

@@ -15,6 +15,7 @@ from synclora_lite.video import probe
 
 Bucket = tuple[int, int, int]  # frames, height, width
 SIDE, FRAMES = 512, 81  # of the released adapter's clips
+RANK = 128  # the released adapter has 256
 FILE = "ltx-2-trainer.yaml"
 _CONFIG = Path(__file__).with_name(FILE).read_text("utf-8")
 
@@ -29,10 +30,10 @@ def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = 
     return (max(1, min(frames, most)) - 1) // 8 * 8 + 1, height, width
 
 
-def write_trainer_config(out: Path, rows: list[dict[str, Any]], rank: int = 128) -> Path:
+def write_trainer_config(out: Path, rows: list[dict[str, Any]]) -> Path:
     """Write the configuration for an exported data set; its rows name the clips in `out`.
 
-    The released adapter has rank 256. Raises PairError if there are no rows.
+    Raises PairError if there are no rows.
     """
     if not rows:
         raise PairError("no pairs to train on", "at least one")
@@ -63,5 +64,5 @@ def write_trainer_config(out: Path, rows: list[dict[str, Any]], rank: int = 128)
     }
     sizes = ";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets)))
     where = {"data": out / "metadata.jsonl", "config": out / FILE}
-    text = _CONFIG.format(**where, buckets=sizes, rank=rank)
+    text = _CONFIG.format(**where, buckets=sizes, rank=RANK)
     return write_atomic(out / FILE, text + yaml.safe_dump(places, sort_keys=False))

@@ -29,9 +29,8 @@ def realign_pairs(
     The rejected pair stays as it is. A pair that was saved before is not saved twice. `step` is
     the temporal ratio of the video autoencoder: clips get k * step + 1 frames.
 
-    Raises:
-        PairError: A pair has no score, its parameters about an earlier realignment make no sense,
-            or what it would become has no legal name, or one that is taken.
+    Raises PairError if a pair has no score, its parameters about an earlier realignment make no
+    sense, or what it would become has no legal name, or one that is taken.
     """
     folder, scorer = manifest_path(folder).parent, scorer_version()
     with alone(folder):

@@ -19,7 +19,7 @@ from synclora_lite.pairs import manifest
 from synclora_lite.pairs.folder import alone, in_turn
 from synclora_lite.pairs.manifest import Pair
 from synclora_lite.settings import build
-from synclora_lite.sync import SyncReport, score_files, thresholds
+from synclora_lite.sync import score_files, thresholds
 
 SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
 _KEPT = ("verdict", "weight", "score")
@@ -76,23 +76,19 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
             return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
     try:
         source, edited = (manifest.locate(folder, m.path) for m in (pair.source, pair.edited))
-        result = _scored(pair, score_files(source, edited, person), scorer)
+        report = score_files(source, edited, person)
     except (VideoError, LandmarkError) as error:
         checks = {"readable": None}  # None: worse than any number
-        score = {"scorer": scorer, "sync_error": None, "reasons": [error.what], "checks": checks}
-        return replace(pair, verdict="reject", weight=0.0, score=score)
-    write_json(kept, {name: getattr(result, name) for name in _KEPT})
-    return result
-
-
-def _scored(pair: Pair, report: SyncReport, scorer: str) -> Pair:
-    """Return the pair with what the report says: verdict, weight and the measures behind them."""
+        found = {"scorer": scorer, "sync_error": None, "reasons": [error.what], "checks": checks}
+        return replace(pair, verdict="reject", weight=0.0, score=found)
     full = report.to_dict()
     named = ("sync_error", "reasons", "offset", "faces", "checks")
     score = {"scorer": scorer} | {name: full[name] for name in named}
     score["pearson"] = {n: cue["pearson"] for n, cue in full["cues"].items() if cue["judged"]}
     score["blink_f1"] = full["blinks"]["f1"] if report.blinks.judged else None
-    return replace(pair, verdict=report.verdict, weight=round(report.weight, 6), score=score)
+    weight = round(report.weight, 6)
+    write_json(kept, {"verdict": report.verdict, "weight": weight, "score": score})
+    return replace(pair, verdict=report.verdict, weight=weight, score=score)
 
 
 def _is_scored(pair: Pair, scorer: str) -> bool:

@@ -22,17 +22,15 @@ def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
     return source, resample(edited, source.fps)
 
 
-def track_pair(
-    pair: tuple[Clip, Clip], *, panels: bool = False, cache: bool = True
-) -> tuple[Track, Track]:
+def track_pair(pair: tuple[Clip, Clip], *, panels: bool = False) -> tuple[Track, Track]:
     """Track source and edit; of several people the source's `Clip.person`, and who is there then.
 
     Raises LandmarkError if one of them shows no face in any frame; of two `panels` of one picture
-    both must, because one alone is for the verdict to reject. `cache` is `track`'s.
+    both must, because one alone is for the verdict to reject.
     """
     who = pair[0].person
-    first = track(pair[0].frames, person=who, cache=cache)
-    second = track(pair[1].frames, person=first.place or who, cache=cache)
+    first = track(pair[0].frames, person=who)
+    second = track(pair[1].frames, person=first.place or who)
     empty = [not each.found.any() for each in (first, second)]
     if all(empty) or (any(empty) and not panels):
         side, clip = ("source", pair[0]) if empty[0] else ("edited", pair[1])

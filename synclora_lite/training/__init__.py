@@ -3,7 +3,5 @@
 from synclora_lite.training.adapter import adapter_recipe
 from synclora_lite.training.bank import LatentDataset, seeded, shuffled_rows, write_shard
 from synclora_lite.training.config import AdapterConfig, LoopConfig, load_config
-from synclora_lite.training.estimate import advice, estimate
-from synclora_lite.training.log import plot_log, read_log
+from synclora_lite.training.log import read_log
 from synclora_lite.training.loop import Recipe, train
-from synclora_lite.training.without_data import Job

@@ -20,14 +20,7 @@ from synclora_lite.core import (
     training_loss,
 )
 from synclora_lite.errors import ConfigError
-from synclora_lite.models import (
-    AdapterSettings,
-    I2VModel,
-    add_adapter,
-    load_adapter,
-    load_model,
-    save_adapter,
-)
+from synclora_lite.models import AdapterSettings, add_adapter, load_model, save_adapter
 from synclora_lite.models.folders import model_folder, transformer_digest
 from synclora_lite.models.precision import awake, natural_dtype
 from synclora_lite.training.bank import LatentDataset, shuffled_rows
@@ -42,12 +35,9 @@ from synclora_lite.training.validation import loss_by_level, sample_clips
 def adapter_recipe(config: Config) -> Recipe:
     """Return the recipe that trains the adapter to take motion from the reference.
 
-    Raises:
-        ConfigError: This machine has no such device, the adapter to start from is of another kind,
-            every pair is held back for validation, or a batch of LTX-2 holds clips of many sizes.
-        ModelError: The model is missing or of another family.
-        TrainingError: No pair is left after filtering.
-
+    Raises ConfigError if this machine has no such device, every pair is held back for validation,
+    or a batch of LTX-2 holds clips of many sizes, ModelError if the model is missing or of another
+    family, TrainingError if no pair is left after filtering.
     """
     process_group(config.loop.device)
     if isinstance(config, LTX2Config):
@@ -65,7 +55,6 @@ def adapter_recipe(config: Config) -> Recipe:
         export=training.export,
         settings={**settings, "base_weights": transformer_digest(config.model)},
         pairs=lambda index: training.dataset.names(training.rows(index)),
-        autocast=False,  # activations stay in the format of the frozen weights
     )
 
 
@@ -87,11 +76,7 @@ class AdapterTraining:
         self.settings = AdapterSettings(
             config.rank, config.targets, config.layout, offset, self.model.name
         )
-        if config.start:
-            found = load_adapter(self.transformer, config.start)
-            _check_start(found, self.settings, self.model, config.start)
-        else:
-            add_adapter(self.transformer, self.settings, loop.seed)
+        add_adapter(self.transformer, self.settings, loop.seed)
         if loop.checkpointing:
             self.transformer.enable_gradient_checkpointing()
         self.train_rows, self.held_rows = self.dataset.split(
@@ -187,24 +172,3 @@ def identical_share(step: int, config: AdapterConfig) -> float:
     first, last = config.identical
     progress = min(1.0, step / config.identical_steps) if config.identical_steps else 1.0
     return first + (last - first) * progress
-
-
-def _check_start(
-    found: AdapterSettings, wanted: AdapterSettings, model: I2VModel, start: Path
-) -> None:
-    """Raise ConfigError unless an adapter is of the kind to be trained, as it will be saved."""
-    layers = [f".{name}" for name, _ in model.transformer.named_modules()]
-
-    def kind(settings: AdapterSettings, name: str) -> object:
-        if name != "targets":
-            return getattr(settings, name)
-        endings = tuple(f".{target}" for target in settings.targets)
-        return [layer for layer in layers if layer.endswith(endings)]  # what counts is the layers
-
-    compared = ("rank", "targets", "layout", "reference_offset")
-    if names := [name for name in compared if kind(wanted, name) != kind(found, name)]:
-        got, kept = (
-            ", ".join(f"{name} = {str(getattr(settings, name))[:100]}" for name in names)
-            for settings in (wanted, found)
-        )
-        raise ConfigError(f"{got} with start = {start}", kept, "set these, or leave out start")

@@ -71,7 +71,6 @@ class AdapterConfig(Settings):
     layout: Layout = "reference-self"
     # latent columns between target and reference; if None, where the model's adapters look
     reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] | None = None
-    start: Path | None = None  # an adapter to go on with
     # accepted pairs; all of them; or all, with losses scaled by the score
     data: Literal["filtered", "unfiltered", "weighted"] = "filtered"
     # Fraction of samples whose target is the source itself, at the first step and after

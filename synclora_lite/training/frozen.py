@@ -27,9 +27,6 @@ class Int8Linear(torch.nn.Linear):
 
     def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """Return x W^T + b."""
-        kind = x.device.type
-        if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-            x = x.to(torch.get_autocast_dtype(kind))
         product: Tensor = _Product.apply(x, self.weight, self.scale)
         return product if self.bias is None else product + self.bias.to(x.dtype)
 

@@ -97,18 +97,15 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     return [{name: float(x) for name, x in row.items() if x} for row in rows if row.get("step")]
 
 
-def plot_log(path: str | Path, picture: str | Path, columns: tuple[str, ...] = ("loss",)) -> None:
-    """Draw columns of a log against the step, on a logarithmic scale."""
+def plot_log(path: str | Path, picture: str | Path) -> None:
+    """Draw the loss of a log against the step, on a logarithmic scale."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
-    for column in columns:
-        points = [(row["step"], row[column]) for row in read_log(path) if column in row]
-        if points:
-            axes.plot(*zip(*points, strict=True), label=column, linewidth=1)
-    axes.set(xlabel="step", yscale="log")
-    if axes.lines:
-        axes.legend()
+    points = [(row["step"], row["loss"]) for row in read_log(path) if "loss" in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), linewidth=1)
+    axes.set(xlabel="step", ylabel="loss", yscale="log")
     with atomic_path(picture) as partial:
         figure.savefig(partial)

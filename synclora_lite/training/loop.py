@@ -4,7 +4,6 @@ import json
 import math
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from synclora_lite.training import checkpoint, optimizer
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.log import RunLog, mean_metrics, plot_log
-from synclora_lite.training.precision import autocast, compute_dtype
+from synclora_lite.training.precision import compute_dtype
 from synclora_lite.training.processes import process_group, share
 
 FREE = {  # settings that may change between a run and its resumption
@@ -46,7 +45,6 @@ class Recipe:
     settings: Mapping[str, Any] | None = None  # a run resumes only with the same ones
     # from the number of a batch, the names of its pairs, for the message of a run that has to stop
     pairs: Callable[[int], list[str]] | None = None
-    autocast: bool = True  # run `loss` under autocast, because what it trains is in float32
 
 
 @dataclass
@@ -77,11 +75,9 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
     writes: `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and `final/`, the exported
     weights, whose folder is returned.
 
-    Raises:
-        ConfigError: `out` holds a run with other settings, or `accumulate` is no multiple of the
-            number of processes.
-        TrainingError: A loss, a gradient, a pair or a weight is no number, or the loss has
-            exploded; names the step, the pairs and the last good checkpoint.
+    Raises ConfigError if `out` holds a run with other settings, or `accumulate` is no multiple of
+    the number of processes, TrainingError if a loss, a gradient, a pair or a weight is no number,
+    or the loss has exploded; names the step, the pairs and the last good checkpoint.
     """
     run = start_run(recipe, config, Path(out))
     writes, trained = run.group.is_main_process, recipe.parameters
@@ -163,14 +159,13 @@ def _gradients(run: Run) -> Metrics:
     config, found, group = run.config, [], run.group
     first = run.step * config.accumulate
     for micro in share(config.accumulate, group.process_index, group.num_processes):
-        with autocast(config) if run.recipe.autocast else nullcontext():
-            try:
-                generator = seeded(config.seed, first + micro)
-                loss, extra = run.recipe.loss(first + micro, generator)
-            except TrainingError as error:  # a pair that cannot be used
-                advice = "; ".join(filter(None, (run.last_good, error.advice)))
-                what = f"step {run.step}: {error.what}"
-                raise TrainingError(what, error.expected, advice) from error
+        try:
+            generator = seeded(config.seed, first + micro)
+            loss, extra = run.recipe.loss(first + micro, generator)
+        except TrainingError as error:  # a pair that cannot be used
+            advice = "; ".join(filter(None, (run.last_good, error.advice)))
+            what = f"step {run.step}: {error.what}"
+            raise TrainingError(what, error.expected, advice) from error
         run.scaler.scale(loss / config.accumulate).backward()
         found.append({"loss": loss.item(), **extra})
     if group.use_distributed:

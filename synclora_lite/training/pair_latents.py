@@ -43,10 +43,8 @@ def pair_latents(
     (which works where it is), the rate and `sizes`, which says in words what `size_of` depends on:
     what is encoded in another way is another file.
 
-    Raises:
-        ModelError: The autoencoder cannot take such a size or length; names the nearest it can.
-        VideoError: A clip cannot be read.
-        PairError: The manifest is broken.
+    Raises ModelError if the autoencoder cannot take such a size or length, and names the nearest
+    it can, VideoError if a clip cannot be read, PairError if the manifest is broken.
     """
     pairs, files = read_manifest(folder), []
     weight = next(vae.parameters()).detach().float().sum().item()

@@ -1,7 +1,5 @@
 """The number format of a run: what matrix products run in."""
 
-import contextlib
-
 import torch
 
 from synclora_lite.models.precision import fast_dtype, multiplies_bfloat16
@@ -24,11 +22,3 @@ def compute_dtype(config: LoopConfig) -> torch.dtype:
 def base_dtype(wanted: str, config: LoopConfig) -> torch.dtype:
     """Return the format of frozen weights, and so of all activations: the run's, or one named."""
     return NAMED.get(wanted) or compute_dtype(config)
-
-
-def autocast(config: LoopConfig) -> contextlib.AbstractContextManager[object]:
-    """Run matrix products of trained float32 weights in the fast format."""
-    dtype = compute_dtype(config)
-    if dtype == torch.float32:
-        return contextlib.nullcontext()
-    return torch.autocast(config.device.split(":")[0], dtype)

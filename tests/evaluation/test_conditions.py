@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from synclora_course.exams import read_exams
 from synclora_lite.editing import SDEdit
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation import CONDITIONS, Exam, pareto, record_exam, set_case
+from synclora_lite.evaluation import CONDITIONS, Exam, record_exam, set_case
 from synclora_lite.files import data_dir
 from synclora_lite.portraits import Camera, held_out, render_clip
 
@@ -95,5 +96,5 @@ def test_results_of_conditions_and_output_steps_are_kept_apart(tmp_path, monkeyp
         *("exam_copy.json", "exam_copy_moved.json"),
         *("exam_sdedit+restoration.json", "exam_sdedit+strength0.4.json"),
     }
-    assert set(pareto.read_exams()) == {"copy", "sdedit + restoration", "sdedit + strength 0.4"}
-    assert set(pareto.read_exams("moved")) == {"copy"}
+    assert set(read_exams()) == {"copy", "sdedit + restoration", "sdedit + strength 0.4"}
+    assert set(read_exams("moved")) == {"copy"}

@@ -6,17 +6,14 @@ import json
 import numpy as np
 import pytest
 
+from synclora_course import exams as pictures
+from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_exams
 from synclora_lite import evaluation, viz
 from synclora_lite.editing import SDEdit
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
-    exam_table,
-    pareto,
-    pareto_front,
-    plot_pareto,
-    read_exams,
     record_exam,
     render_case,
     run_exam,
@@ -150,7 +147,7 @@ def test_the_front_holds_what_nothing_beats_in_both():
 def test_every_point_of_the_picture_has_its_name_beside_it_and_no_two_overlap(monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        pareto, "figure", lambda *size: drawn.append(viz.figure(*size)) or drawn[-1]
+        pictures, "figure", lambda *size: drawn.append(viz.figure(*size)) or drawn[-1]
     )
     places = {"copy": (0.0, 0.98), "flow": (0.85, 0.8), "ours": (0.87, 0.79), "truth": (1.0, 1.0)}
     spread = {

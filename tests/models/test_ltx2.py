@@ -15,6 +15,7 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from safetensors.torch import load_file, save_file
 
+from synclora_course.tiny_ltx2 import TINY, save_tiny_ltx2, tiny_ltx2
 from synclora_lite.core import latent_frame_starts
 from synclora_lite.editing import Edit, ModelSource, edit_settings, edit_video
 from synclora_lite.errors import ArtifactError, ConfigError, EditError, ModelError
@@ -40,7 +41,6 @@ from synclora_lite.models.ltx2 import (
     recompress,
 )
 from synclora_lite.models.ltx2_sampling import DEV_GUIDANCE, LTX2Sampling
-from synclora_lite.models.ltx2_sizes import TINY, save_tiny_ltx2, tiny_ltx2
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip
 

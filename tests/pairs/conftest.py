@@ -2,7 +2,8 @@
 
 import pytest
 
-from synclora_lite.pairs import Corrupted, Exact, build, score_pairs
+from synclora_course.corruption import Corrupted
+from synclora_lite.pairs import Exact, build, score_pairs
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,10 +9,10 @@ import time
 import numpy as np
 import pytest
 
+from synclora_course.corruption import CORRUPTIONS, LEAST_FRAMES, Corrupted
 from synclora_lite.errors import PairError
-from synclora_lite.pairs import CORRUPTIONS, Corrupted, Exact, build, locate, read_manifest
+from synclora_lite.pairs import Exact, build, locate, read_manifest
 from synclora_lite.pairs.building import MAX_SEED, STRIDE
-from synclora_lite.pairs.corruption import LEAST_FRAMES
 from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import EDIT_KINDS
 from synclora_lite.portraits.edits import HELD_OUT

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.editing.provenance import pixel_hash
+from synclora_lite.editing.edit import pixel_hash
 from synclora_lite.files import PROJECT, data_dir, sha256
 from synclora_lite.video import read_clip
 from tests.robustness.ledger import Ledger

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synclora_course import corruption
 from synclora_lite.errors import PairError
-from synclora_lite.pairs import corruption
 from synclora_lite.sync import overlap, realign
 from tests.sync.clips import SPARE
 

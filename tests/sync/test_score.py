@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synclora_course import corruption
 from synclora_lite.landmarks import track
-from synclora_lite.pairs import corruption
 from synclora_lite.portraits import Motion
 from synclora_lite.sync import CUES, cue_traces, pearson, score_clips, score_tracks
 from synclora_lite.sync.score import floors

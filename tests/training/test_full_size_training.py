@@ -94,7 +94,7 @@ def test_a_step_that_overflows_float16_is_left_out_and_the_scale_halved(tmp_path
 
     quick = {"warmup": 0, "checkpoint_every": 1, "log_every": 1, "precision": "float16"}
     config = LoopConfig(3, **quick)
-    recipe = Recipe({"p": parameter}, loss, autocast=False)
+    recipe = Recipe({"p": parameter}, loss)
     train(recipe, config, tmp_path, progress=False)
     rows = read_log(tmp_path / "train.csv")
     assert ["skipped" in row for row in rows] == [False, True, False]

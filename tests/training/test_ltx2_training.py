@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from synclora_course.estimate.metering import peak_memory
+from synclora_course.tiny_ltx2 import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.errors import ConfigError
 from synclora_lite.files import PROJECT
 from synclora_lite.models.ltx2 import Adapter, edit_ltx2, load_ltx2
 from synclora_lite.models.ltx2_sampling import LTX2Sampling
-from synclora_lite.models.ltx2_sizes import save_tiny_ltx2, tiny_ltx2
 from synclora_lite.pairs import add_files, read_manifest
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import LoopConfig, adapter_recipe, load_config, train
@@ -19,7 +20,6 @@ from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import Int8Linear, place
 from synclora_lite.training.ltx2 import cache_context, ltx2_loss
-from synclora_lite.training.metering import peak_memory
 from synclora_lite.video import Clip, read_clip, write_clip
 
 QUICK = LTX2Sampling(distilled=True, crf=0)
@@ -163,8 +163,6 @@ def test_a_layer_in_8_bits_multiplies_as_the_layer_did():
     (exact,), (rough,) = (torch.autograd.grad(f(x).sum(), x) for f in (layer, coded))
     assert torch.allclose(exact, rough, atol=0.05)
     assert sum(p.numel() * p.element_size() for p in coded.parameters()) < 2 * 64 * 32
-    with torch.autocast("cpu", torch.bfloat16):
-        assert coded(x).dtype == torch.bfloat16
 
 
 # --- runs

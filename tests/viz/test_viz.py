@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synclora_course.closer import difference_view, loupe
 from synclora_lite.errors import VideoError
 from synclora_lite.video import Clip
 from synclora_lite.viz import (
     contact_sheet,
-    difference_view,
     filmstrip,
     locked_player,
-    loupe,
     plot_traces,
 )
 

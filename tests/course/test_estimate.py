@@ -11,21 +11,21 @@ from diffusers import LTX2VideoTransformer3DModel
 from torch.profiler import ProfilerActivity, profile
 from typer.testing import CliRunner
 
-from synclora_lite.cli.estimate import estimate as command
+from synclora_course.estimate import Job, advice, estimate
+from synclora_course.estimate.memory import RUNTIME, measure, measure_directly
+from synclora_course.estimate.metering import count_operations, peak_memory
+from synclora_course.estimate.without_data import Configs, model_configs
+from synclora_course.tiny_ltx2 import TINY_TRANSFORMER as TINY_TRANSFORMER_2
+from synclora_course.tiny_ltx2 import TRANSFORMER_23
+from synclora_lite.cli import COMMANDS
 from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
 from synclora_lite.models import AdapterSettings, add_adapter, create_model, load_model, save_model
-from synclora_lite.models.ltx2_sizes import TINY_TRANSFORMER as TINY_TRANSFORMER_2
-from synclora_lite.models.ltx2_sizes import TRANSFORMER_23
 from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
-from synclora_lite.training import Job, advice, estimate
 from synclora_lite.training.config import LTX2Config
-from synclora_lite.training.estimate import RUNTIME, measure, measure_directly
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
-from synclora_lite.training.metering import count_operations, peak_memory
-from synclora_lite.training.without_data import Configs, model_configs
 
 WIDE = {"num_attention_heads": 4, "attention_head_dim": 32, "cross_attention_dim": 128}
 DEEP = {**TINY_TRANSFORMER, **WIDE, "num_layers": 5}
@@ -272,7 +272,7 @@ def test_every_switch_saves_what_it_is_for(job):
 
 def test_the_command_prints_parts_and_what_to_switch(job):
     app = typer.Typer()
-    app.command()(command)
+    app.command()(COMMANDS["estimate"][0])
     options = ["--model", job.model, "--frames", "9", "--size", "32"]
     result = CliRunner().invoke(app, [*options, "--edit", "--gpu", "0.1"])
     assert result.exit_code == 0, result.output

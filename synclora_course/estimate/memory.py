@@ -10,10 +10,8 @@ from typing import Any
 
 import torch
 
-from synclora_lite.core import inject
-from synclora_lite.training.frozen import quantise_blocks
-from synclora_lite.training.metering import count_operations, peak_memory
-from synclora_lite.training.without_data import (
+from synclora_course.estimate.metering import count_operations, peak_memory
+from synclora_course.estimate.without_data import (
     LTX2,
     Configs,
     Job,
@@ -22,6 +20,8 @@ from synclora_lite.training.without_data import (
     ltx_video_parts,
     model_configs,
 )
+from synclora_lite.core import inject
+from synclora_lite.training.frozen import quantise_blocks
 
 SHALLOW = (2, 3)  # blocks of the transformers that are measured
 RUNTIME = 0.8e9  # bytes that CUDA and its libraries take for themselves

@@ -1,4 +1,4 @@
-"""The headline picture: synchronization against edit kept, every method one point."""
+"""The recorded exams as a table, and as the headline picture: sync against edit kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
