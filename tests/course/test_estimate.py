@@ -178,7 +178,7 @@ def test_counts_at_real_size_are_what_arithmetic_says():
 def test_the_lite_model_is_estimated_with_its_own_autoencoder():
     found = estimate(Job(model="lite", frames=17, size=96, rank=64))
     vae = load_model("lite").vae
-    assert found.tokens == 2 * 5 * 6 * 6
+    assert found.tokens == 2 * 5 * 12 * 12
     assert found.memory["autoencoder"] == pytest.approx(
         sum(2 * value.numel() for value in vae.parameters()), rel=0.01
     )
