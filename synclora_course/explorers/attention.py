@@ -2,6 +2,7 @@
 
 import base64
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ Pictures = UInt8[np.ndarray, "frames height width 3"]
 Weights = Float[np.ndarray, "targets tokens"]
 COLOURS = ("blue", "green", "orange")
 SIDE = 112  # pixels of one frame as sent
+MOST_TOKENS = 400  # of a clip; of more, 2x2 neighbours are shown as one: a page has to be loaded
 
 
 def attention_explorer(
@@ -45,6 +47,10 @@ def attention_explorer(
 
     """
     _check_fit(maps, grid, [len(reference), len(target), len(starts)])
+    while math.prod(grid) > MOST_TOKENS and grid[1] % 2 == grid[2] % 2 == 0:
+        maps = {name: _pooled(weights, grid) for name, weights in maps.items()}
+        grid = grid[0], grid[1] // 2, grid[2] // 2
+        start = start[0], start[1] // 2, start[2] // 2
     alt = alt or f"What each token of the target attends to, for {', '.join(maps)}."
     packed = [{"name": name, **_packed(weights)} for name, weights in maps.items()]
     data = {"grid": grid, "start": start, "starts": list(map(int, starts)), "sigma": sigma,
@@ -69,6 +75,16 @@ def _check_fit(maps: Mapping[str, Weights], grid: tuple[int, int, int], frames: 
             f"weights of shapes {sorted(shapes)}; pictures and times of {frames} frames",
             f"weights of shape {(tokens, 2 * tokens)} and {grid[0]} of each of the others",
         )
+
+
+def _pooled(
+    weights: Weights, grid: tuple[int, int, int]
+) -> Float[np.ndarray, "fewer_targets fewer_tokens"]:
+    """Join 2x2 neighbours: the mean of what they attend to, the sum of what they get."""
+    frames, rows, columns = grid
+    blocks = (rows // 2, 2, columns // 2, 2)
+    parts = weights.reshape(frames, *blocks, 2 * frames, *blocks).mean((2, 4)).sum((5, 7))
+    return parts.reshape(frames * rows * columns // 4, -1)
 
 
 def _packed(weights: Weights) -> dict[str, object]:

@@ -52,3 +52,20 @@ def test_a_still_stands_in_without_scripts_and_nothing_is_fetched():
 def test_weights_that_do_not_fit_the_grid_are_refused():
     with pytest.raises(ModelError, match=r"\(12, 24\)"):
         explorer(np.ones((TOKENS, TOKENS)))
+
+
+def test_of_many_tokens_neighbours_are_shown_as_one():
+    grid, weights = (2, 16, 16), np.random.default_rng(0).random((512, 1024))
+    weights /= weights.sum(1, keepdims=True)
+    pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    page = attention_explorer(
+        {"one": weights}, grid=grid, reference=pictures, target=pictures, starts=[0, 1], sigma=0.5
+    )
+    text = re.search(r'<script type="application/json">(.*?)</script>', page.html, re.S)[1]
+    data = json.loads(text)
+    assert data["grid"] == [2, 8, 8]
+    kept = np.frombuffer(base64.b64decode(data["maps"][0]["bytes"]), np.uint8)
+    assert kept.size == 128 * 256
+    corner = [0, 1, 16, 17]
+    row = weights[corner].mean(0).reshape(4, 8, 2, 8, 2).sum((2, 4)).ravel()
+    assert np.abs(kept[:256] / 255 - row / row.max()).max() < 1 / 255
