@@ -171,12 +171,13 @@ def train(
         value.backward()
         norm = weights.step(step, schedule.rate(step))
         recent.append(float(value.detach()))
-        if (step + 1) % 20 == 0 and group.is_main_process:
+        if (step + 1) % 20 == 0:
             mean = sum(recent) / len(recent)
-            bar.set_postfix(loss=f"{mean:.5f}")
-            seconds = round(time.monotonic() - began, 1)
-            _log(folder, {"step": step + 1, "loss": mean, "norm": norm, "seconds": seconds})
             recent.clear()
+            if group.is_main_process:
+                bar.set_postfix(loss=f"{mean:.5f}")
+                seconds = round(time.monotonic() - began, 1)
+                _log(folder, {"step": step + 1, "loss": mean, "norm": norm, "seconds": seconds})
         due = (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps
         if due and group.is_main_process:
             keep(step + 1)
