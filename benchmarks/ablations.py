@@ -65,7 +65,6 @@ VARIANTS: dict[str, Variant] = {
         f"without {cue}": Variant(f"the filter does not look at {cue}", "faulty", cue)
         for cue in ("pose", "mouth", "gaze", "blink")
     },
-    "beside": Variant("reference beside the target", changes={"reference_offset": -6}),
     "often dropped": Variant("dropped in a fifth of the steps", changes={"reference_dropout": 0.2}),
     **{f"rank {r}": Variant(f"rank {r}", changes={"rank": r}) for r in (4, 16)},
     **{f"{n} pairs": Variant(f"only {n} pairs", pairs=n) for n in (16, 64, 256)},

@@ -74,7 +74,7 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
     _, held = split_rows(torch.arange(len(dataset)), config.validation_clips)
     source, edited = dataset.read(held).float().unbind(1)
     trials = Trials(model, clips, steps=model.steps)
-    size, offset = edited.shape[2:], model.reference_offset
+    size = edited.shape[2:]
 
     def losses(told: Conditioning) -> dict[str, float]:
         def loss(noise: Tensor, levels: Tensor) -> Tensor:
@@ -82,8 +82,8 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
 
         return loss_by_level(loss, edited)
 
-    base = trials.metrics(offset=None) | losses(model.conditioning(size))
-    settings = AdapterSettings(config.rank, config.targets, config.layout, offset)
+    base = trials.metrics(referred=False) | losses(model.conditioning(size))
+    settings = AdapterSettings(config.rank, config.targets, config.layout)
     add_adapter(model.transformer, settings)
     files: dict[int, Path | None] = {0: None}
     files |= {int(f.stem.removeprefix("step-")): f for f in run.glob("history/step-*.safetensors")}
@@ -93,8 +93,8 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
             continue
         if (weights := files[step]) is not None:
             load_lora_state_dict(model.transformer, load_file(weights))
-        told = model.conditioning(size, source, offset, config.layout)
-        rows.append({"step": step, **trials.metrics(offset=offset), **losses(told)})
+        told = model.conditioning(size, source, config.layout)
+        rows.append({"step": step, **trials.metrics(referred=True), **losses(told)})
         print(rows[-1], flush=True)
     return {"base": base, "learning": rows, "identical_steps": config.identical_steps}
 

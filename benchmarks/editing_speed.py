@@ -149,7 +149,7 @@ def sample(
     model, adapter = editor.model, editor.adapter
     assert adapter is not None
     size = source.shape[2:]
-    conditioning = model.conditioning(size, source, adapter.reference_offset, adapter.layout)
+    conditioning = model.conditioning(size, source, adapter.layout)
     noise = torch.randn(source.shape, generator=torch.Generator().manual_seed(SEED))
     sigmas = inference_sigmas(model.scheduler, plan.steps, size.numel())
     return core.sample(model.transformer, anchor, noise, sigmas, conditioning, cached=cached)

@@ -46,12 +46,10 @@ class Trials:
         return encode(self.model, to_model_range(torch.from_numpy(np.stack(clips))))
 
     @torch.no_grad()
-    def metrics(self, *, offset: int | None) -> dict[str, float]:
-        """Draw all clips, the source in context at an offset or (None) left out; return means."""
+    def metrics(self, *, referred: bool) -> dict[str, float]:
+        """Draw all clips, the source in context or left out; return means."""
         size = self.source.shape[2:]
-        told = self.model.conditioning(size)
-        if offset is not None:
-            told = self.model.conditioning(size, self.source, offset)
+        told = self.model.conditioning(size, self.source if referred else None)
         noise = torch.randn(self.source.shape, generator=torch.Generator().manual_seed(0))
         sigmas = inference_sigmas(self.model.scheduler, self.steps, size.numel())
         drawn = sample(self.model.transformer, self.first, noise, sigmas, told)

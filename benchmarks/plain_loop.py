@@ -84,14 +84,12 @@ def plain_velocity(
     clean = pack(source).shape[1] + height * width
     timesteps = 1000 * sigmas[:, None].repeat(1, tokens.shape[1])
     timesteps[:, :clean] = 0
-    places = [
-        model.coordinates(frames, height, width, columns) for columns in (model.reference_offset, 0)
-    ]
+    places = model.coordinates(frames, height, width).repeat(1, 2)
     velocity = model.transformer(
         hidden_states=tokens,
         encoder_hidden_states=model.caption.expand(batch, -1, -1),
         timestep=timesteps,
         encoder_attention_mask=torch.ones(batch, model.caption.shape[1]),
-        video_coords=torch.cat(places, dim=1).expand(batch, -1, -1),
+        video_coords=places.expand(batch, -1, -1),
     ).sample
     return velocity[:, clean:]

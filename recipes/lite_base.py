@@ -35,7 +35,6 @@ from synclora_lite.models.transformer import PreconditionedLTXTransformer
 FRAME_RATE, CAPTION_CHANNELS = 12.0, 32
 SIDE, FRAMES = 8, 4  # pixels and frames of a latent
 STEPS = 2  # of sampling with the adapter: the reference leaves little to draw
-REFERENCE_OFFSET = -24  # two panels to the left, where a base that knows one does not look
 MU = 1.0  # mean noise level of training, in log-odds
 SHIFT = 19.0  # of sampling: of two steps the second begins at 0.95
 
@@ -122,7 +121,6 @@ class BaseTraining:
             self.caption,
             FRAME_RATE,
             steps=STEPS,
-            reference_offset=REFERENCE_OFFSET,
         )
         save_model(model, folder, torch.float16, max_shard_size="15MB")
 

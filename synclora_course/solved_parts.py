@@ -303,7 +303,7 @@ def load_lora(transformer, folder):
 
 
 # ==== 5.2 with_reference: the book's ====
-def with_reference(tokens, sigmas, coordinates, reference, right=0):
+def with_reference(tokens, sigmas, coordinates, reference):
     """Put a reference clip before the target.
 
     Args:
@@ -311,7 +311,6 @@ def with_reference(tokens, sigmas, coordinates, reference, right=0):
         sigmas: The target's noise levels, (batch, tokens).
         coordinates: The target's time, y and x, (3, tokens).
         reference: Clean latents of the size of the target, (batch, channels, frames, rows, columns).
-        right: By how many pixels the reference stands to the right of the target.
 
     Returns:
         Tokens, noise levels and coordinates of the sequence, the reference first.
@@ -319,11 +318,10 @@ def with_reference(tokens, sigmas, coordinates, reference, right=0):
     """
     clean = pack(reference)
     levels = torch.zeros(clean.shape[:2])
-    place = coordinates + torch.tensor([[0.0], [0.0], [right]])
     return (
         torch.cat([clean, tokens], dim=1),
         torch.cat([levels, sigmas], dim=1),
-        torch.cat([place, coordinates], dim=1),
+        torch.cat([coordinates, coordinates], dim=1),
     )
 
 
@@ -347,7 +345,7 @@ def attend_with_reference(q, k, v, reference_tokens):
 
 
 # ==== 5.4 predictor: the book's ====
-def predictor(transformer, caption, coordinates, reference=None, right=0):
+def predictor(transformer, caption, coordinates, reference=None):
     """Return a function of the target's tokens and noise levels that predicts their velocity.
 
     Args:
@@ -355,14 +353,13 @@ def predictor(transformer, caption, coordinates, reference=None, right=0):
         caption: (1, caption tokens, caption channels).
         coordinates: The target's, (3, tokens).
         reference: Clean latents of the source clips, or None.
-        right: See `with_reference`.
 
     """
 
     def predict(tokens, sigmas):
         if reference is None:
             return predict_velocity(transformer, tokens, sigmas, caption, coordinates)
-        x, levels, places = with_reference(tokens, sigmas, coordinates, reference, right)
+        x, levels, places = with_reference(tokens, sigmas, coordinates, reference)
         n = x.shape[1] - tokens.shape[1]  # tokens of the reference
         return predict_velocity(transformer, x, levels, caption, places, n)[:, n:]
 

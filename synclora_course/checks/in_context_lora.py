@@ -102,46 +102,32 @@ def check_with_reference(report: Report, with_reference: Function) -> None:
     )
     by_hand, zeros = reference.reshape(2, 12, 4), torch.zeros(2, 12)
     first = "the reference comes first, the target after it"
-    for right in (0, -96):
-        got = report.call(with_reference, tokens, sigmas, places, reference, right)
-        report.parts(got, 3, "return three tensors: tokens, levels, coordinates")
-        mistakes: dict[Hint, Tensor] = {
-            first: torch.cat([tokens, clean], 1),
-            "pack makes tokens frame by frame: do not flatten by yourself": torch.cat(
-                [by_hand, tokens], 1
-            ),
-        }
-        both, what = torch.cat([clean, tokens], 1), "the reference's tokens, then the target's"
-        hint = "join pack(reference) and tokens along axis 1"
-        report.close(got[0], both, what, hint, mistakes=mistakes)
-        mistakes = {
-            (
-                "did you give the reference the target's noise levels?",
-                "is the reference noisy?",
-                "its levels are zeros, one for each of its tokens",
-            ): torch.cat([sigmas, sigmas], 1),
-            first: torch.cat([sigmas, zeros], 1),
-            "all are clean now: the target keeps its own levels": torch.cat([zeros, zeros], 1),
-        }
-        hint = "zeros for the reference, then the target's levels"
-        report.close(got[1], torch.cat([zeros, sigmas], 1), "levels", hint, mistakes=mistakes)
-        _compare_places(report, got[2], places, right)
-
-
-def _compare_places(report: Report, got: Any, places: Tensor, right: int) -> None:
-    """Hold the coordinates to the target's twice, the first moved to the right."""
-    shift = torch.tensor([[0.0], [0.0], [right]])
-    moves: dict[str, Tensor | int] = {
-        "the reference is to stand `right` pixels to the right of the target": 0 * shift,
-        "x is the third row: time, y, x": shift[[0, 2, 1]],
-        "only x moves: the times and rows are the target's": right,
-        "to the right is larger x: add": -shift,
+    got = report.call(with_reference, tokens, sigmas, places, reference)
+    report.parts(got, 3, "return three tensors: tokens, levels, coordinates")
+    mistakes: dict[Hint, Tensor] = {
+        first: torch.cat([tokens, clean], 1),
+        "pack makes tokens frame by frame: do not flatten by yourself": torch.cat(
+            [by_hand, tokens], 1
+        ),
     }
-    mistakes = {hint: torch.cat([places + move, places], 1) for hint, move in moves.items()}
-    mistakes |= {"move the reference, not the target": torch.cat([places, places + shift], 1)}
-    hint = "the target's own coordinates twice, the first with `right` added to x"
-    both, known = torch.cat([places + shift, places], 1), mistakes if right else {}
-    report.close(got, both, f"places, {right} pixels apart", hint, mistakes=known)
+    both, what = torch.cat([clean, tokens], 1), "the reference's tokens, then the target's"
+    hint = "join pack(reference) and tokens along axis 1"
+    report.close(got[0], both, what, hint, mistakes=mistakes)
+    mistakes = {
+        (
+            "did you give the reference the target's noise levels?",
+            "is the reference noisy?",
+            "its levels are zeros, one for each of its tokens",
+        ): torch.cat([sigmas, sigmas], 1),
+        first: torch.cat([sigmas, zeros], 1),
+        "all are clean now: the target keeps its own levels": torch.cat([zeros, zeros], 1),
+    }
+    hint = "zeros for the reference, then the target's levels"
+    report.close(got[1], torch.cat([zeros, sigmas], 1), "levels", hint, mistakes=mistakes)
+    beside = places + torch.tensor([[0.0], [0.0], [96.0]])
+    mistakes = {"the reference lies on the target, not beside it": torch.cat([beside, places], 1)}
+    hint = "the target's own coordinates twice, joined along the axis of the tokens"
+    report.close(got[2], torch.cat([places, places], 1), "coordinates", hint, mistakes=mistakes)
 
 
 @check("5.3")
@@ -186,11 +172,10 @@ def check_predictor(report: Report, predictor: Function) -> None:
     level = 0.2 + 0.6 * torch.rand(2, generator=g)
     sigmas = level[:, None].repeat(1, 12)
     sigmas[:, :6] = 0
-    place, right = model.coordinates(*size), -2
+    place = model.coordinates(*size)
     for source in (None, reference):
-        known = model.conditioning(size, source, right)
-        pixels = right * model.spatial_ratio
-        predict = report.call(predictor, model.transformer, model.caption, place, source, pixels)
+        known = model.conditioning(size, source)
+        predict = report.call(predictor, model.transformer, model.caption, place, source)
         inner = "return the inner function itself, without calling it"
         report.expect(callable(predict), "it returns a function", inner)
         with torch.no_grad():
@@ -201,7 +186,7 @@ def check_predictor(report: Report, predictor: Function) -> None:
             "cut them off: [:, n:], where n counts the reference's tokens",
         )
         report.shape(got, x.shape, "the velocities", hint)
-        alone, unmoved = model.conditioning(size), model.conditioning(size, source)
+        alone = model.conditioning(size)
         mistakes: dict[Hint, Tensor] = {
             "these are the reference's answers: the target's come after them": _velocity(
                 model, x, level, known, of_reference=True
@@ -212,7 +197,6 @@ def check_predictor(report: Report, predictor: Function) -> None:
                 "pass n as its last argument",
             ): _velocity(model, x, level, replace(known, layout="full")),
             "the reference was left out": _velocity(model, x, level, alone),
-            "pass `right` on to with_reference": _velocity(model, x, level, unmoved),
         }
         what = "without a reference" if source is None else "with a reference"
         slips, want = {} if source is None else mistakes, _velocity(model, x, level, known)
@@ -226,11 +210,11 @@ def _velocity(
     """Return the package's velocities: of the target, or of the reference before it."""
     sigmas = core.frame_sigmas(level, 2)
     tokens, places, n = x, known.coordinates, 0
-    if known.reference is not None and known.reference_coordinates is not None:
+    if known.reference is not None:
         clean = core.pack(known.reference)
         tokens, n = torch.cat([clean, x], 1), clean.shape[1]
         sigmas = torch.cat([torch.zeros_like(sigmas), sigmas], 1)
-        places = torch.cat([known.reference_coordinates, places], 1)
+        places = torch.cat([places, places], 1)
     given = (model.transformer, tokens, sigmas, known.caption, places)
     velocity: Tensor = core.predict_velocity(*given, reference_tokens=n, layout=known.layout)
     return velocity[:, :n] if of_reference else velocity[:, n:]

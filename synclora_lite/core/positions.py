@@ -36,7 +36,6 @@ def token_coordinates(
     temporal_ratio: int,
     frame_rate: float,
     positions: Positions = "causal",
-    offset_columns: int = 0,
 ) -> Float[Tensor, "3 tokens"]:
     """Return time in seconds, and y and x in pixels, of every token, frame by frame, row by row.
 
@@ -48,14 +47,12 @@ def token_coordinates(
         temporal_ratio: Pixel frames per latent frame.
         frame_rate: Frames per second of the clip.
         positions: Convention for the start of a latent frame.
-        offset_columns: Latent columns by which the clip is moved to the right: a reference beside
-            the target, as the second panel of a two-panel clip, instead of on top of it.
 
     """
     grid = torch.meshgrid(
         latent_frame_starts(frames, temporal_ratio, positions) / frame_rate,
         torch.arange(height, dtype=torch.float32) * spatial_ratio,
-        (torch.arange(width, dtype=torch.float32) + offset_columns) * spatial_ratio,
+        torch.arange(width, dtype=torch.float32) * spatial_ratio,
         indexing="ij",
     )
     return torch.stack(grid).flatten(1)  # (3, F H W)

@@ -114,7 +114,7 @@ def cache_of(
     transformer: LTXVideoTransformer3DModel, conditioning: Conditioning
 ) -> ReferenceCache | None:
     """Return the keys and values of the reference, or None for a layout in which they change."""
-    reference, place = conditioning.reference, conditioning.reference_coordinates
-    if reference is None or place is None or conditioning.layout == "full":
+    reference, place = conditioning.reference, conditioning.coordinates
+    if reference is None or conditioning.layout == "full":
         return None
     return reference_cache(transformer, pack(reference), conditioning.caption, place)

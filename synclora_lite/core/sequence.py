@@ -37,9 +37,9 @@ class Conditioning:
 
     Attributes:
         caption: The constant caption embedding.
-        coordinates: `token_coordinates` of the target's tokens.
-        reference: Normalised latents of the source clip, or None for plain image-to-video.
-        reference_coordinates: `token_coordinates` of its tokens: the target's own, or offset.
+        coordinates: `token_coordinates` of the target's tokens, and of the reference's.
+        reference: Normalised latents of the source clip, of the target's size, or None for plain
+            image-to-video.
         layout: What the reference may attend to.
 
     """
@@ -47,7 +47,6 @@ class Conditioning:
     caption: Float[Tensor, "1 caption_tokens caption_channels"]
     coordinates: Float[Tensor, "3 tokens"]
     reference: Latents | None = None
-    reference_coordinates: Float[Tensor, "3 reference_tokens"] | None = None
     layout: Layout = "reference-self"
 
 
@@ -133,14 +132,17 @@ def with_reference(
     Float[Tensor, "batch all_frames"],
     Float[Tensor, "3 tokens"],
 ]:
-    """Put the reference, if there is one, before the target: its tokens, levels and positions."""
+    """Put the reference, if there is one, before the target: its tokens, levels and positions.
+
+    A reference token has the position of the target token at its place, as in the released
+    adapter, so that "the same place at the same time" is a rotation by nothing.
+    """
     if conditioning.reference is None:
         return tokens, sigmas, conditioning.coordinates
-    assert conditioning.reference_coordinates is not None
     clean = pack(conditioning.reference).to(tokens.dtype)  # (B, R, C)
     zeros = sigmas.new_zeros(len(sigmas), conditioning.reference.shape[2])
     return (
         torch.cat([clean, tokens], dim=1),
         torch.cat([zeros, sigmas], dim=1),
-        torch.cat([conditioning.reference_coordinates, conditioning.coordinates], dim=1),
+        conditioning.coordinates.repeat(1, 2),
     )

@@ -147,7 +147,6 @@ class SyncLora(Method):
             window.noise(),
             steps=window.steps,
             reference=window.source,
-            reference_offset=adapter.reference_offset,
             layout=adapter.layout,
             guidance=self.reference_strength * self.guidance,
         )

@@ -139,8 +139,8 @@ class SyncLoraPipeline:
         if len(weights) != len(names):
             raise ModelError(f"{len(weights)} weights for {len(names)} adapters", "one for each")
         settings = [self.adapters[name][1] for name in names]
-        if len({(s.layout, s.reference_offset) for s in settings}) > 1:
-            what = f"the adapters {', '.join(names)} together, of different layout or offset"
+        if len({s.layout for s in settings}) > 1:
+            what = f"the adapters {', '.join(names)} together, of different layouts"
             raise ModelError(what, "adapters that look at the reference in one way")
         transformer, used = self.ltx_video.model.transformer, None
         eject(transformer)

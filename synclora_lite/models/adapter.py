@@ -2,12 +2,10 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
 
 import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig
-from pydantic import Field
 
 from synclora_lite.core import (
     FEED_FORWARD,
@@ -51,8 +49,6 @@ class AdapterSettings(Settings):
     rank: Size = 32  # of the update; alpha equals it
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD  # endings of layer names
     layout: Layout = "reference-self"  # what the reference may look at
-    # latent columns between target and reference; 0 shares the positions
-    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] = 0
     base: str = "lite"  # the model it was trained on
 
 

@@ -58,7 +58,6 @@ def denoise(
     *,
     steps: int = 20,
     reference: Latents | None = None,
-    reference_offset: int | None = None,
     layout: Layout = "reference-self",
     guidance: float = 1.0,
 ) -> Latents:
@@ -68,7 +67,7 @@ def denoise(
     `guidance` is the weight s of pred + s (pred_ref - pred).
     """
     sigmas = inference_sigmas(model.scheduler, steps, noise[0, 0].numel())
-    conditioning = model.conditioning(noise.shape[2:], reference, reference_offset, layout)
+    conditioning = model.conditioning(noise.shape[2:], reference, layout)
     return sample(model.transformer, first_frame, noise, sigmas, conditioning, guidance=guidance)
 
 

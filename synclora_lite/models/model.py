@@ -36,7 +36,6 @@ class _Settings(Settings):
     frame_rate: FrameRate
     positions: Positions
     steps: Annotated[int, Field(ge=1, le=1000)] = 20
-    reference_offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,6 @@ class I2VModel:
     positions: Positions = "causal"  # where a latent frame starts; see `latent_frame_starts`
     name: str = "lite"  # for reports
     steps: int = 20  # of sampling that are enough where a first frame, or a reference, is known
-    reference_offset: int = 0  # where its adapters find a reference: latent columns to the right
 
     @property
     def spatial_ratio(self) -> int:
@@ -68,9 +66,7 @@ class I2VModel:
         """Where the transformer is."""
         return self.transformer.device
 
-    def coordinates(
-        self, frames: int, height: int, width: int, offset_columns: int = 0
-    ) -> Float[Tensor, "3 tokens"]:
+    def coordinates(self, frames: int, height: int, width: int) -> Float[Tensor, "3 tokens"]:
         """Return `token_coordinates` for latents of this size."""
         return token_coordinates(
             frames,
@@ -80,29 +76,20 @@ class I2VModel:
             temporal_ratio=self.temporal_ratio,
             frame_rate=self.frame_rate,
             positions=self.positions,
-            offset_columns=offset_columns,
         ).to(self.device)
 
     def conditioning(
         self,
         size: Sequence[int],
         reference: Latents | None = None,
-        reference_offset: int | None = None,
         layout: Layout = "reference-self",
     ) -> Conditioning:
         """Return what the transformer is told about clips besides their noise.
 
         `size` is latent frames, rows and columns of the target, `reference` the normalised latents
-        of the source clips, `reference_offset` the latent columns by which their positions are
-        moved to the right (if None, to where the model's adapters look), and `layout` what they
-        may attend to.
+        of the source clips, of that size, and `layout` what they may attend to.
         """
-        place = None
-        if reference is not None:
-            frames, height, width = reference.shape[2:]
-            offset = self.reference_offset if reference_offset is None else reference_offset
-            place = self.coordinates(frames, height, width, offset)
-        return Conditioning(self.caption, self.coordinates(*size), reference, place, layout)
+        return Conditioning(self.caption, self.coordinates(*size), reference, layout)
 
 
 def create_model(

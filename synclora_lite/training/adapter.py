@@ -71,11 +71,7 @@ class AdapterTraining:
             self.model.vae.to("cpu")
         self.dataset = self._dataset()
         torch.nn.Module.to(self.transformer, dtype)
-        offset = config.reference_offset
-        offset = self.model.reference_offset if offset is None else offset
-        self.settings = AdapterSettings(
-            config.rank, config.targets, config.layout, offset, self.model.name
-        )
+        self.settings = AdapterSettings(config.rank, config.targets, config.layout, self.model.name)
         add_adapter(self.transformer, self.settings, loop.seed)
         if loop.checkpointing:
             self.transformer.enable_gradient_checkpointing()
@@ -104,9 +100,7 @@ class AdapterTraining:
         share = identical_share(index // config.loop.accumulate, config)
         identical = torch.rand(len(rows), generator=generator) < share
         target = torch.where(identical.view(-1, 1, 1, 1, 1).to(source.device), source, edited)
-        conditioning = self.model.conditioning(
-            target.shape[2:], source, self.settings.reference_offset, config.layout
-        )
+        conditioning = self.model.conditioning(target.shape[2:], source, config.layout)
         losses = self.loss_of(self.transformer, target, conditioning, generator, self.objective)
         weights = torch.ones_like(losses)
         if config.data == "weighted":
@@ -120,9 +114,7 @@ class AdapterTraining:
         """Return losses on pairs held back from training, and how clips made from them compare."""
         config = self.config
         source, edited = self.dataset.read(self.held_rows).to(config.loop.device).unbind(1)
-        conditioning = self.model.conditioning(
-            edited.shape[2:], source, self.settings.reference_offset, config.layout
-        )
+        conditioning = self.model.conditioning(edited.shape[2:], source, config.layout)
 
         def held_loss(noise: Tensor, levels: Tensor) -> Float[Tensor, " batch"]:
             batch = in_context_batch(edited, noise, levels, conditioning)
@@ -133,7 +125,6 @@ class AdapterTraining:
             edited[: config.samples],
             out / "samples" / f"step-{step:08d}.mp4",
             reference=source[: config.samples],
-            reference_offset=self.settings.reference_offset,
             layout=config.layout,
         )
 

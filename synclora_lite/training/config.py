@@ -69,8 +69,6 @@ class AdapterConfig(Settings):
     rank: Size = 32
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD
     layout: Layout = "reference-self"
-    # latent columns between target and reference; if None, where the model's adapters look
-    reference_offset: Annotated[int, Field(ge=-65_536, le=65_536)] | None = None
     # accepted pairs; all of them; or all, with losses scaled by the score
     data: Literal["filtered", "unfiltered", "weighted"] = "filtered"
     # Fraction of samples whose target is the source itself, at the first step and after

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -39,7 +38,6 @@ def sample_clips(
     path: Path,
     *,
     reference: Latents,
-    reference_offset: int | None,
     layout: Layout,
 ) -> dict[str, float]:
     """Generate clips from the first frames of `truth` and write them below truth and source.
@@ -50,8 +48,7 @@ def sample_clips(
     if not len(truth):
         return {}
     noise = torch.randn(truth.shape, generator=seeded(23)).to(truth.device)
-    told: dict[str, Any] = {"reference": reference, "reference_offset": reference_offset}
-    made = denoise(model, truth[:, :, :1], noise, steps=STEPS, layout=layout, **told)
+    made = denoise(model, truth[:, :, :1], noise, steps=STEPS, reference=reference, layout=layout)
     with awake(model.vae, model.device):
         videos = [decode(model, row).cpu() for row in (reference, truth, made)]
     wall = torch.cat([torch.cat(list(v), dim=-1) for v in videos], dim=-2)  # (3, F, H, W)

@@ -30,12 +30,10 @@ def injector(model, endings, rank, generator=None, *, freeze="first", whole=True
     return trained
 
 
-def sequence(tokens, sigmas, places, reference, right=0, *, noisy=False, swap=False, moved=2):
+def sequence(tokens, sigmas, places, reference, *, noisy=False, swap=False, right=0.0):
     clean = book.pack(reference)
     levels = sigmas if noisy else torch.zeros_like(sigmas)
-    place = places.clone()
-    if moved is not None:
-        place[moved] += right
+    place = places + torch.tensor([[0.0], [0.0], [right]])
     pairs = ((clean, tokens), (levels, sigmas), (place, places))
     return tuple(torch.cat(pair[::-1] if swap else pair, 1) for pair in pairs)
 
@@ -46,13 +44,11 @@ def attention(q, k, v, r, *, full=False, apart=False):
     return torch.cat([own, book.attend(q[:, :, r:], *keys)], 2)
 
 
-def asker(transformer, caption, coordinates, reference=None, right=0, *, slip=""):
+def asker(transformer, caption, coordinates, reference=None, *, slip=""):
     def predict(tokens, sigmas):
         if reference is None:
             return book.predict_velocity(transformer, tokens, sigmas, caption, coordinates)
-        x, levels, places = book.with_reference(
-            tokens, sigmas, coordinates, reference, 0 if slip == "place" else right
-        )
+        x, levels, places = book.with_reference(tokens, sigmas, coordinates, reference)
         n = x.shape[1] - tokens.shape[1]
         told = 0 if slip == "full" else n
         out = book.predict_velocity(transformer, x, levels, caption, places, told)
@@ -71,8 +67,7 @@ WRONG = {
     "check_with_reference": [
         (partial(sequence, noisy=True), "give the reference the target's noise"),
         (partial(sequence, swap=True), "reference comes first"),
-        (partial(sequence, moved=None), "to the right of the target"),
-        (partial(sequence, moved=1), "third row"),
+        (partial(sequence, right=96.0), "not beside it"),
     ],
     "check_attend_with_reference": [
         (partial(attention, full=True), "full attention"),
@@ -82,7 +77,6 @@ WRONG = {
         (partial(asker, slip="whole"), "still there"),
         (partial(asker, slip="first"), "reference's answers"),
         (partial(asker, slip="full"), "attends to the target"),
-        (partial(asker, slip="place"), "pass `right` on"),
     ],
 }
 

@@ -150,17 +150,14 @@ def test_the_grown_file_edits_as_the_package_does(tmp_path, monkeypatch):
         noise = torch.randn(reference.shape, generator=torch.Generator().manual_seed(1))
         levels = core.inference_sigmas(model.scheduler, steps, noise[0, 0].numel())
         settings = load_adapter(model.transformer, folder)
-        known = model.conditioning(
-            noise.shape[2:], reference, settings.reference_offset, settings.layout
-        )
+        known = model.conditioning(noise.shape[2:], reference, settings.layout)
         ours = core.sample(model.transformer, first, noise, levels, known)
         transformer = load_model("lite").transformer
-        learned = mine.load_lora(transformer, folder)
+        mine.load_lora(transformer, folder)
         place = mine.token_positions(
             *noise.shape[2:], model.spatial_ratio, model.temporal_ratio, model.frame_rate
         )
-        right = learned["reference_offset"] * model.spatial_ratio
-        predict = mine.predictor(transformer, model.caption, place, reference, right)
+        predict = mine.predictor(transformer, model.caption, place, reference)
         yours = mine.sample(predict, first, noise, mine.noise_levels(steps, model.scheduler.shift))
         pictures = [to_frames(decode(model, made))[0].numpy() for made in (ours, yours)]
     assert pictures[0].shape == truth.shape == (*truth.shape[:1], size, size, 3)

@@ -45,8 +45,8 @@ def generate(model, **options):
     return denoise(model, clips(1)[:, :, :1], clips(0), reference=clips(2), steps=3, **options)
 
 
-def assembled(model, latents, pure, sigmas, reference=None, offset=0, **options):
-    known = model.conditioning(latents.shape[2:], reference, offset)
+def assembled(model, latents, pure, sigmas, reference=None, **options):
+    known = model.conditioning(latents.shape[2:], reference)
     return in_context_batch(latents, pure, sigmas, known, **options)
 
 
@@ -61,13 +61,6 @@ def test_the_sequence_is_clean_reference_clean_first_frame_noisy_rest():
     assert made.learned.tolist() == [[False, True, True]] * 2
 
 
-def test_an_offset_moves_only_the_reference_and_only_in_x():
-    made = assembled(tiny_model(), clips(1), clips(3), torch.rand(2), reference=clips(2), offset=2)
-    moved = made.coordinates[:, :12] - made.coordinates[:, 12:]
-    assert moved[:2].abs().max() == 0
-    assert (moved[2] == 32).all()
-
-
 def test_training_and_sampling_give_the_transformer_the_same_input(monkeypatch):
     """The first step of sampling from pure noise is the training pass at sigma 1."""
     model, seen = tiny_model(), []
@@ -80,9 +73,9 @@ def test_training_and_sampling_give_the_transformer_the_same_input(monkeypatch):
     monkeypatch.setattr(
         block, "rotations", lambda *a: turns.append(original_rotations(*a)) or turns[-1]
     )
-    made = assembled(model, clips(1), clips(0), torch.ones(2), reference=clips(2), offset=2)
+    made = assembled(model, clips(1), clips(0), torch.ones(2), reference=clips(2))
     flow_loss(model.transformer, made)
-    generate(model, reference_offset=2, layout="full")
+    generate(model, layout="full")
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(turns[0], turns[1])
 
@@ -221,13 +214,13 @@ def test_a_downloaded_adapter_is_used_as_it_was_trained_and_a_bare_file_as_other
     place = tmp_path / "models--owner--adapter"
     (place / "refs").mkdir(parents=True)
     (place / "refs" / "main").write_text("0" * 40)
-    settings = AdapterSettings(rank=4, layout="reference-self", reference_offset=3, base="tiny")
+    settings = AdapterSettings(rank=4, layout="reference-self", base="tiny")
     snapshot = place / "snapshots" / ("0" * 40)
     save_adapter(trained(tiny_model().transformer), settings, snapshot)
     for whole in ("owner/adapter", snapshot):
         assert load_adapter(tiny_model().transformer, whole) == settings
     bare = load_adapter(tiny_model().transformer, snapshot / "adapter.safetensors")
-    assert (bare.layout, bare.reference_offset) == ("full", 0)
+    assert bare.layout == "full"
 
 
 @pytest.mark.parametrize(

@@ -150,13 +150,6 @@ def test_causal_coordinates_are_those_of_the_condition_pipeline() -> None:
     assert torch.allclose(model.coordinates(*SIZE), seconds[0])
 
 
-def test_an_offset_reference_lies_where_the_second_panel_lies() -> None:
-    model = tiny_model()
-    both = model.coordinates(3, 2, 4).view(3, 3, 2, 4)
-    right = model.coordinates(3, 2, 2, offset_columns=2).view(3, 3, 2, 2)
-    assert torch.equal(both[..., 2:], right)
-
-
 # --- one pass through the transformer
 
 
