@@ -30,6 +30,7 @@ from synclora_lite.training.config import AdapterConfig, read_config
 from synclora_lite.training.validation import loss_by_level
 
 CONFIG = Path("configs/adapter.toml")
+FIRST = 50  # steps that are looked at closely
 
 
 def main() -> None:
@@ -67,7 +68,9 @@ def put_aside(run: Path) -> None:
 def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
     """Return what adapters do, from the first that changes nothing, and what the base does.
 
-    While pairs of a clip with itself are among the batches, every adapter put aside is tried.
+    Up to FIRST steps every adapter put aside is tried, then every FIRST steps while pairs of a clip
+    with itself are among the batches. "reading" is by how much the loss rises when the references
+    are exchanged among the pairs: nothing where none is read.
     """
     config, _ = read_config(CONFIG, {"adapter": AdapterConfig})
     model, dataset = load_model("lite"), LatentDataset(run.parent / "latents")
@@ -89,12 +92,17 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
     files |= {int(f.stem.removeprefix("step-")): f for f in run.glob("history/step-*.safetensors")}
     rows: list[dict[str, float]] = []
     for step in sorted(files):
-        if step > config.identical_steps and step % every:
+        rare = FIRST if step <= config.identical_steps else every
+        if step > FIRST and step % rare:
             continue
         if (weights := files[step]) is not None:
             load_lora_state_dict(model.transformer, load_file(weights))
-        told = model.conditioning(size, source, config.layout)
-        rows.append({"step": step, **trials.metrics(referred=True), **losses(told)})
+        own, foreign = (
+            losses(model.conditioning(size, shown, config.layout))
+            for shown in (source, source.roll(1, 0))
+        )
+        reading = {"reading": foreign["loss"] - own["loss"]}
+        rows.append({"step": step, **trials.metrics(referred=True), **own, **reading})
         print(rows[-1], flush=True)
     return {"base": base, "learning": rows, "identical_steps": config.identical_steps}
 
