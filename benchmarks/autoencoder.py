@@ -1,9 +1,10 @@
-"""What principal components give back: pixels, and cues as MediaPipe reads them.
+"""What the autoencoder gives back: pixels, and cues as MediaPipe reads them.
 
     python -m benchmarks.autoencoder --record
 
-The clips are the true edits of the exam. The lite model's autoencoder keeps the first 128
-components of blocks of 8 x 8 pixels and 4 frames; the table says what fewer would have kept.
+The clips are the true edits of the exam. Of blocks of 8 x 8 pixels and 4 frames the lite model's
+autoencoder keeps 16 components of motion and 112 of the residual; the table says what motion alone
+and fewer of the residual would have kept.
 Writes data/results/autoencoder_lite.json.
 """
 
@@ -20,7 +21,7 @@ from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import held_out
 
-COMPONENTS = (32, 64, 96)
+COMPONENTS = (16, 48, 80)
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
 
 @torch.no_grad()
 def through(vae: torch.nn.Module, clip: np.ndarray, count: int) -> np.ndarray:
-    """Return a clip of whose changes only the first components are kept."""
+    """Return a clip of whose later latents only the first channels are kept."""
     latents = encode(vae, to_model_range(torch.from_numpy(np.asarray(clip))[None]))
     latents[:, count:, 1:] = 0
     return to_frames(decode(vae, latents))[0].numpy()

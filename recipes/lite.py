@@ -2,8 +2,7 @@
 
     python -m recipes.lite --out runs/lite      # `make lite`
 
-Render pairs, take the principal components of their blocks as autoencoder, train the base and the
-adapter. Every part goes on where it was stopped.
+Render pairs, fit the autoencoder's principal components to them, train the base and the adapter. Every part goes on where it was stopped.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from synclora_lite.core import (
     token_coordinates,
 )
 from synclora_lite.models import I2VModel, save_model
-from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
 FRAME_RATE, CAPTION_CHANNELS = 12.0, 32
@@ -80,7 +80,7 @@ class BaseTraining:
 
     def __init__(self, latents: Path, vae: Path, width: int, layers: int, device: torch.device):
         self.learned, self.held = read_latents(latents)
-        self.vae = PrincipalAutoencoder.from_pretrained(vae, use_safetensors=True)
+        self.vae = MotionAutoencoder.from_pretrained(vae, use_safetensors=True)
         self.device, dtype = device, training_dtype(device)
         deviation = self.learned[:64].float().flatten(3).movedim(2, 0).flatten(1).std(1)
         torch.manual_seed(0)

@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.files import atomic_path
-from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first
 
 
 def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
@@ -49,34 +49,44 @@ class Moments:
 
 
 @torch.no_grad()
-def fit_components(vae: PrincipalAutoencoder, clips: Iterable[Float[Tensor, "b 3 f h w"]]) -> None:
+def fit_components(vae: MotionAutoencoder, clips: Iterable[Float[Tensor, "b 3 f h w"]]) -> None:
     """Set mean, components and scales of an autoencoder from clips, given in batches.
 
-    A component of changes is scaled to the square root of its deviation, between equal weight for
-    all components and equal weight for all pixels, and all of them so that the latents' mean
-    square is one. The first frame's are scaled to the same deviations, channel by channel, so that
-    the transformer sees both alike.
+    A component of residuals is scaled to the square root of its deviation, between equal weight
+    for all components and equal weight for all pixels; so is one of motion, counted by the change
+    of pixels that motion explains; and all of them so that the latents' mean square is one. The
+    first frame's are scaled to the same deviations, channel by channel, so that the transformer
+    sees both alike.
     """
-    pictures, changes = Moments(vae.mean.numel()), Moments(vae.basis.shape[1])
-    for batch in clips:
+    batches = [(batch, motion_to_first(batch)) for batch in clips]
+    pictures, motions, residuals = (
+        Moments(size)
+        for size in (len(vae.mean), vae.motion_basis.shape[1], vae.residual_basis.shape[1])
+    )
+    changed = 0.0
+    for batch, motion in batches:
         pictures.add(vae.pictures(batch[:, :, ::4]))
-        changes.add(vae.changes(batch, batch[:, :, :1]))
-    kept, mean = vae.config.latent_channels, pictures.total / pictures.count
-    basis, deviation = changes.components(kept, 0.0)
-    scale = (deviation * deviation.mean()).sqrt()
-    picture_basis, picture_deviation = pictures.components(kept, mean)
-    for name, value in {
-        "mean": mean,
-        "picture_basis": picture_basis,
-        "picture_scale": picture_deviation * scale / deviation,
-        "basis": basis,
-        "scale": scale,
-    }.items():
-        vae.get_parameter(name).copy_(value)
+        motions.add(vae.motion_blocks(motion))
+        changed += float((batch[:, :, 1:] - batch[:, :, :1]).square().sum())
+        residuals.add(vae.residual_blocks(batch, batch[:, :, :1], motion))
+    explained = changed - float(residuals.gram.trace())
+    weight = (explained / float(motions.gram.trace())) ** 0.5
+    basis, of_motion = motions.components(len(vae.motion_basis), 0.0)
+    vae.motion_basis.copy_(basis)
+    basis, of_residual = residuals.components(len(vae.residual_basis), 0.0)
+    vae.residual_basis.copy_(basis)
+    deviation = torch.cat([weight * of_motion, of_residual])
+    latent = (deviation / deviation.mean()).sqrt()
+    vae.scale.copy_(torch.cat([of_motion, of_residual]) / latent)
+    mean = pictures.total / pictures.count
+    basis, of_picture = pictures.components(len(vae.picture_basis), mean)
+    vae.mean.copy_(mean)
+    vae.picture_basis.copy_(basis)
+    vae.picture_scale.copy_(of_picture / latent)
 
 
 @torch.no_grad()
-def encode_frames(vae: PrincipalAutoencoder, frames: UInt8[Tensor, "b f h w 3"]) -> Tensor:
+def encode_frames(vae: MotionAutoencoder, frames: UInt8[Tensor, "b f h w 3"]) -> Tensor:
     """Return latents, in parts that fit the cache."""
     device = vae.mean.device
     parts = (vae.encode(to_video(p.to(device)))[0].mode() for p in frames.split(16))
@@ -107,9 +117,9 @@ def main(arguments: list[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     files = sorted(given.bank.glob("pairs-*.safetensors"))
     if (given.vae / "config.json").exists():
-        vae = PrincipalAutoencoder.from_pretrained(given.vae, use_safetensors=True)
+        vae = MotionAutoencoder.from_pretrained(given.vae, use_safetensors=True)
     else:
-        vae = PrincipalAutoencoder(given.channels)
+        vae = MotionAutoencoder(given.channels)
         few = tqdm(files[: given.fit], desc="components", unit="shard")
         shards = (safe_open(f, framework="pt") for f in few)
         clips = (

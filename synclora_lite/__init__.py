@@ -21,7 +21,7 @@ def __getattr__(name: str) -> Any:
 
     That is the model's two classes, and the one that says how they are loaded.
     """
-    if name not in ("PreconditionedLTXTransformer", "PrincipalAutoencoder", "ModelMixin"):
+    if name not in ("PreconditionedLTXTransformer", "MotionAutoencoder", "ModelMixin"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from synclora_lite.models import autoencoder, transformer
 

@@ -223,6 +223,17 @@ class Copy(Method):
 
 
 @dataclass(frozen=True)
+class LatentCopy(Method):
+    """What the autoencoder alone would do: the source's motion and residuals after the edit."""
+
+    name = "latent-copy"
+    line = "the source's latents after the edited frame, decoded without a model"
+
+    def __call__(self, window: Window) -> Frames:  # noqa: D102
+        return window.loaded.decode(torch.cat([window.first, window.source[:, :, 1:]], dim=2))
+
+
+@dataclass(frozen=True)
 class SDEdit(Method):
     """Noise the source to the level `strength`, denoise it from the edit (Meng et al. 2022)."""
 
@@ -309,7 +320,7 @@ METHODS: dict[str, Method] = {
     method.name: method()
     for method in (
         *(SyncLora, BaseReference, FlowPropagation, ResidualPropagation, DeformationPropagation),
-        *(ImageToVideo, Copy, SDEdit, FlowEdit, KVInject),
+        *(ImageToVideo, Copy, LatentCopy, SDEdit, FlowEdit, KVInject),
     )
 }
 

@@ -1,21 +1,25 @@
-"""The lite model's autoencoder: principal components of blocks of pixels, and nothing learned.
+"""The lite model's autoencoder: motion and principal components, and nothing learned.
 
-As in a video codec the first frame is kept as a picture, and every later block of 8x8 pixels and 4
-frames as what has changed since: a block in which nothing moves is zero. With m the mean 8x8 block
-of a picture, B the first principal components (B_0 of pictures, B of changes) in a set of
-clips, and s a scale for each,
+It is a small video codec. The first frame is kept as a picture, every later block of 8x8 pixels
+and 4 frames as where its pixels were in the first frame, and as what this motion leaves
+unexplained: a block in which nothing moves is zero. With m the mean 8x8 block of a picture, W the
+warp, d the motion, B principal components of each kind in a set of clips, and s their scales,
 
-    z_0 = B_0 (x_0 - m) / s_0,          x_0 = m + B_0^T (s_0 z_0),
-    z_t = B (x_t - x_0) / s,            x_t = x_0 + B^T (s z_t),
+    z_0 = B_0 (x_0 - m) / s_0,                                 x_0 = m + B_0^T (s_0 z_0),
+    z_t = [B_d d_t / s_d,  B_r (x_t - W(x_0, d_t)) / s_r],     d_t = B_d^T (s_d z_d),
+                                               x_t = W(x_0, d_t) + B_r^T (s_r z_r),
 
-where the x_0 that later blocks are compared with is the decoded one, so that its error is not
-added to theirs.
+where the x_0 and d_t of the residual are the decoded ones, so that their errors are not added to
+its own.
 
 It has the methods and attributes of diffusers' `AutoencoderKLLTXVideo` that stock pipelines use,
 so it takes that class's place as `vae=`.
 """
 
+import cv2
+import numpy as np
 import torch
+import torch.nn.functional as F
 from diffusers import AutoencoderKLLTXVideo, ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
@@ -26,13 +30,19 @@ from torch import Tensor
 
 Video = Float[Tensor, "batch 3 frames height width"]
 Picture = Float[Tensor, "batch 3 1 height width"]
+Motion = Float[Tensor, "batch 2 later_frames cell_rows cell_columns"]
 Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width"]
 
+CELL = 4  # pixels: side of a cell that moves as one
+FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
 
 
-class PrincipalAutoencoder(ModelMixin, ConfigMixin):
-    """Clips in [-1, 1] to latents and back by matrix products; `recipes.lite_latents` fits it."""
+class MotionAutoencoder(ModelMixin, ConfigMixin):
+    """Clips in [-1, 1] to latents and back by warps and matrix products.
+
+    The first `motion_channels` of a later latent are motion. `recipes.lite_latents` fits it.
+    """
 
     config_name = "config.json"
 
@@ -40,6 +50,7 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
     def __init__(
         self,
         latent_channels: int = 128,  # how many components are kept
+        motion_channels: int = 16,  # of them, of motion
         spatial_ratio: int = 8,  # side of a block, in pixels
         temporal_ratio: int = 4,  # frames of a block
         scaling_factor: float = 1.0,  # for stock pipelines, which divide by it
@@ -48,12 +59,15 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         super().__init__()
         self.spatial_compression_ratio = spatial_ratio
         self.temporal_compression_ratio = temporal_ratio
-        picture = 3 * spatial_ratio**2
+        picture, cells = 3 * spatial_ratio**2, 2 * (spatial_ratio // CELL) ** 2
         for name, value in {
             "mean": torch.zeros(picture),
             "picture_basis": torch.zeros(latent_channels, picture),
             "picture_scale": torch.ones(latent_channels),
-            "basis": torch.zeros(latent_channels, temporal_ratio * picture),
+            "motion_basis": torch.zeros(motion_channels, temporal_ratio * cells),
+            "residual_basis": torch.zeros(
+                latent_channels - motion_channels, temporal_ratio * picture
+            ),
             "scale": torch.ones(latent_channels),
         }.items():
             self.register_parameter(name, torch.nn.Parameter(value, requires_grad=False))
@@ -64,10 +78,14 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         self, x: Video, return_dict: bool = True
     ) -> AutoencoderKLOutput | tuple[DiagonalGaussianDistribution]:
         """Return the distribution of a clip's latents, which is (nearly) a point."""
-        pictures = self.pictures(x[:, :, :1])
-        first = (pictures - self.mean) @ self.picture_basis.T / self.picture_scale
-        changes = self.changes(x, self._first_frame(first))
-        z = torch.cat([first, changes @ self.basis.T / self.scale], dim=1).movedim(-1, 1)
+        first = (self.pictures(x[:, :, :1]) - self.mean) @ self.picture_basis.T
+        first = first / self.picture_scale
+        z = first.movedim(-1, 1)
+        if x.shape[2] > 1:
+            motion = self.motion_blocks(motion_to_first(x)) @ self.motion_basis.T
+            residual = self.residual_blocks(x, self._first_frame(first), self._motion(motion))
+            later = torch.cat([motion, residual @ self.residual_basis.T], dim=-1) / self.scale
+            z = torch.cat([z, later.movedim(-1, 1)], dim=2)
         posterior = DiagonalGaussianDistribution(
             torch.cat([z, torch.full_like(z, NO_NOISE)], dim=1)
         )
@@ -76,14 +94,16 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
     def decode(
         self, z: Latents, temb: Tensor | None = None, return_dict: bool = True
     ) -> DecoderOutput | tuple[Tensor]:
-        """Return the clip of latents: the first frame, and all others as changes of it."""
-        r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
+        """Return the clip of latents: the first frame, and the others made from it."""
         z = z.movedim(1, -1)  # (B, F, H, W, C)
-        first = self._first_frame(z[:, :1])
-        changes = (z[:, 1:] * self.scale) @ self.basis
-        pattern = "b f h w (c t y x) -> b c (f t) (h y) (w x)"
-        video = first + rearrange(changes, pattern, c=3, t=r, y=s, x=s)
-        video = torch.cat([first, video], dim=2)
+        video = self._first_frame(z[:, :1])
+        if z.shape[1] > 1:
+            motion, residual = (z[:, 1:] * self.scale).split(
+                [len(self.motion_basis), len(self.residual_basis)], dim=-1
+            )
+            later = warp(video, self._motion(motion))
+            later = later + self._cut(residual @ self.residual_basis, 3, back=True)
+            video = torch.cat([video, later], dim=2)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
     def pictures(self, x: Video) -> Float[Tensor, "batch f h w picture"]:
@@ -91,16 +111,77 @@ class PrincipalAutoencoder(ModelMixin, ConfigMixin):
         s = self.spatial_compression_ratio
         return rearrange(x, "b c f (h y) (w x) -> b f h w (c y x)", y=s, x=s)
 
-    def changes(self, x: Video, first: Picture) -> Float[Tensor, "batch f h w block"]:
-        """Cut what differs from the first frame, in a clip of 4k+1 frames, into blocks."""
-        r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
-        pattern = "b c (f t) (h y) (w x) -> b f h w (c t y x)"
-        return rearrange(x[:, :, 1:] - first, pattern, t=r, y=s, x=s)
+    def motion_blocks(self, motion: Motion) -> Float[Tensor, "batch f h w cells"]:
+        """Cut motion into blocks."""
+        return self._cut(motion, 2)
+
+    def residual_blocks(
+        self, x: Video, first: Picture, motion: Motion
+    ) -> Float[Tensor, "batch f h w block"]:
+        """Cut what the motion of the first frame does not explain into blocks."""
+        return self._cut(x[:, :, 1:] - warp(first, motion), 3)
+
+    def _motion(self, components: Float[Tensor, "batch f h w motion_channels"]) -> Motion:
+        return self._cut(components @ self.motion_basis, 2, back=True)
 
     def _first_frame(self, z: Float[Tensor, "batch 1 h w c"]) -> Picture:
         s = self.spatial_compression_ratio
         blocks = self.mean + (z * self.picture_scale) @ self.picture_basis
         return rearrange(blocks, "b f h w (c y x) -> b c f (h y) (w x)", c=3, y=s, x=s)
 
+    def _cut(self, values: Tensor, channels: int, *, back: bool = False) -> Tensor:
+        """Cut pixels or cells of later frames into blocks, or put them together again."""
+        r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
+        s = s if channels == 3 else s // CELL
+        whole, blocks = "b c (f t) (h y) (w x)", "b f h w (c t y x)"
+        pattern = f"{blocks} -> {whole}" if back else f"{whole} -> {blocks}"
+        return rearrange(values, pattern, c=channels, t=r, y=s, x=s)
 
-Autoencoder = AutoencoderKLLTXVideo | PrincipalAutoencoder
+
+def motion_to_first(x: Video) -> Motion:
+    """Estimate where every cell of later frames was in the first: how far right, and down.
+
+    In pixels. Each frame's estimate starts from that of the frame before; DIS of OpenCV (Kroeger
+    et al. 2016).
+    """
+    frames = ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
+    flows = torch.from_numpy(np.stack([_flows(clip) for clip in frames]))  # (B, F-1, H, W, 2)
+    cells = F.avg_pool2d(flows.movedim(-1, 2).flatten(0, 1), CELL)
+    return cells.unflatten(0, flows.shape[:2]).transpose(1, 2).to(x)
+
+
+def _flows(frames: np.ndarray) -> np.ndarray:
+    height, width = frames.shape[1:3]
+    enlarged = round(width * FINER), round(height * FINER)
+    grays = [
+        cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), enlarged, interpolation=cv2.INTER_CUBIC)
+        for f in frames
+    ]
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow, found = np.zeros((*grays[0].shape, 2), np.float32), []
+    for gray in grays[1:]:
+        flow = dis.calc(gray, grays[0], flow.copy())
+        small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
+        found.append(small * (width / enlarged[0]))
+    return np.stack(found)
+
+
+def warp(first: Picture, motion: Motion) -> Video:
+    """Return later frames: each pixel is that of the first frame to which its motion points."""
+    batch, _, _, height, width = first.shape
+    later = motion.shape[2]
+    fine = F.interpolate(
+        motion.transpose(1, 2).flatten(0, 1), (height, width), mode="bilinear", align_corners=False
+    )
+    grid = F.affine_grid(
+        torch.eye(2, 3).to(fine).expand(len(fine), -1, -1),
+        [len(fine), 3, height, width],
+        align_corners=False,
+    )
+    grid = grid + fine.movedim(1, -1) * torch.tensor([2 / width, 2 / height]).to(fine)
+    start = first[:, :, 0].repeat_interleave(later, 0)
+    moved = F.grid_sample(start, grid, "bicubic", padding_mode="border", align_corners=False)
+    return moved.unflatten(0, (batch, later)).transpose(1, 2)
+
+
+Autoencoder = AutoencoderKLLTXVideo | MotionAutoencoder

@@ -9,12 +9,12 @@ from safetensors import SafetensorError
 
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
-from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 
 Part = TypeVar("Part", bound=ModelMixin)
 
-OURS = {kind.__name__: kind for kind in (PrincipalAutoencoder, PreconditionedLTXTransformer)}
+OURS = {kind.__name__: kind for kind in (MotionAutoencoder, PreconditionedLTXTransformer)}
 
 LARGEST, LAYERS, ENTRIES = 2**20, 1000, 100
 # What diffusers and torch raise on folders that are broken in one way or another.

@@ -28,7 +28,7 @@ import torch
 
 from synclora_lite.cli import run
 from synclora_lite.models import save_model, tiny_model
-from synclora_lite.models.autoencoder import PrincipalAutoencoder
+from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger
 
@@ -77,7 +77,7 @@ def base_bank(folder: Path) -> None:
     for first in (0, 6):
         latents = torch.randn(6, 2, 8, 3, 2, 2, generator=generator).bfloat16()
         write_shard(folder / "latents" / f"pairs-{first:06d}.safetensors", latents=latents)
-    PrincipalAutoencoder(latent_channels=8).save_pretrained(folder / "vae")
+    MotionAutoencoder(latent_channels=8, motion_channels=4).save_pretrained(folder / "vae")
 
 
 def pretrain(folder: Path) -> None:
