@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
+from synclora_lite.video.clip import Frames
+
 Image = UInt8[np.ndarray, "height width 3"]
 Gray = UInt8[np.ndarray, "_ _"]
 Flow = Float[np.ndarray, "height width 2"]

@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from filelock import FileLock, Timeout
-from jaxtyping import UInt8
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 from tqdm.auto import tqdm
@@ -17,8 +15,8 @@ from synclora_lite.files import sha256
 from synclora_lite.pairs import manifest
 from synclora_lite.pairs.manifest import Media
 from synclora_lite.video import write_clip
+from synclora_lite.video.clip import Frames
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 FOLDERS = ("source", "edited")
 LOCK = ".lock"
 Item = TypeVar("Item")
