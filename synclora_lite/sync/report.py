@@ -76,8 +76,7 @@ class SyncReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, None for what is not known (JSON has no NaN)."""
-        plain: dict[str, Any] = _finite(asdict(self) | {"sync_error": self.sync_error})
-        return plain
+        return _finite(asdict(self) | {"sync_error": self.sync_error})
 
 
 def _finite(value: Any) -> Any:
