@@ -67,16 +67,7 @@ def alone(folder: Path) -> Iterator[None]:
         what = f"another process is at work in {folder}"
         raise PairError(what, "one at a time", "wait until it is done") from error
     with held:
-        _sweep(folder)
+        for place in (folder, *(folder / name for name in FOLDERS)):
+            for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
+                path.unlink(missing_ok=True)
         yield
-        _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove unfinished files, which have hidden names, and an unfinished last line."""
-    for place in (folder, *(folder / name for name in FOLDERS)):
-        for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
-            path.unlink(missing_ok=True)
-    path = manifest.manifest_path(folder)
-    if path.is_file() and not path.read_bytes().endswith(b"\n"):
-        manifest.write_manifest(folder, manifest.read_manifest(folder))
