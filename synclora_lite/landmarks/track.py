@@ -25,7 +25,7 @@ def track(frames: Frames, *, person: int | Place | None = None, cache: bool = Tr
     `person` is the one with this number from the left, or nearest to this place (x and y in parts
     of the frame); None is the one with the largest face. With `cache` the result is kept under the
     hash of the frames. Raises VideoError if `frames` is no RGB clip, LandmarkError if there is no
-    such person, or mediapipe or its models are not there.
+    such person, or the models are not there.
     """
     check_frames(frames)
     key = f"{_key(person)} {frames.shape}"
