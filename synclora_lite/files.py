@@ -160,8 +160,7 @@ def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: in
 
 def read_result(name: str) -> dict[str, Any]:
     """Read a result as `write_result` stored it: command, seed, commit, machine, values."""
-    result: dict[str, Any] = read_json(data_dir() / "results" / f"{name}.json")
-    return result
+    return read_json(data_dir() / "results" / f"{name}.json")
 
 
 def _commit() -> str:

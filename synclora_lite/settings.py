@@ -39,14 +39,12 @@ def build(
     the wrong type or out of its range; says which and where.
     """
     try:
-        text = to_json(table, inf_nan_mode="constants")
-        made: T = _adapter(kind).validate_json(text)
+        return _adapter(kind).validate_json(to_json(table, inf_nan_mode="constants"))
     except (PydanticSerializationError, RecursionError) as problem:
         what = f"{where or 'the file'} holds {short(table)}"
         raise error(what, "UTF-8 text, numbers") from problem
     except ValidationError as problem:
         raise error(*_told(problem, kind, where)) from problem
-    return made
 
 
 def _told(problem: ValidationError, kind: Any, where: str) -> tuple[str, ...]:

@@ -45,10 +45,10 @@ def synclora(
     """Edit portrait videos in sync with their source, and learn how that works."""
 
 
-def _of_course(name: str, line: str) -> Any:
-    """Return a command of the course, or one that says that it is missing."""
+def _of_course(name: str, line: str) -> tuple[Any, str]:
+    """Return a command of the course, or one that says that it is missing, and its line of help."""
     try:
-        return of_course("cli", name)
+        return of_course("cli", name), line
     except ConfigError as error:
         why = error
 
@@ -56,22 +56,19 @@ def _of_course(name: str, line: str) -> Any:
         raise why
 
     missing.__doc__ = line
-    return missing
+    return missing, line
 
 
-ESTIMATE = "Estimate memory and time of training or editing."
-PAINT = "Paint a first frame, without an image model."
-COURSE = "Make the notebooks of students and instructors."
 COMMANDS: dict[str, tuple[Any, str]] = {
     "doctor": (doctor.doctor, "Check this machine, or show where an edited clip came from."),
     "score": (score.score, "Measure how well an edited clip keeps time with its source."),
     "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
     "train": (train.train, "Train the in-context adapter."),
-    "estimate": (_of_course("estimate", ESTIMATE), ESTIMATE),
-    "first-frame": (_of_course("first_frame", PAINT), PAINT),
+    "estimate": _of_course("estimate", "Estimate memory and time of training or editing."),
+    "first-frame": _of_course("first_frame", "Paint a first frame, without an image model."),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
     "exam": (exam.exam, "Examine editing methods on held-out portraits."),
-    "course": (_of_course("app", COURSE), COURSE),
+    "course": _of_course("app", "Make the notebooks of students and instructors."),
 }
 for _name, (_command, _line) in COMMANDS.items():
     if isinstance(_command, typer.Typer):

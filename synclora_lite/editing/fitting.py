@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from synclora_lite.errors import ModelError
+from synclora_lite.video.clip import Frames
 from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 
@@ -72,13 +72,8 @@ def edit_in_windows(
         if known:
             before, after = output[start:known], made[: known - start]
             seams.append(float(np.abs(before.astype(np.int16) - after).mean()))
-            made[: known - start] = crossfade(before, after)
+            weight = np.linspace(0, 1, len(before))[:, None, None, None]
+            made[: known - start] = before * (1 - weight) + after * weight + 0.5
         output[start : start + len(piece)] = made
         known, start = start + len(piece), start + window - overlap
     return output, seams
-
-
-def crossfade(before: Frames, after: Frames) -> Frames:
-    """Turn the frames of `before` into those of `after`, linearly over time."""
-    weight: Float[np.ndarray, "frames 1 1 1"] = np.linspace(0, 1, len(before))[:, None, None, None]
-    return (before * (1 - weight) + after * weight + 0.5).astype(np.uint8)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
+from synclora_lite.video.clip import Frames
+
 Image = UInt8[np.ndarray, "height width 3"]
 Gray = UInt8[np.ndarray, "_ _"]
 Flow = Float[np.ndarray, "height width 2"]
@@ -44,7 +45,9 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
             there = refine.calc(gray, grays[0], step + sample(there, step))
             back = refine.calc(grays[0], gray, back + sample(step_back, back))
         differs = cv2.absdiff(sample(grays[0], there), gray) > _VISIBLE
-        hidden = outside(there) | (occluded(there, back) & differs)
+        origin = there + _grid(*gray.shape)
+        beyond = ((origin < -1) | (origin > gray.shape[::-1])).any(-1)
+        hidden = beyond | (occluded(there, back) & differs)
         yield (
             _to_size(there, width, height),
             cv2.resize(hidden.astype(np.uint8), (width, height)) > 0,
@@ -84,13 +87,6 @@ def occluded(flow: Flow, back: Flow) -> Mask:
     gap = ((flow + returned) ** 2).sum(-1)
     length = (flow**2).sum(-1) + (returned**2).sum(-1)
     return gap > 0.01 * length + 0.5
-
-
-def outside(flow: Flow) -> Mask:
-    """Mark pixels that come from beyond the picture's edge."""
-    height, width = flow.shape[:2]
-    target = flow + _grid(height, width)
-    return ((target < -1) | (target > (width, height))).any(-1)
 
 
 def sample(values: np.ndarray, flow: Flow) -> np.ndarray:

@@ -15,8 +15,8 @@ from jaxtyping import Float, UInt8
 from scipy.special import expit
 
 from synclora_lite.editing.flow import Flow, Flows, Mask, fill, flow_between, flow_to_first, sample
+from synclora_lite.video.clip import Frames
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
 Propagation = Literal["flow", "residual", "deformation"]
 
@@ -24,6 +24,7 @@ CHANGED = 24  # grey levels of one channel from which an edit changes a pixel
 DRAWN, NOT_DRAWN = 20.0, 50.0  # grey levels: below, the model drew the same; above, it did not
 BLUR = 1.0  # pixels: what is compared are colours of places, not of single pixels
 HEAD_START, SOFT = 6.0, 4.0  # grey levels: what keeps the source's motion is preferred
+SPREAD = 4.0  # pixels: how far around a hidden pixel visible ones count
 _AROUND = 2.0  # pixels: whether a deformation explains an edit is asked of places, not of pixels
 
 
@@ -59,7 +60,11 @@ def propagated(
             yield fill(sample(edited, flow), hidden), hidden
             continue
         bent = frame if bend is None else sample(frame, sample(bend, flow))
-        carried = _spread(sample(residual, flow), hidden)
+        # where frame 0 hides a pixel: the weighted mean of visible ones around (normalised blur)
+        carried, seen = sample(residual, flow), (~hidden).astype(np.float32)
+        total = cv2.GaussianBlur(carried * seen[..., None], (0, 0), SPREAD)
+        around = total / np.maximum(cv2.GaussianBlur(seen, (0, 0), SPREAD), 1e-3)[..., None]
+        carried = np.where(hidden[..., None], around, carried)
         yield np.clip(bent + carried + 0.5, 0, 255).astype(np.uint8), hidden
 
 
@@ -118,13 +123,3 @@ def deformation(original: Image, edited: Image) -> Flow:
     )
     explained = np.clip(2 * (without - within) / np.maximum(without, 1e-3), 0, 1)
     return bend * cv2.GaussianBlur(explained, (0, 0), _AROUND)[..., None]
-
-
-def _spread(
-    residual: Float[np.ndarray, "height width 3"], hidden: Mask, radius: float = 4.0
-) -> Float[np.ndarray, "height width 3"]:
-    """Replace hidden values by the weighted mean of visible ones around them (normalised blur)."""
-    seen = (~hidden).astype(np.float32)
-    total = cv2.GaussianBlur(residual * seen[..., None], (0, 0), radius)
-    weight = cv2.GaussianBlur(seen, (0, 0), radius)[..., None]
-    return np.where(hidden[..., None], total / np.maximum(weight, 1e-3), residual)

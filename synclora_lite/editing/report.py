@@ -74,7 +74,9 @@ def report_page(edit: Edit, title: str) -> str:
     """Return the page as HTML; measures the edit if that was not done yet."""
     edit = edit if "quality" in edit.report else assessed(edit)
     report, (height, width) = edit.report, edit.source.size
-    method = report["provenance"]["method"]
+    method, sync = report["provenance"]["method"], report["sync"]
+    word = "in sync" if sync["verdict"] == "accept" else "not in sync"
+    badge = f'<strong class="verdict {escape(sync["verdict"])}">{word}</strong>'
     clips = {"source": edit.source, f"edit ({method})": edit.clip}
     words = f"The source clip and its edit by {method}, side by side."
     summary = (
@@ -84,7 +86,8 @@ def report_page(edit: Edit, title: str) -> str:
     values = {
         "TITLE": escape(title),
         "SUMMARY": escape(summary),
-        "VERDICT": _verdict(report),
+        "VERDICT": f"<p>{badge} {escape(retention_in_words(report))}</p>"
+        + _list("", sync["reasons"]),
         "WARNINGS": _list("<strong>Warning:</strong> ", report["warnings"]),
         "PLAYER": locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
         "FILMSTRIP": filmstrip({label: clip.frames for label, clip in clips.items()}).html,
@@ -93,14 +96,6 @@ def report_page(edit: Edit, title: str) -> str:
         "PROVENANCE": _table("What the edit was made of", _flat(report["provenance"])),
     }
     return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
-
-
-def _verdict(report: dict[str, Any]) -> str:
-    verdict = report["sync"]["verdict"]
-    word = "in sync" if verdict == "accept" else "not in sync"
-    badge = f'<strong class="verdict {escape(verdict)}">{word}</strong>'
-    kept = escape(retention_in_words(report))
-    return f"<p>{badge} {kept}</p>" + _list("", report["sync"]["reasons"])
 
 
 def _sync(edit: Edit) -> str:

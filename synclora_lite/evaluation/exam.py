@@ -7,7 +7,7 @@ disk, so an exam that was stopped goes on with the clip it was at.
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,8 @@ from synclora_lite.models.folders import model_folder
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import EditCase, held_out
-from synclora_lite.video import Clip
+from synclora_lite.video.clip import Clip, Frames
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 Image = UInt8[np.ndarray, "height width 3"]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
@@ -52,7 +51,7 @@ class Exam:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which the same exam can be made."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = dict(vars(self))
         if isinstance(self.method, Method):
             values |= {"method": self.method.name, "options": self.options | self.method.options}
         return values
@@ -68,9 +67,9 @@ class Exam:
     @property
     def unusual(self) -> dict[str, Any]:
         """Condition, seed, size and frames, as far as they are not as usual."""
-        names, usual = ("condition", "seed", "size", "frames"), Exam(self.method)
-        given = {name: getattr(self, name) for name in names}
-        return {name: value for name, value in given.items() if value != getattr(usual, name)}
+        usual, mine = vars(Exam(self.method)), vars(self)
+        names = ("condition", "seed", "size", "frames")
+        return {name: mine[name] for name in names if mine[name] != usual[name]}
 
     @property
     def result(self) -> str:

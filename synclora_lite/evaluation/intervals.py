@@ -10,6 +10,7 @@ from synclora_lite.errors import ConfigError
 
 Row = Mapping[str, Any]
 LABELS = ("clip", "kind")  # what a row of the exam holds besides metrics
+LEVEL = 0.95  # share of the resampled means that an interval holds
 
 
 @dataclass(frozen=True)
@@ -25,20 +26,17 @@ class Interval:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def bootstrap(
-    values: Iterable[float | None], *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> Interval:
-    """Return the mean and its percentile interval (Efron 1979), drawing clips with replacement.
+def bootstrap(values: Iterable[float | None], *, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Return the mean and its 95 % percentile interval (Efron 1979), drawing with replacement.
 
-    The interval holds the share `level` of the resampled means. A clip without a value is left
-    out; ConfigError if there is none with one.
+    A clip without a value is left out; ConfigError if there is none with one.
     """
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         raise ConfigError("no values to average", "at least one clip with a value")
     picks = np.random.default_rng(seed).integers(0, len(known), (resamples, len(known)))
     means = known[picks].mean(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(known.mean()), float(low), float(high), len(known))
 
 

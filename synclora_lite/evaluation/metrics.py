@@ -5,13 +5,12 @@ Frame 0 is given to every method, so those of pixels look at frames 1 and later.
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from skimage.metrics import structural_similarity
 
 from synclora_lite.editing.propagation import CHANGED
 from synclora_lite.landmarks import Track
-
-Frames = UInt8[np.ndarray, "frames height width 3"]
+from synclora_lite.video.clip import Frames
 
 ROUNDING = 1 / 12  # mean squared error of rounding to 8 bits: nothing is better than this
 SIDE = 48  # pixels of an aligned face

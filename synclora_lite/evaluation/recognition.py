@@ -50,19 +50,18 @@ def face_features(clip: Clip, track: Track, file: Path) -> Float[np.ndarray, "fr
     The clip holds photographs, `track` their landmarks in pixels; for `file` see `network`.
     """
     recogniser = cv2.FaceRecognizerSF.create(str(file), "")
-    rows: list[np.ndarray | None] = []
-    for frame, face in zip(clip.frames, track.face, strict=True):
-        if np.isnan(face).any():
-            rows.append(None)
-            continue
+    seen, rows = ~np.isnan(track.face).any((1, 2)), list[np.ndarray]()
+    for frame, face in zip(clip.frames[seen], track.face[seen], strict=True):
         points = [face[list(which), :2].mean(0) for which in POINTS]
         box = np.concatenate([face[:, :2].min(0), np.ptp(face[:, :2], axis=0)])
         found = np.concatenate([box, *points, [1.0]]).astype(np.float32)  # as YuNet's rows
         aligned = recogniser.alignCrop(np.ascontiguousarray(frame[..., ::-1]), found)  # BGR
         feature = recogniser.feature(aligned).ravel().astype(np.float64)
         rows.append(feature / np.linalg.norm(feature))
-    size = next((len(row) for row in rows if row is not None), 1)
-    return np.stack([np.full(size, np.nan) if row is None else row for row in rows])
+    features = np.full((len(seen), len(rows[0]) if rows else 1), np.nan)
+    if rows:
+        features[seen] = rows
+    return features
 
 
 def same_person(

@@ -15,12 +15,8 @@ SHA256 = {
 
 
 def finder_name() -> str:
-    """Return the name and version of what finds landmarks; LandmarkError if it is missing."""
-    try:
-        return f"tasks-{metadata.version('mediapipe')}"
-    except metadata.PackageNotFoundError as error:
-        what, advice = "mediapipe is not installed", "run: pip install mediapipe"
-        raise LandmarkError(what, "mediapipe 1.x", advice) from error
+    """Return the name and version of what finds landmarks; ImportError if it is missing."""
+    return f"tasks-{metadata.version('mediapipe')}"
 
 
 def find_bundle(name: str) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
@@ -58,17 +58,8 @@ def cache_dir() -> Path:
     return Path(os.environ.get("SYNCLORA_CACHE") or user / "synclora-lite") / "landmarks"
 
 
-def path_of(frames: UInt8[np.ndarray, "frames height width 3"], backend: str) -> Path:
-    """Return where the landmarks of these frames, found by this finder, are kept."""
-    return _place(f"{backend} {frames.shape}", np.ascontiguousarray(frames).data)
-
-
-def path_of_file(content: str, backend: str) -> Path:
-    """Return where the landmarks of a video file with this SHA-256 are kept."""
-    return _place(f"{backend} {content}")
-
-
-def _place(key: str, data: memoryview | bytes = b"") -> Path:
+def path_of(key: str, data: memoryview | bytes = b"") -> Path:
+    """Return where a track is kept, by its finder and clip: `data` are the clip's frames."""
     digest = hashlib.sha256(f"{FORMAT} {key}".encode())
     digest.update(data)
     name = digest.hexdigest()

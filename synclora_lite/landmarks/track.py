@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 
 from synclora_lite.files import sha256
 from synclora_lite.landmarks.bundle import finder_name
-from synclora_lite.landmarks.cache import Track, load, path_of, path_of_file, save
+from synclora_lite.landmarks.cache import Track, load, path_of, save
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.video import read_clip
 from synclora_lite.video.clip import Frames, check_frames
@@ -25,10 +25,12 @@ def track(frames: Frames, *, person: int | Place | None = None, cache: bool = Tr
     `person` is the one with this number from the left, or nearest to this place (x and y in parts
     of the frame); None is the one with the largest face. With `cache` the result is kept under the
     hash of the frames. Raises VideoError if `frames` is no RGB clip, LandmarkError if there is no
-    such person, or mediapipe or its models are not there.
+    such person, or the models are not there.
     """
     check_frames(frames)
-    return _kept(path_of(frames, _key(person)) if cache else None, lambda: _run(frames, person))
+    key = f"{_key(person)} {frames.shape}"
+    path = path_of(key, np.ascontiguousarray(frames).data) if cache else None
+    return _kept(path, lambda: _run(frames, person))
 
 
 def track_file(path: str | Path, *, person: int | Place | None = None) -> Track:
@@ -41,7 +43,7 @@ def track_file(path: str | Path, *, person: int | Place | None = None) -> Track:
         clip = read_clip(path)
         return replace(_run(clip.frames, person), fps=clip.fps)
 
-    return _kept(path_of_file(sha256(path), _key(person)) if Path(path).is_file() else None, run)
+    return _kept(path_of(f"{_key(person)} {sha256(path)}") if Path(path).is_file() else None, run)
 
 
 def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, int]:

@@ -144,13 +144,10 @@ def _described(data: Path, row: dict[str, Any], number: int) -> tuple[Pair, tupl
     if isinstance(origin, str) and origin:
         with suppress(ValueError):
             parameters |= {"realigned_from": origin, "shift": int(str(shift))}
-    clips = {"source": reference, "edited": target}
     described = {
         "id": pair_id,
-        "files": {
-            name: {"path": f"{name}/{pair_id}.mp4", "sha256": sha256(path)}
-            for name, path in clips.items()
-        },
+        "source": {"path": f"source/{pair_id}.mp4", "sha256": sha256(reference)},
+        "edited": {"path": f"edited/{pair_id}.mp4", "sha256": sha256(target)},
         "builder": str(row.get("builder") or "imported"),
         "kind": str(row.get("kind") or "unknown"),
         "seed": int(seed) if seed.isdecimal() and len(seed) < 20 else None,

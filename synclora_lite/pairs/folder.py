@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from filelock import FileLock, Timeout
-from jaxtyping import UInt8
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
 from tqdm.auto import tqdm
@@ -17,8 +15,8 @@ from synclora_lite.files import sha256
 from synclora_lite.pairs import manifest
 from synclora_lite.pairs.manifest import Media
 from synclora_lite.video import write_clip
+from synclora_lite.video.clip import Frames
 
-Frames = UInt8[np.ndarray, "frames height width 3"]
 FOLDERS = ("source", "edited")
 LOCK = ".lock"
 Item = TypeVar("Item")
@@ -69,16 +67,7 @@ def alone(folder: Path) -> Iterator[None]:
         what = f"another process is at work in {folder}"
         raise PairError(what, "one at a time", "wait until it is done") from error
     with held:
-        _sweep(folder)
+        for place in (folder, *(folder / name for name in FOLDERS)):
+            for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
+                path.unlink(missing_ok=True)
         yield
-        _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove unfinished files, which have hidden names, and an unfinished last line."""
-    for place in (folder, *(folder / name for name in FOLDERS)):
-        for path in (*place.glob(".*.????????.mp4"), *place.glob(".*.????????.jsonl")):
-            path.unlink(missing_ok=True)
-    path = manifest.manifest_path(folder)
-    if path.is_file() and not path.read_bytes().endswith(b"\n"):
-        manifest.write_manifest(folder, manifest.read_manifest(folder))

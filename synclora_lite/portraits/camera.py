@@ -183,9 +183,8 @@ def _hand(t: _Thing) -> None:
     palm = box(t.x, t.y - 0.05, 0.185, 0.20, 0.11)
     palm = smooth_union(palm, capsule(t.x, t.y, (0.0, 0.1), (0.0, 0.4), 0.115), 0.1)
     hand = smooth_union(palm, capsule(t.x, t.y, *THUMB), 0.07)
-    inner = [capsule(t.x, t.y, *finger) for finger in FINGERS]
-    for finger in inner:
-        hand = smooth_union(hand, finger, 0.03)
+    for finger in FINGERS:
+        hand = smooth_union(hand, capsule(t.x, t.y, *finger), 0.03)
     t.solid(hand, t.skin, 0.055)
     for (x0, y0), (x1, y1), thick in FINGERS:
         for part in (0.42, 0.72):

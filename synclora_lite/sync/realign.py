@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from jaxtyping import UInt8
-
 from synclora_lite.errors import PairError
 from synclora_lite.landmarks import track
 from synclora_lite.sync.report import SyncReport
 from synclora_lite.sync.score import score_tracks
 from synclora_lite.sync.thresholds import OFFSET_CONFIDENCE
-
-Frames = UInt8[np.ndarray, "frames height width 3"]
+from synclora_lite.video.clip import Frames
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What a comparison of two clips found, and how it is written down."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -77,12 +76,7 @@ class SyncReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, None for what is not known (JSON has no NaN)."""
-        plain: dict[str, Any] = _finite(asdict(self) | {"sync_error": self.sync_error})
-        return plain
-
-    def to_json(self, indent: int | None = 2) -> str:
-        """Return the report as JSON."""
-        return json.dumps(self.to_dict(), indent=indent)
+        return _finite(asdict(self) | {"sync_error": self.sync_error})
 
 
 def _finite(value: Any) -> Any:

@@ -1,10 +1,8 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
 
 from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import correlate, thresholds
@@ -14,18 +12,13 @@ from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
 from synclora_lite.sync.verdict import judge
-
-if TYPE_CHECKING:
-    from synclora_lite.video import Clip
+from synclora_lite.video.clip import Clip, Frames
 
 NAN = float("nan")
 TURNS = ("yaw", "pitch")
-Frames = UInt8[np.ndarray, "frames height width 3"]
 
 
-def score_clips(
-    source: "Frames | Clip", edited: "Frames | Clip", *, cache: bool = True
-) -> SyncReport:
+def score_clips(source: Frames | Clip, edited: Frames | Clip, *, cache: bool = True) -> SyncReport:
     """Compare two clips frame by frame; of different lengths the common first part counts.
 
     Of several people `Clip.person` is compared, with the one in the same place of the edit. The

@@ -26,7 +26,8 @@ class Clip:
 
     def __post_init__(self) -> None:
         check_frames(self.frames)
-        _check_rate(self.fps)
+        if not 0 < self.fps <= 1000:  # nor if it is no number
+            raise VideoError(f"a clip at {self.fps} frames a second", "a rate in (0, 1000]")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,11 +53,6 @@ def check_frames(frames: object) -> None:
         raise VideoError(f"frames of shape {shape} and type {frames.dtype}", expected)
 
 
-def _check_rate(fps: Number) -> None:
-    if not 0 < fps <= 1000:  # nor if it is no number
-        raise VideoError(f"a clip at {fps} frames a second", "a rate in (0, 1000]")
-
-
 def resample_indices(
     frames: int, fps: Number, target_fps: Number
 ) -> Int[np.ndarray, " target_frames"]:
@@ -77,8 +73,8 @@ def resample(clip: Clip, fps: Number) -> Clip:
     """
     if fps == clip.fps:
         return clip
-    _check_rate(fps)
-    return replace(clip, frames=clip.frames[resample_indices(len(clip), clip.fps, fps)], fps=fps)
+    other = replace(clip, fps=fps)
+    return replace(other, frames=clip.frames[resample_indices(len(clip), clip.fps, fps)])
 
 
 def regular_grid(

@@ -81,19 +81,22 @@ def contact_sheet(
 ) -> UInt8[np.ndarray, "sheet_height sheet_width 3"]:
     """Lay images out in labelled rows: the label on the left, images scaled to one height."""
     font = ImageFont.load_default(size=max(11, height // 9))
-    strips = [_strip(images, height) for images in rows.values()]
+    widths = [max(1, round(i.shape[2] * height / i.shape[1])) + _GAP for i in rows.values()]
     margin = max((int(font.getlength(word)) for label in rows for word in _lines(label)), default=0)
     margin = margin + 12 if margin else 0
     header = (height // 9 + 10) if column_labels else 0
-    width = margin + max(strip.shape[1] for strip in strips)
-    sheet = Image.new("RGB", (width, header + len(strips) * (height + _GAP)), _PAPER)
+    right = max(len(images) * w for images, w in zip(rows.values(), widths, strict=True))
+    size = (margin + right - _GAP, header + len(rows) * (height + _GAP))
+    sheet = Image.new("RGB", size, _PAPER)
     draw = ImageDraw.Draw(sheet)
-    for row, (label, strip) in enumerate(zip(rows, strips, strict=True)):
+    for row, ((label, images), width) in enumerate(zip(rows.items(), widths, strict=True)):
         top = header + row * (height + _GAP)
-        sheet.paste(Image.fromarray(strip), (margin, top))
+        for k, image in enumerate(images):
+            scaled = resize_picture(image, height, width - _GAP)
+            sheet.paste(Image.fromarray(scaled), (margin + k * width, top))
         text = "\n".join(_lines(label))
         draw.multiline_text((margin - 8, top + height // 2), text, _INK, font, "rm", align="right")
-    step = strips[0].shape[1] / max(1, len(column_labels))
+    step = (len(next(iter(rows.values()))) * widths[0] - _GAP) / max(1, len(column_labels))
     for column, label in enumerate(column_labels):
         draw.text((margin + (column + 0.5) * step, header // 2), label, _INK, font, "mm")
     return np.asarray(sheet)
@@ -101,13 +104,3 @@ def contact_sheet(
 
 def _lines(label: str) -> list[str]:
     return textwrap.wrap(label, 12, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _strip(images: Frames, height: int) -> UInt8[np.ndarray, "_ _ 3"]:
-    """Scale images to one height and join them with white gaps."""
-    width = max(1, round(images.shape[2] * height / images.shape[1]))
-    strip = np.full((height, len(images) * (width + _GAP) - _GAP, 3), 255, np.uint8)
-    for k, image in enumerate(images):
-        left = k * (width + _GAP)
-        strip[:, left : left + width] = resize_picture(image, height, width)
-    return strip

@@ -58,13 +58,12 @@ def locked_player(
     columns: int = 4,
     height: int = 256,
     alt: str = "",
-    start: int | None = None,
 ) -> Player:
     """Put clips beside each other under one play button.
 
     The shortest clip sets the length, the first `Clip` the frames per second, else they are 12; a
-    panel is `height` pixels high. `alt` says what the clips show, in a sentence. It opens at the
-    frame `start`, or in the middle. Raises VideoError if there is no clip, or an empty one.
+    panel is `height` pixels high. `alt` says what the clips show, in a sentence. Raises VideoError
+    if there is no clip, or an empty one.
     """
     panels = [clip.frames if isinstance(clip, Clip) else clip for clip in clips.values()]
     if not panels or any(len(frames) == 0 for frames in panels):
@@ -74,7 +73,7 @@ def locked_player(
     frames = _tile(panels, columns, height)
     with tempfile.TemporaryDirectory() as folder:
         mp4 = write_clip(Path(folder) / "player.mp4", frames, fps, quality=_QUALITY).read_bytes()
-    start = min(len(frames) // 2 if start is None else start, len(frames) - 1)
+    start = len(frames) // 2
     jpeg = io.BytesIO()
     Image.fromarray(frames[start]).save(jpeg, format="jpeg", quality=82)
     poster = jpeg.getvalue()

@@ -26,7 +26,6 @@ def plot_traces(
     *,
     fps: Number,
     notes: Mapping[str, str] | None = None,
-    columns: int = 3,
     alt: str = "",
 ) -> Picture:
     """Draw the cue traces of several clips over one another; at least one cue.
@@ -36,14 +35,14 @@ def plot_traces(
         cues: Which cues to draw; every cue that the first clip has if left out.
         fps: Frames per second, for the time axis.
         notes: A few words per cue for its title, for example "r = 0.97, lag 0".
-        columns: Panels in a row.
         alt: Alternative text; made from the labels if left empty.
 
     """
     cues = list(cues if cues is not None else next(iter(clips.values()), {}))
     if not cues:
         raise VideoError("no traces to draw", "at least one clip with at least one cue")
-    columns, rows = min(columns, len(cues)), -(-len(cues) // min(columns, len(cues)))
+    columns = min(3, len(cues))
+    rows = -(-len(cues) // columns)
     with style():
         canvas = figure(3.4 * columns, 1.75 * rows + 0.4)
         panels = canvas.subplots(rows, columns, sharex=True, squeeze=False)

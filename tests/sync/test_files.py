@@ -120,7 +120,7 @@ def work(files):
 
 def report_of(source, edited):
     """Score two files; a report as text crosses processes unchanged."""
-    return score_files(source, edited).to_json()
+    return json.dumps(score_files(source, edited).to_dict())
 
 
 def test_two_processes_find_what_one_finds(files):

@@ -132,7 +132,8 @@ def test_the_weight_is_half_where_the_verdict_changes(gesture):
 
 def test_the_report_becomes_json_without_nan():
     unknown = CueScore(*[math.nan] * 3, (math.nan,) * 2, math.nan, math.nan, 0.0, judged=False)
-    plain = json.loads(verdict(cues={"gaze_x": unknown}).to_json(), parse_constant=pytest.fail)
+    report = verdict(cues={"gaze_x": unknown})
+    plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert plain["cues"]["gaze_x"]["pearson"] is None
     assert plain["verdict"] == "accept"
     assert plain["sync_error"] > 0
