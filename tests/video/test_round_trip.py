@@ -51,6 +51,14 @@ def test_the_same_clip_gives_the_same_bytes(tmp_path: Path, clip: Clip) -> None:
     assert sha256(first) == sha256(second)
 
 
+@pytest.mark.parametrize("size", [(280, 280), (280, 560)])
+def test_so_does_one_large_enough_for_wide_instructions(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    clip = moving_clip(17, *size)
+    assert len({sha256(write_clip(tmp_path / f"{k}.mp4", clip)) for k in range(4)}) == 1
+
+
 def test_a_small_clip_weighs_tens_of_kilobytes(tmp_path: Path) -> None:
     size = write_clip(tmp_path / "c.mp4", moving_clip(17, 128, 128)).stat().st_size
     assert 1_000 < size < 60_000
