@@ -46,7 +46,7 @@ class Size:
 
 SIZES = {
     "tiny": Size(8, 4, 48, 64, 1, 4, 2, 5, 2, 4),
-    "cpu": Size(1536, 64, 128, 256, 6, 2000, 16, 1200, 8, 64),
+    "cpu": Size(1536, 64, 128, 256, 6, 3000, 16, 1500, 8, 64),
     "gpu": Size(8192, 64, 128, 384, 8, 12000, 64, 4000, 64, 64),
 }
 
@@ -75,9 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     found = "cuda" if torch.cuda.is_available() else "cpu"
     usual = "gpu" if found == "cuda" else "cpu"
-    parser.add_argument(
-        "--size", choices=SIZES, default=usual, help="cpu takes three hours of one core"
-    )
+    parser.add_argument("--size", choices=SIZES, default=usual, help="cpu takes four hours")
     parser.add_argument("--out", type=Path, default=Path("runs/lite"))
     parser.add_argument("--device", default=found)
     given = parser.parse_args(arguments)

@@ -27,7 +27,7 @@ def edit(
         str,
         Option(
             help="sync-lora, base-reference, flow-propagation, residual-propagation, "
-            "deformation-propagation, i2v, copy, sdedit, flowedit or kv-inject."
+            "deformation-propagation, i2v, copy, latent-copy, sdedit, flowedit or kv-inject."
         ),
     ] = "sync-lora",
     model: Annotated[
