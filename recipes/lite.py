@@ -2,7 +2,8 @@
 
     python -m recipes.lite --out runs/lite      # `make lite`
 
-Render pairs, fit the autoencoder's principal components to them, train the base and the adapter. Every part goes on where it was stopped.
+Render pairs, fit the autoencoder's principal components to them, train the base and the adapter.
+Every part goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Size:
 
 SIZES = {
     "tiny": Size(8, 4, 48, 64, 1, 4, 2, 5, 2, 4),
-    "cpu": Size(1536, 64, 128, 256, 6, 3000, 16, 1500, 8, 64),
+    "cpu": Size(1536, 64, 128, 256, 6, 3000, 16, 1300, 8, 64),
     "gpu": Size(8192, 64, 128, 384, 8, 12000, 64, 4000, 64, 64),
 }
 
