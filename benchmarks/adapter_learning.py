@@ -93,7 +93,7 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
     rows: list[dict[str, float]] = []
     for step in sorted(files):
         rare = FIRST if step <= config.identical_steps else every
-        if step > FIRST and step % rare:
+        if step > FIRST and step % rare and step != max(files):
             continue
         if (weights := files[step]) is not None:
             load_lora_state_dict(model.transformer, load_file(weights))
