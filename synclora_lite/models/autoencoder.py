@@ -35,6 +35,7 @@ Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width
 
 CELL = 4  # pixels: side of a cell that moves as one
 FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
+AROUND, FAINT = 8.0, 6.0  # pixels of these around a place; grey levels that are no contrast
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
 
 
@@ -142,7 +143,7 @@ def motion_to_first(x: Video) -> Motion:
     """Estimate where every cell of later frames was in the first: how far right, and down.
 
     In pixels. Each frame's estimate starts from that of the frame before; DIS of OpenCV (Kroeger
-    et al. 2016).
+    et al. 2016), on brightness without local mean and contrast, so that moving light is no motion.
     """
     frames = ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
     flows = torch.from_numpy(np.stack([_flows(clip) for clip in frames]))  # (B, F-1, H, W, 2)
@@ -153,10 +154,7 @@ def motion_to_first(x: Video) -> Motion:
 def _flows(frames: np.ndarray) -> np.ndarray:
     height, width = frames.shape[1:3]
     enlarged = round(width * FINER), round(height * FINER)
-    grays = [
-        cv2.resize(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), enlarged, interpolation=cv2.INTER_CUBIC)
-        for f in frames
-    ]
+    grays = [_without_light(frame, enlarged) for frame in frames]
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow, found = np.zeros((*grays[0].shape, 2), np.float32), []
     for gray in grays[1:]:
@@ -164,6 +162,14 @@ def _flows(frames: np.ndarray) -> np.ndarray:
         small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
         found.append(small * (width / enlarged[0]))
     return np.stack(found)
+
+
+def _without_light(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    gray = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    detail = gray - cv2.GaussianBlur(gray, (0, 0), AROUND)
+    contrast = np.sqrt(cv2.GaussianBlur(detail**2, (0, 0), AROUND) + FAINT**2)
+    return np.clip(128 + 40 * detail / contrast, 0, 255).astype(np.uint8)
 
 
 def warp(first: Picture, motion: Motion) -> Video:
