@@ -2,7 +2,7 @@
 
     python -m recipes.lite_latents runs/bank runs/vae runs/latents
 
-Every pair is encoded as it is and mirrored: twice the clips, for nothing.
+Every pair is encoded as it is and mirrored: twice the clips, without rendering them.
 """
 
 from __future__ import annotations
