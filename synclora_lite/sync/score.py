@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import UInt8
 
 from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import correlate, thresholds
@@ -12,7 +13,9 @@ from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
 from synclora_lite.sync.verdict import judge
-from synclora_lite.video.clip import Clip, Frames
+from synclora_lite.video.clip import Clip
+
+Frames = UInt8[np.ndarray, "_ _ _ 3"]
 
 NAN = float("nan")
 TURNS = ("yaw", "pitch")

@@ -109,9 +109,9 @@ def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
         raise VideoError("no ffmpeg was found", advice="run the set-up again") from error
     command += ["-max_alloc", str(limits.memory // 2), "-filter_threads", "1", *arguments]
     pipe = subprocess.PIPE
-    memory = {  # no reserve by the thread; frames in fresh pages, since x264 reads before it writes
+    memory = {  # no reserve by the thread; memory is filled, since x264 reads before it writes
         "MALLOC_ARENA_MAX": "1",
-        "MALLOC_MMAP_THRESHOLD_": "65536",
+        "MALLOC_PERTURB_": "1",
     }
     process = psutil.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=os.environ | memory)
     run, done = Run(process, process.stdin, process.stdout), threading.Event()
