@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.files import atomic_path
-from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first
+from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first, to_light
 
 
 def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
@@ -58,7 +58,7 @@ def fit_components(vae: MotionAutoencoder, clips: Iterable[Float[Tensor, "b 3 f 
     first frame's are scaled to the same deviations, channel by channel, so that the transformer
     sees both alike.
     """
-    batches = [(batch, motion_to_first(batch)) for batch in clips]
+    batches = [(to_light(batch), motion_to_first(batch)) for batch in clips]
     pictures, motions, residuals = (
         Moments(size)
         for size in (len(vae.mean), vae.motion_basis.shape[1], vae.residual_basis.shape[1])

@@ -10,7 +10,8 @@ warp, d the motion, B principal components of each kind in a set of clips, and s
                                                x_t = W(x_0, d_t) + B_r^T (s_r z_r),
 
 where the x_0 and d_t of the residual are the decoded ones, so that their errors are not added to
-its own.
+its own. All x are logarithms of brightness, in which a change of light is the same number on dark
+skin and on light: the ratio images of Liu, Shan and Zhang (SIGGRAPH 2001).
 
 It has the methods and attributes of diffusers' `AutoencoderKLLTXVideo` that stock pipelines use,
 so it takes that class's place as `vae=`.
@@ -36,6 +37,7 @@ Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width
 CELL = 4  # pixels: side of a cell that moves as one
 FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
 AROUND, FAINT = 8.0, 6.0  # pixels of these around a place; grey levels that are no contrast
+BLACK = 0.1  # of white: what is added to brightness before its logarithm
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
 
 
@@ -79,12 +81,13 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         self, x: Video, return_dict: bool = True
     ) -> AutoencoderKLOutput | tuple[DiagonalGaussianDistribution]:
         """Return the distribution of a clip's latents, which is (nearly) a point."""
-        first = (self.pictures(x[:, :, :1]) - self.mean) @ self.picture_basis.T
+        light = to_light(x)
+        first = (self.pictures(light[:, :, :1]) - self.mean) @ self.picture_basis.T
         first = first / self.picture_scale
         z = first.movedim(-1, 1)
         if x.shape[2] > 1:
             motion = self.motion_blocks(motion_to_first(x)) @ self.motion_basis.T
-            residual = self.residual_blocks(x, self._first_frame(first), self._motion(motion))
+            residual = self.residual_blocks(light, self._first_frame(first), self._motion(motion))
             later = torch.cat([motion, residual @ self.residual_basis.T], dim=-1) / self.scale
             z = torch.cat([z, later.movedim(-1, 1)], dim=2)
         posterior = DiagonalGaussianDistribution(
@@ -105,6 +108,7 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
             later = warp(video, self._motion(motion))
             later = later + self._cut(residual @ self.residual_basis, 3, back=True)
             video = torch.cat([video, later], dim=2)
+        video = to_pixels(video)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
     def pictures(self, x: Video) -> Float[Tensor, "batch f h w picture"]:
@@ -137,6 +141,16 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         whole, blocks = "b c (f t) (h y) (w x)", "b f h w (c t y x)"
         pattern = f"{blocks} -> {whole}" if back else f"{whole} -> {blocks}"
         return rearrange(values, pattern, c=channels, t=r, y=s, x=s)
+
+
+def to_light(x: Video) -> Video:
+    """Return logarithms of brightness, of which black has one, too."""
+    return ((x.clamp(-1, 1) + 1) / 2 + BLACK).log()
+
+
+def to_pixels(light: Video) -> Video:
+    """Undo `to_light`."""
+    return (light.exp() - BLACK) * 2 - 1
 
 
 def motion_to_first(x: Video) -> Motion:
