@@ -2,7 +2,9 @@
 
     python -m recipes.lite_latents runs/bank runs/vae runs/latents
 
-Every pair is encoded as it is and mirrored: twice the clips, without rendering them.
+Every pair is encoded as it is and mirrored: twice the clips, without rendering them. Both clips
+of a pair take the source's motion: two estimates differ, and the adapter would learn to trust
+neither, that is, to move less than the source does.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ class Moments:
 
 
 @torch.no_grad()
-def fit_components(vae: MotionAutoencoder, clips: Iterable[Float[Tensor, "b 3 f h w"]]) -> None:
-    """Set mean, components and scales of an autoencoder from clips, given in batches.
+def fit_components(vae: MotionAutoencoder, pairs: Iterable[Float[Tensor, "b 2 3 f h w"]]) -> None:
+    """Set mean, components and scales of an autoencoder from pairs, given in batches.
 
     A component of residuals is scaled to the square root of its deviation, between equal weight
     for all components and equal weight for all pixels; so is one of motion, counted by the change
@@ -58,17 +60,18 @@ def fit_components(vae: MotionAutoencoder, clips: Iterable[Float[Tensor, "b 3 f 
     first frame's are scaled to the same deviations, channel by channel, so that the transformer
     sees both alike.
     """
-    batches = [(to_light(batch), motion_to_first(batch)) for batch in clips]
     pictures, motions, residuals = (
         Moments(size)
         for size in (len(vae.mean), vae.motion_basis.shape[1], vae.residual_basis.shape[1])
     )
     changed = 0.0
-    for batch, motion in batches:
-        pictures.add(vae.pictures(batch[:, :, ::4]))
-        motions.add(vae.motion_blocks(motion))
-        changed += float((batch[:, :, 1:] - batch[:, :, :1]).square().sum())
-        residuals.add(vae.residual_blocks(batch, batch[:, :, :1], motion))
+    for batch in pairs:
+        motion = motion_to_first(batch[:, 0])
+        for light in to_light(batch).unbind(1):
+            pictures.add(vae.pictures(light[:, :, ::4]))
+            motions.add(vae.motion_blocks(motion))
+            changed += float((light[:, :, 1:] - light[:, :, :1]).square().sum())
+            residuals.add(vae.residual_blocks(light, light[:, :, :1], motion))
     explained = changed - float(residuals.gram.trace())
     weight = (explained / float(motions.gram.trace())) ** 0.5
     basis, of_motion = motions.components(len(vae.motion_basis), 0.0)
@@ -86,11 +89,15 @@ def fit_components(vae: MotionAutoencoder, clips: Iterable[Float[Tensor, "b 3 f 
 
 
 @torch.no_grad()
-def encode_frames(vae: MotionAutoencoder, frames: UInt8[Tensor, "b f h w 3"]) -> Tensor:
+def encode_pairs(vae: MotionAutoencoder, frames: UInt8[Tensor, "b 2 f h w 3"]) -> Tensor:
     """Return latents, in parts that fit the cache."""
-    device = vae.mean.device
-    parts = (vae.encode(to_video(p.to(device)))[0].mode() for p in frames.split(16))
-    return torch.cat([part.bfloat16().cpu().contiguous() for part in parts]).contiguous()
+    parts = []
+    for part in frames.split(8):
+        source, edited = (to_video(side.to(vae.mean.device)) for side in part.unbind(1))
+        motion = motion_to_first(source)
+        both = [vae.encode(side, motion=motion)[0].mode() for side in (source, edited)]
+        parts.append(torch.stack(both, dim=1).bfloat16().cpu().contiguous())
+    return torch.cat(parts)
 
 
 Pairs = BFloat16[Tensor, "_ 2 channels frames height width"]
@@ -122,19 +129,18 @@ def main(arguments: list[str] | None = None) -> None:
         vae = MotionAutoencoder(given.channels)
         few = tqdm(files[: given.fit], desc="components", unit="shard")
         shards = (safe_open(f, framework="pt") for f in few)
-        clips = (
-            to_video(part)
+        pairs = (
+            torch.stack([to_video(side) for side in part.unbind(1)], dim=1)
             for shard in shards
-            for part in shard.get_tensor("frames").flatten(0, 1).split(16)
+            for part in shard.get_tensor("frames").split(8)
         )
-        fit_components(vae, clips)
+        fit_components(vae, pairs)
         vae.save_pretrained(given.vae)
     vae.to(given.device)
     for file in tqdm(files, desc="encoding", unit="shard"):
         for name, turn in ((file.name, ()), (file.name.replace("pairs-", "pairs-m"), (4,))):
             if not (given.out / name).exists():
-                frames = load_file(file)["frames"].flip(turn)
-                latents = encode_frames(vae, frames.flatten(0, 1)).unflatten(0, (-1, 2))
+                latents = encode_pairs(vae, load_file(file)["frames"].flip(turn))
                 with atomic_path(given.out / name) as partial:
                     save_file({"latents": latents}, partial)
 

@@ -78,17 +78,21 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         self.register_buffer("latents_std", torch.ones(latent_channels), persistent=False)
 
     def encode(
-        self, x: Video, return_dict: bool = True
+        self, x: Video, return_dict: bool = True, motion: Motion | None = None
     ) -> AutoencoderKLOutput | tuple[DiagonalGaussianDistribution]:
-        """Return the distribution of a clip's latents, which is (nearly) a point."""
+        """Return the distribution of a clip's latents, which is (nearly) a point.
+
+        `motion` may be another clip's: an edit moves as its source does.
+        """
         light = to_light(x)
         first = (self.pictures(light[:, :, :1]) - self.mean) @ self.picture_basis.T
         first = first / self.picture_scale
         z = first.movedim(-1, 1)
         if x.shape[2] > 1:
-            motion = self.motion_blocks(motion_to_first(x)) @ self.motion_basis.T
-            residual = self.residual_blocks(light, self._first_frame(first), self._motion(motion))
-            later = torch.cat([motion, residual @ self.residual_basis.T], dim=-1) / self.scale
+            moved = motion_to_first(x) if motion is None else motion
+            d = self.motion_blocks(moved) @ self.motion_basis.T
+            residual = self.residual_blocks(light, self._first_frame(first), self._motion(d))
+            later = torch.cat([d, residual @ self.residual_basis.T], dim=-1) / self.scale
             z = torch.cat([z, later.movedim(-1, 1)], dim=2)
         posterior = DiagonalGaussianDistribution(
             torch.cat([z, torch.full_like(z, NO_NOISE)], dim=1)
