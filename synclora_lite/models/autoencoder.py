@@ -147,12 +147,12 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         return rearrange(values, pattern, c=channels, t=r, y=s, x=s)
 
 
-def to_light(x: Video) -> Video:
+def to_light(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Return logarithms of brightness, of which black has one, too."""
     return ((x.clamp(-1, 1) + 1) / 2 + BLACK).log()
 
 
-def to_pixels(light: Video) -> Video:
+def to_pixels(light: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """Undo `to_light`."""
     return (light.exp() - BLACK) * 2 - 1
 

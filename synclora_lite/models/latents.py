@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synclora_lite.core import Layout, inference_sigmas, sample
 from synclora_lite.errors import ModelError
-from synclora_lite.models.autoencoder import Autoencoder
+from synclora_lite.models.autoencoder import Autoencoder, MotionAutoencoder, motion_to_first
 from synclora_lite.models.model import I2VModel, Latents
 
 
@@ -27,16 +27,26 @@ def to_frames(
 
 
 def encode(
-    model: I2VModel | torch.nn.Module, video: Float[Tensor, "batch 3 frames height width"]
+    model: I2VModel | torch.nn.Module,
+    video: Float[Tensor, "batch 3 frames height width"],
+    *,
+    moving_as: Float[Tensor, "batch 3 frames _ _"] | None = None,
 ) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
+
+    Where latents are motion and the rest, the motion is that of the clips `moving_as`, if given: a
+    pair is in sync, but two estimates of its motion differ, and an adapter that learns from them
+    moves less than its reference does (errors in variables).
 
     The autoencoder may be any of the LTX family; their scaling factors are all 1. Raises ModelError
     for a size that it cannot take, see `check_size`.
     """
     vae: Any = model.vae if isinstance(model, I2VModel) else model
     check_size(vae, *video.shape[2:])
-    latents = vae.encode(video.to(vae.dtype)).latent_dist.mode()
+    motion = {}
+    if moving_as is not None and isinstance(vae, MotionAutoencoder):
+        motion = {"motion": motion_to_first(moving_as.to(vae.dtype))}
+    latents = vae.encode(video.to(vae.dtype), **motion).latent_dist.mode()
     return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
 
 

@@ -57,8 +57,9 @@ def pair_latents(
             clips = pair_clips(folder, pair, frame_rate, size_of)
             with torch.no_grad():
                 videos = [to_model_range(torch.from_numpy(clip)[None]) for clip in clips]
-                encoded = [encode(vae, video.to(vae.device)).half().cpu() for video in videos]
-            write_shard(files[-1], latents=torch.stack(encoded, dim=1))
+                videos = [video.to(vae.device) for video in videos]
+                encoded = [encode(vae, video, moving_as=videos[0]) for video in videos]
+            write_shard(files[-1], latents=torch.stack(encoded, dim=1).half().cpu())
     weights = torch.tensor([1.0 if pair.weight is None else pair.weight for pair in pairs])
     accepted = torch.tensor([pair.verdict != "reject" for pair in pairs])
     return LatentDataset(folder, files=files, scores={"weight": weights, "accepted": accepted})

@@ -13,8 +13,14 @@ from synclora_lite.core import (
     sample,
     token_coordinates,
 )
-from synclora_lite.models import I2VModel, encode, load_model, save_model
-from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first, warp
+from synclora_lite.models import I2VModel, decode, encode, load_model, save_model
+from synclora_lite.models.autoencoder import (
+    MotionAutoencoder,
+    motion_to_first,
+    to_light,
+    to_pixels,
+    warp,
+)
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 from synclora_lite.portraits import held_out, render_batch
 
@@ -27,7 +33,7 @@ def clips(count: int = 4) -> torch.Tensor:
 
 def fitted(channels: int) -> MotionAutoencoder:
     vae = MotionAutoencoder(channels, motion_channels=min(16, channels // 2))
-    fit_components(vae, [clips()])
+    fit_components(vae, [torch.stack([clips(), clips()], dim=1)])
     return vae
 
 
@@ -68,6 +74,24 @@ def test_motion_and_residuals_are_uncorrelated_and_of_mean_square_one():
         spread = moments.diagonal().sqrt()
         assert (moments / torch.outer(spread, spread) - torch.eye(16)).abs().max() < 0.1
     assert torch.isclose(z.square().mean(), torch.tensor(1.0), atol=0.1)
+
+
+def test_a_clip_may_take_the_motion_of_another_and_is_still_itself():
+    vae, (source, edited) = fitted(128), clips(2).split(1)
+    of_source = encode(vae, source)
+    of_edited = encode(vae, edited, moving_as=source)
+    assert torch.equal(of_edited[:, :16, 1:], of_source[:, :16, 1:])
+    assert not torch.equal(of_edited[:, 16:], of_source[:, 16:])
+    error = (decode(vae, of_edited) - edited).square().mean()
+    assert error < 0.2 * (decode(vae, of_source) - edited).square().mean()
+
+
+def test_light_of_half_is_one_number_of_residual_and_black_stays_black():
+    ramp = torch.linspace(-1, 1, 11)
+    assert torch.allclose(to_pixels(to_light(ramp)), ramp, atol=1e-5)
+    bright, dim = torch.tensor([-0.2, 0.2, 0.9]), torch.tensor([-0.6, -0.4, -0.05])  # halved
+    change = to_light(bright) - to_light(dim)
+    assert change.max() - change.min() < 0.1
 
 
 def test_a_picture_that_moves_is_all_motion():
