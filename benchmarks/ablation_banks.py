@@ -13,6 +13,8 @@ from synclora_course.corruption import Corrupted
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl, read_json, read_jsonl, write_json
+from synclora_lite.models import encode
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.pairs import Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_clip, sample_identity
@@ -82,8 +84,10 @@ def digest(vae: torch.nn.Module) -> str:
     return whole.hexdigest()[:16]
 
 
+@torch.no_grad()
 def _encode(editor: LTXVideo, pair: tuple[Frames, Frames]) -> Float[Tensor, "2 channels _ _ _"]:
-    return torch.cat([editor.encode(clip) for clip in pair])
+    clips = [to_model_range(torch.from_numpy(clip)[None]) for clip in pair]
+    return torch.cat([encode(editor.model, clip, moving_as=clips[0]) for clip in clips])
 
 
 def _score(path: Path, drawn: list[tuple[Frames, Frames]], first: int) -> None:
