@@ -72,7 +72,7 @@ def build_bank(bank: str, folder: Path, pairs: int, editor: LTXVideo) -> None:
         drawn = [draw_pair(bank, k, side, frames) for k in range(first, first + ROWS)]
         if bank == "faulty":
             _score(folder / CHECKS, drawn, first)
-        rows = [_encode(editor, pair) for pair in drawn]
+        rows = [_encode(editor, pair, bank) for pair in drawn]
         write_shard(path, latents=torch.stack(rows).half())
 
 
@@ -85,9 +85,17 @@ def digest(vae: torch.nn.Module) -> str:
 
 
 @torch.no_grad()
-def _encode(editor: LTXVideo, pair: tuple[Frames, Frames]) -> Float[Tensor, "2 channels _ _ _"]:
+def _encode(
+    editor: LTXVideo, pair: tuple[Frames, Frames], bank: str
+) -> Float[Tensor, "2 channels _ _ _"]:
+    """Encode a pair; only edits that are all in sync move as their sources do."""
     clips = [to_model_range(torch.from_numpy(clip)[None]) for clip in pair]
-    return torch.cat([encode(editor.model, clip, moving_as=clips[0]) for clip in clips])
+    return torch.cat(
+        [
+            encode(editor.model, clip, moving_as=clips[0] if bank == "edited" else clip)
+            for clip in clips
+        ]
+    )
 
 
 def _score(path: Path, drawn: list[tuple[Frames, Frames]], first: int) -> None:
