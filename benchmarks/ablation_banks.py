@@ -13,7 +13,7 @@ from synclora_course.corruption import Corrupted
 from synclora_lite.editing import LTXVideo
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl, read_json, read_jsonl, write_json
-from synclora_lite.models import encode
+from synclora_lite.models import encode_pair
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.pairs import Exact
 from synclora_lite.pairs.filtering import STAGES, stage_of
@@ -89,13 +89,10 @@ def _encode(
     editor: LTXVideo, pair: tuple[Frames, Frames], bank: str
 ) -> Float[Tensor, "2 channels _ _ _"]:
     """Encode a pair; only edits that are all in sync move as their sources do."""
-    clips = [to_model_range(torch.from_numpy(clip)[None]) for clip in pair]
-    return torch.cat(
-        [
-            encode(editor.model, clip, moving_as=clips[0] if bank == "edited" else clip)
-            for clip in clips
-        ]
-    )
+    if bank != "edited":
+        return torch.cat([editor.encode(clip) for clip in pair])
+    clips = (to_model_range(torch.from_numpy(clip)[None]) for clip in pair)
+    return encode_pair(editor.model, *clips)[0]
 
 
 def _score(path: Path, drawn: list[tuple[Frames, Frames]], first: int) -> None:

@@ -21,12 +21,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from synclora_lite.files import atomic_path
+from synclora_lite.models import encode_pair, to_model_range
 from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first, to_light
-
-
-def to_video(frames: UInt8[Tensor, "b f h w 3"]) -> Float[Tensor, "b 3 f h w"]:
-    """Return clips in [-1, 1]."""
-    return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
 class Moments:
@@ -91,13 +87,9 @@ def fit_components(vae: MotionAutoencoder, pairs: Iterable[Float[Tensor, "b 2 3 
 @torch.no_grad()
 def encode_pairs(vae: MotionAutoencoder, frames: UInt8[Tensor, "b 2 f h w 3"]) -> Tensor:
     """Return latents, in parts that fit the cache."""
-    parts = []
-    for part in frames.split(8):
-        source, edited = (to_video(side.to(vae.mean.device)) for side in part.unbind(1))
-        motion = motion_to_first(source)
-        both = [vae.encode(side, motion=motion)[0].mode() for side in (source, edited)]
-        parts.append(torch.stack(both, dim=1).bfloat16().cpu().contiguous())
-    return torch.cat(parts)
+    device = vae.mean.device
+    parts = ([to_model_range(side.to(device)) for side in p.unbind(1)] for p in frames.split(8))
+    return torch.cat([encode_pair(vae, *part).bfloat16().cpu() for part in parts])
 
 
 Pairs = BFloat16[Tensor, "_ 2 channels frames height width"]
@@ -130,7 +122,7 @@ def main(arguments: list[str] | None = None) -> None:
         few = tqdm(files[: given.fit], desc="components", unit="shard")
         shards = (safe_open(f, framework="pt") for f in few)
         pairs = (
-            torch.stack([to_video(side) for side in part.unbind(1)], dim=1)
+            torch.stack([to_model_range(side) for side in part.unbind(1)], dim=1)
             for shard in shards
             for part in shard.get_tensor("frames").split(8)
         )

@@ -22,6 +22,7 @@ from synclora_lite.models.latents import (
     decode,
     denoise,
     encode,
+    encode_pair,
     to_frames,
     to_model_range,
 )

@@ -27,26 +27,37 @@ def to_frames(
 
 
 def encode(
-    model: I2VModel | torch.nn.Module,
-    video: Float[Tensor, "batch 3 frames height width"],
-    *,
-    moving_as: Float[Tensor, "batch 3 frames _ _"] | None = None,
+    model: I2VModel | torch.nn.Module, video: Float[Tensor, "batch 3 frames height width"]
 ) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
-
-    Where latents are motion and the rest, the motion is that of the clips `moving_as`, if given: a
-    pair is in sync, but two estimates of its motion differ, and an adapter that learns from them
-    moves less than its reference does (errors in variables).
 
     The autoencoder may be any of the LTX family; their scaling factors are all 1. Raises ModelError
     for a size that it cannot take, see `check_size`.
     """
+    return _encode(model.vae if isinstance(model, I2VModel) else model, video)
+
+
+def encode_pair(
+    model: I2VModel | torch.nn.Module,
+    source: Float[Tensor, "batch 3 frames height width"],
+    target: Float[Tensor, "batch 3 frames height width"],
+) -> Float[Tensor, "batch 2 channels latent_frames latent_height latent_width"]:
+    """Encode clips and others that move alike; see `encode`.
+
+    Where latents are motion and the rest, both take the source's motion: two estimates of it
+    differ, and an adapter that learns from both moves less than its reference does (errors in
+    variables).
+    """
     vae: Any = model.vae if isinstance(model, I2VModel) else model
+    shared = {}
+    if isinstance(vae, MotionAutoencoder):
+        shared = {"motion": motion_to_first(source.to(vae.dtype))}
+    return torch.stack([_encode(vae, clip, **shared) for clip in (source, target)], dim=1)
+
+
+def _encode(vae: Any, video: Tensor, **shared: Tensor) -> Tensor:
     check_size(vae, *video.shape[2:])
-    motion = {}
-    if moving_as is not None and isinstance(vae, MotionAutoencoder):
-        motion = {"motion": motion_to_first(moving_as.to(vae.dtype))}
-    latents = vae.encode(video.to(vae.dtype), **motion).latent_dist.mode()
+    latents = vae.encode(video.to(vae.dtype), **shared).latent_dist.mode()
     return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
 
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.models import encode
+from synclora_lite.models import encode_pair
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.pairs.manifest import MANIFEST, Pair, locate, read_manifest
 from synclora_lite.training.bank import LatentDataset, write_shard
@@ -57,9 +57,8 @@ def pair_latents(
             clips = pair_clips(folder, pair, frame_rate, size_of)
             with torch.no_grad():
                 videos = [to_model_range(torch.from_numpy(clip)[None]) for clip in clips]
-                videos = [video.to(vae.device) for video in videos]
-                encoded = [encode(vae, video, moving_as=videos[0]) for video in videos]
-            write_shard(files[-1], latents=torch.stack(encoded, dim=1).half().cpu())
+                encoded = encode_pair(vae, *(video.to(vae.device) for video in videos))
+            write_shard(files[-1], latents=encoded.half().cpu())
     weights = torch.tensor([1.0 if pair.weight is None else pair.weight for pair in pairs])
     accepted = torch.tensor([pair.verdict != "reject" for pair in pairs])
     return LatentDataset(folder, files=files, scores={"weight": weights, "accepted": accepted})

@@ -13,7 +13,7 @@ from synclora_lite.core import (
     sample,
     token_coordinates,
 )
-from synclora_lite.models import I2VModel, decode, encode, load_model, save_model
+from synclora_lite.models import I2VModel, decode, encode, encode_pair, load_model, save_model
 from synclora_lite.models.autoencoder import (
     MotionAutoencoder,
     motion_to_first,
@@ -78,8 +78,8 @@ def test_motion_and_residuals_are_uncorrelated_and_of_mean_square_one():
 
 def test_a_clip_may_take_the_motion_of_another_and_is_still_itself():
     vae, (source, edited) = fitted(128), clips(2).split(1)
-    of_source = encode(vae, source)
-    of_edited = encode(vae, edited, moving_as=source)
+    of_source, of_edited = encode_pair(vae, source, edited).unbind(1)
+    assert torch.equal(of_source, encode(vae, source))
     assert torch.equal(of_edited[:, :16, 1:], of_source[:, :16, 1:])
     assert not torch.equal(of_edited[:, 16:], of_source[:, 16:])
     error = (decode(vae, of_edited) - edited).square().mean()
