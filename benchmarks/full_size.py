@@ -108,8 +108,8 @@ class Bench:
         return torch.randn(*shape, height // s, width // s, device=self.device)
 
 
-def main(arguments: list[str] | None = None) -> dict[str, Any]:
-    """Measure, print, and with --record write data/results/full_size_DEVICE.json."""
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--model", default="ltx-video-2b", help=f"tiny, {', '.join(KNOWN)}, ltx-2.3"
@@ -121,7 +121,12 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--minutes", type=float, default=8.0, help="start nothing new after these")
-    wanted = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    """Measure, print, and with --record write data/results/full_size_DEVICE.json."""
+    wanted = parsed(arguments)
     begun = time.perf_counter()
     precision: Any = str(fast_dtype(wanted.device)).removeprefix("torch.")
     large = wanted.model.endswith("ltx-2.3")

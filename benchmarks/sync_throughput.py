@@ -56,8 +56,8 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Render, warm up, measure, and store."""
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=4)
     parser.add_argument("--frames", type=int, default=33)
@@ -65,7 +65,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="keep the rendered clips here")
     parser.add_argument("--note", default="", help="what else the machine was doing")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Render, warm up, measure, and store."""
+    args = arguments()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["SYNCLORA_CACHE"] = f"{scratch}/cache"
         folder = args.folder or Path(scratch) / "pairs"

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from recipes.muon import Muon
-from synclora_lite.files import atomic_path, read_jsonl, write_atomic, write_json
+from synclora_lite.files import atomic_path, read_jsonl, write_atomic
 from synclora_lite.models.precision import multiplies_bfloat16
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.processes import process_group
 
 LOG = "log.jsonl"
+LOG_EVERY, VALIDATE_EVERY = 20, 400  # steps
 Loss = Callable[[int, torch.Generator], Tensor]
 
 
@@ -94,17 +96,18 @@ class Masters:
         """Copy weights into the network."""
         torch._foreach_copy_(list(self.working.values()), [values[n] for n in self.working])
 
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that a resumed run needs."""
+    def save(self, path: Path, step: int) -> None:
+        """Write everything that a resumed run needs."""
         moments = self.optimizer.state_of(self.masters)
-        return (
-            {f"master.{n}": v for n, v in self.masters.items()}
-            | {f"average.{n}": v for n, v in self.averaged.items()}
-            | {f"moment.{n}": v for n, v in moments.items()}
-        )
+        kinds = {"master": self.masters, "average": self.averaged, "moment": moments}
+        state = {f"{kind}.{n}": v for kind, values in kinds.items() for n, v in values.items()}
+        with atomic_path(path) as partial:
+            save_file(state | {"step": torch.tensor(step)}, partial)
 
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Undo `state`."""
+    def restore(self, path: Path) -> int:
+        """Read what `save` wrote; return the step."""
+        state = load_file(path)
+        step = int(state.pop("step"))
         for name, value in state.items():
             kind, rest = name.split(".", 1)
             if kind != "moment":
@@ -113,6 +116,7 @@ class Masters:
         moments = {n.split(".", 1)[1]: v for n, v in state.items() if n.startswith("moment.")}
         self.optimizer.restore(self.masters, moments)
         self.give(self.masters)
+        return step
 
 
 def train(
@@ -120,10 +124,8 @@ def train(
     loss: Loss,
     schedule: Schedule,
     folder: Path,
-    *,
     export: Callable[[dict[str, Tensor]], None],
-    validate: Callable[[], dict[str, float]] | None = None,
-    validate_every: int = 400,
+    validate: Callable[[], dict[str, float]],
 ) -> None:
     """Train to the end of the schedule, from where the folder's state is.
 
@@ -134,55 +136,39 @@ def train(
         folder: Gets state.safetensors, log.jsonl and what `export` writes.
         export: Called with the averaged weights.
         validate: Metrics with the averaged weights.
-        validate_every: Steps between them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     group = process_group(next(network.parameters()).device.type)
     weights = Masters(network, schedule.average, group.num_processes)
-    state, start = folder / "state.safetensors", 0
+    state, start, length = folder / "state.safetensors", 0, schedule.steps
+    main, began, recent = group.is_main_process, time.monotonic(), deque[float](maxlen=LOG_EVERY)
     if state.exists():
-        saved = load_file(state)
-        start = int(saved.pop("step"))
-        weights.restore(saved)
-        if group.is_main_process:
+        start = weights.restore(state)
+        if main:
             _rewind(folder, start)
-    began = time.monotonic()
-    bar = tqdm(
-        range(start, schedule.steps),
-        initial=start,
-        total=schedule.steps,
-        desc=folder.name,
-        disable=not group.is_main_process,
-    )
 
     def keep(step: int) -> None:  # the state last: what was killed before it is done again
         export(weights.averaged)
         weights.give(weights.averaged)
-        if validate is not None and (step % validate_every == 0 or step == schedule.steps):
+        if step % VALIDATE_EVERY == 0 or step == length:
             _log(folder, {"step": step, **validate()})
         weights.give(weights.masters)
-        with atomic_path(state) as partial:
-            save_file(weights.state() | {"step": torch.tensor(step)}, partial)
+        weights.save(state, step)
 
-    recent: list[float] = []
-    for step in bar:
-        generator = seeded(schedule.seed, step, group.process_index)
-        value = loss(step, generator)
-        value.backward()
-        norm = weights.step(step, schedule.rate(step))
-        recent.append(float(value.detach()))
-        if (step + 1) % 20 == 0:
-            mean = sum(recent) / len(recent)
-            recent.clear()
-            if group.is_main_process:
-                bar.set_postfix(loss=f"{mean:.5f}")
-                seconds = round(time.monotonic() - began, 1)
-                _log(folder, {"step": step + 1, "loss": mean, "norm": norm, "seconds": seconds})
-        due = (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps
-        if due and group.is_main_process:
-            keep(step + 1)
-    if group.is_main_process:
-        write_json(folder / "schedule.json", asdict(schedule))
+    with tqdm(initial=start, total=length, desc=folder.name, disable=not main) as bar:
+        for step in range(start, length):
+            value = loss(step, seeded(schedule.seed, step, group.process_index))
+            value.backward()
+            norm = weights.step(step, schedule.rate(step))
+            recent.append(value.item())
+            done = step + 1
+            bar.update()
+            if main and done % LOG_EVERY == 0:
+                found = {"loss": sum(recent) / len(recent), "norm": norm}
+                bar.set_postfix(found)
+                _log(folder, {"step": done, **found, "seconds": time.monotonic() - began})
+            if main and (done % schedule.save_every == 0 or done == length):
+                keep(done)
 
 
 def training_dtype(device: torch.device) -> torch.dtype:

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Int, UInt8
+from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
+from synclora_course.checks.outcome import Hint
 from synclora_lite.viz import Picture, contact_sheet
 
 Function = Callable[..., Any]
@@ -56,62 +58,71 @@ def check_flowedit_step(report: Report, flowedit_step: Function) -> None:
     """Exercise 7.2: one step of FlowEdit, from two velocities."""
     g = report.generator
     edit, source, noise = (torch.randn(2, 5, 3, generator=g) for _ in range(3))
-
-    def predict_source(x: Any, sigma: Any) -> Any:
-        return torch.sin(x) * sigma
-
-    def predict_edit(x: Any, sigma: Any) -> Any:
-        return x**2 * sigma + 1
-
     for sigma, following in ((0.9, 0.7), (0.3, 0.0)):
-        given = (edit, source, noise, sigma, following, predict_source, predict_edit)
-        got = report.call(flowedit_step, *given)
+        given = (edit, source, noise, sigma, following, _predict_source, _predict_edit)
         noisy = (1 - sigma) * source + sigma * noise
-        moved = edit + noisy - source
-        v_edit, v_source = predict_edit(moved, sigma), predict_source(noisy, sigma)
-        noised = (1 - sigma) * edit + sigma * noise
-        step = following - sigma
+        v_edit, v_source = (
+            _predict_edit(edit + noisy - source, sigma),
+            _predict_source(noisy, sigma),
+        )
         report.close(
-            got,
-            edit + step * (v_edit - v_source),
+            report.call(flowedit_step, *given),
+            edit + (following - sigma) * (v_edit - v_source),
             f"the clip after the step from {sigma} to {following}",
             "compare with the formula, term by term",
-            mistakes={
-                (
-                    "the step goes the other way",
-                    "the order of the two velocities, and of the two levels",
-                    "(following - sigma) * (predict_edit(...) - predict_source(...))",
-                ): edit - step * (v_edit - v_source),
-                (
-                    "the edit's model is asked at x + S_sigma - S, not at S_sigma",
-                    "the first argument of predict_edit",
-                    "predict_edit(edit + noisy - source, sigma)",
-                ): edit + step * (predict_edit(noisy, sigma) - v_source),
-                (
-                    "the clip itself is not noisy: give the model x with the source's noise on it",
-                    "the first argument of predict_edit",
-                    "predict_edit(edit + noisy - source, sigma)",
-                ): edit + step * (predict_edit(edit, sigma) - v_source),
-                (
-                    "x itself is noised: the formula adds to x what the noise did to the source",
-                    "the first argument of predict_edit: x + S_sigma - S",
-                    "predict_edit(edit + noisy - source, sigma)",
-                ): edit + step * (predict_edit(noised, sigma) - v_source),
-                (
-                    "the clip that is being edited moves, and not the source",
-                    "what is the step added to?",
-                    "return edit + ...",
-                ): source + step * (v_edit - v_source),
-            },
+            mistakes=_wrong_steps(edit, source, noise, sigma, following),
         )
     report.properties = [
         "the step is right at two levels",
         "where both models agree, nothing moves",
     ]
-    same = report.call(
-        flowedit_step, source, source, noise, 0.5, 0.4, predict_source, predict_source
-    )
+    alike = (source, source, noise, 0.5, 0.4, _predict_source, _predict_source)
+    same = report.call(flowedit_step, *alike)
     report.close(same, source, "equal models leave the source alone")
+
+
+def _predict_source(x: Tensor, sigma: float) -> Tensor:
+    return torch.sin(x) * sigma
+
+
+def _predict_edit(x: Tensor, sigma: float) -> Tensor:
+    return x**2 * sigma + 1
+
+
+def _wrong_steps(
+    edit: Tensor, source: Tensor, noise: Tensor, sigma: float, following: float
+) -> dict[Hint, Tensor]:
+    """Return what usual mistakes lead to, by what the student is told."""
+    noisy, noised = ((1 - sigma) * x + sigma * noise for x in (source, edit))
+    v_edit, v_source = _predict_edit(edit + noisy - source, sigma), _predict_source(noisy, sigma)
+    step = following - sigma
+    return {
+        (
+            "the step goes the other way",
+            "the order of the two velocities, and of the two levels",
+            "(following - sigma) * (predict_edit(...) - predict_source(...))",
+        ): edit - step * (v_edit - v_source),
+        (
+            "the edit's model is asked at x + S_sigma - S, not at S_sigma",
+            "the first argument of predict_edit",
+            "predict_edit(edit + noisy - source, sigma)",
+        ): edit + step * (_predict_edit(noisy, sigma) - v_source),
+        (
+            "the clip itself is not noisy: give the model x with the source's noise on it",
+            "the first argument of predict_edit",
+            "predict_edit(edit + noisy - source, sigma)",
+        ): edit + step * (_predict_edit(edit, sigma) - v_source),
+        (
+            "x itself is noised: the formula adds to x what the noise did to the source",
+            "the first argument of predict_edit: x + S_sigma - S",
+            "predict_edit(edit + noisy - source, sigma)",
+        ): edit + step * (_predict_edit(noised, sigma) - v_source),
+        (
+            "the clip that is being edited moves, and not the source",
+            "what is the step added to?",
+            "return edit + ...",
+        ): source + step * (v_edit - v_source),
+    }
 
 
 @check("7.3")

@@ -226,23 +226,7 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
         got = report.call(transformer_block_, block, x, six, caption, angles)
         report.shape(got, x.shape, "the hidden states", "return x after the third line")
         right = _stock_block(block, x, six, caption, angles)
-        wrong = partial(_block_with, block, x, six, caption, rotation)
-        mistakes: dict[Hint, Tensor] = {
-            (
-                "the scale is missing or not added to 1",
-                "look at norm(x) (1 + s) + b, in both places",
-                "h = block.norm1(x) * (1 + scale_a) + shift_a",
-            ): wrong("scale"),
-            "the gates are missing: what attention and ff give is multiplied by g": wrong("gate"),
-            "the block's table is missing: add scale_shift_table to modulation": wrong("table"),
-            "the modulation is missing: add it to the block's table": wrong("modulation"),
-            "shift and scale are exchanged: the shift comes first": wrong("order"),
-            "every line adds to x: `x = x + ...`": wrong("residual"),
-            "the caption has no gate": wrong("caption-gate"),
-            "the caption was left out": wrong("caption"),
-            "the second norm is of x as the first two lines left it": wrong("stale"),
-            "the tokens are not turned: pass `angles` to self_attention": wrong("angles"),
-        }
+        mistakes = _wrong_blocks(partial(_block_with, block, x, six, caption, rotation))
     ladder = (
         "one of the three lines differs from the equations",
         "leave lines out, one at a time, here and on paper: which one changes too much?",
@@ -264,6 +248,26 @@ def check_transformer_block(report: Report, transformer_block_: Function) -> Non
     right = torch.cat([own, right[:, r:]], 1)
     what = f"with {r} reference tokens too"
     report.close(got, right, what, ladder, mistakes=mistakes, rtol=1e-3)
+
+
+def _wrong_blocks(wrong: Function) -> dict[Hint, Tensor]:
+    """Return what usual mistakes lead to, by what the student is told."""
+    return {
+        (
+            "the scale is missing or not added to 1",
+            "look at norm(x) (1 + s) + b, in both places",
+            "h = block.norm1(x) * (1 + scale_a) + shift_a",
+        ): wrong("scale"),
+        "the gates are missing: what attention and ff give is multiplied by g": wrong("gate"),
+        "the block's table is missing: add scale_shift_table to modulation": wrong("table"),
+        "the modulation is missing: add it to the block's table": wrong("modulation"),
+        "shift and scale are exchanged: the shift comes first": wrong("order"),
+        "every line adds to x: `x = x + ...`": wrong("residual"),
+        "the caption has no gate": wrong("caption-gate"),
+        "the caption was left out": wrong("caption"),
+        "the second norm is of x as the first two lines left it": wrong("stale"),
+        "the tokens are not turned: pass `angles` to self_attention": wrong("angles"),
+    }
 
 
 def _stock_block(

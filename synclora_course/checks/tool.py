@@ -10,6 +10,7 @@ from jaxtyping import Int, UInt8
 
 from synclora_course.checks.editing import draw_frames, read_along
 from synclora_course.checks.framework import Report, check
+from synclora_course.checks.outcome import Hint
 
 Function = Callable[..., Any]
 Image = UInt8[np.ndarray, "height width 3"]
@@ -32,7 +33,20 @@ def check_residual_frame(report: Report, residual_frame: Function) -> None:
     report.shape(got, frame.shape, "the frame", "the residual has the shape of the pictures")
     want = _residual(first, frame, edited, flow)
     report.picture(lambda: draw_frames(np.asarray(got), want))
-    mistakes = {
+    mistakes = _wrong_residuals(first, frame, edited, flow)
+    report.close(
+        got, want, "the warped frame", "go through the formula, term by term", mistakes=mistakes
+    )
+    dtype = np.asarray(got).dtype == np.uint8
+    report.expect(dtype, "the result is uint8", "clip to 0..255 and convert at the end")
+    still = report.call(residual_frame, first, frame, first, flow)
+    report.close(still, frame, "no edit, no change")
+
+
+def _wrong_residuals(
+    first: np.ndarray, frame: np.ndarray, edited: np.ndarray, flow: np.ndarray
+) -> dict[Hint, np.ndarray]:
+    return {
         "uint8 wraps round: make the residual with signed numbers": _wrapped(
             first, frame, edited, flow
         ),
@@ -52,13 +66,6 @@ def check_residual_frame(report: Report, residual_frame: Function) -> None:
         ),
         "the residual is edited minus first": _residual(edited, frame, first, flow),
     }
-    report.close(
-        got, want, "the warped frame", "go through the formula, term by term", mistakes=mistakes
-    )
-    dtype = np.asarray(got).dtype == np.uint8
-    report.expect(dtype, "the result is uint8", "clip to 0..255 and convert at the end")
-    still = report.call(residual_frame, first, frame, first, flow)
-    report.close(still, frame, "no edit, no change")
 
 
 @check("10.2")
@@ -93,21 +100,22 @@ def check_start_at(report: Report, start_at: Function) -> None:
                 + _below(levels, start)[0] * noise,
             },
         )
-        mine = np.asarray([float(level) for level in got[1]])
-        want = np.array([start, *_below(levels, start)])
-        hints = {
-            "the first level is `start` itself": want[1:],
-            "`start` stands there twice": np.array([start, *[v for v in levels if v <= start]]),
-            "only levels below `start`: sampling goes down": np.array([start, *levels]),
-            "the last level is 0": want[:-1],
-            "levels fall: begin with the largest": want[::-1],
-        }
-        hint = next(
-            (h for h, w in hints.items() if w.shape == mine.shape and np.allclose(w, mine)), ""
-        )
-        same = mine.shape == want.shape and np.allclose(mine, want)
-        wanted = ", ".join(f"{value:g}" for value in want)
-        report.expect(same, f"levels from {start}", hint or "start, then all below it", wanted)
+        _check_levels(report, [float(level) for level in got[1]], levels, start)
+
+
+def _check_levels(report: Report, got: list[float], levels: list[float], start: float) -> None:
+    mine, want = np.asarray(got), np.array([start, *_below(levels, start)])
+    hints = {
+        "the first level is `start` itself": want[1:],
+        "`start` stands there twice": np.array([start, *[v for v in levels if v <= start]]),
+        "only levels below `start`: sampling goes down": np.array([start, *levels]),
+        "the last level is 0": want[:-1],
+        "levels fall: begin with the largest": want[::-1],
+    }
+    hint = next((h for h, w in hints.items() if w.shape == mine.shape and np.allclose(w, mine)), "")
+    same = mine.shape == want.shape and np.allclose(mine, want)
+    wanted = ", ".join(f"{value:g}" for value in want)
+    report.expect(same, f"levels from {start}", hint or "start, then all below it", wanted)
 
 
 @check("10.3")
@@ -125,51 +133,53 @@ def check_framing(report: Report, framing: Function) -> None:
         got = report.call(framing, source, edited)
         three = isinstance(got, tuple | list | np.ndarray) and len(got) == 3
         report.expect(three, "", "return three numbers: shift, scale, roll")
-        want = _framing(source, edited)
-        across = np.linalg.norm(source[1] - source[0])
-        grown = np.linalg.norm(edited[1] - edited[0])
-        report.close(
-            float(got[0]),
-            want[0],
-            "the shift",
-            "the distance of the two middles over the source's eye distance",
-            mistakes={
-                "in eye distances, not in pixels: divide": want[0] * across,
-                "divide by the eye distance of the source, not of the edit": want[0]
-                * across
-                / grown,
-                "the middle of the eyes, not one of them": float(
-                    np.linalg.norm(edited[0] - source[0]) / across
-                ),
-            },
-        )
-        report.close(
-            float(got[1]),
-            want[1],
-            "the scale",
-            "abs(log(distance / distance))",
-            mistakes={
-                "take the logarithm of the ratio": grown / across,
-                "without its sign: a smaller face is as wrong as a larger one": -want[1],
-                "the natural logarithm": abs(math.log2(grown / across)),
-            },
-        )
-        raw = _angle(edited) - _angle(source)
-        report.close(
-            float(got[2]),
-            want[2],
-            "the roll",
-            "the difference of two angles from arctan2(y, x)",
-            mistakes={
-                "angles wrap round: 3.1 and -3.1 are close to each other": abs(raw),
-                "without its sign": -want[2],
-                "in radians": math.degrees(want[2]),
-            },
-        )
+        _compare_framing(report, [float(value) for value in got], source, edited)
     report.properties = [
         "shift, scale and roll are right",
         "the angle does not jump at half a turn",
     ]
+
+
+def _compare_framing(
+    report: Report, got: list[float], source: np.ndarray, edited: np.ndarray
+) -> None:
+    want = _framing(source, edited)
+    across, grown = (float(np.linalg.norm(eyes[1] - eyes[0])) for eyes in (source, edited))
+    one_eye = float(np.linalg.norm(edited[0] - source[0])) / across
+    raw = _angle(edited) - _angle(source)
+    report.close(
+        got[0],
+        want[0],
+        "the shift",
+        "the distance of the two middles over the source's eye distance",
+        mistakes={
+            "in eye distances, not in pixels: divide": want[0] * across,
+            "divide by the eye distance of the source, not of the edit": want[0] * across / grown,
+            "the middle of the eyes, not one of them": one_eye,
+        },
+    )
+    report.close(
+        got[1],
+        want[1],
+        "the scale",
+        "abs(log(distance / distance))",
+        mistakes={
+            "take the logarithm of the ratio": grown / across,
+            "without its sign: a smaller face is as wrong as a larger one": -want[1],
+            "the natural logarithm": abs(math.log2(grown / across)),
+        },
+    )
+    report.close(
+        got[2],
+        want[2],
+        "the roll",
+        "the difference of two angles from arctan2(y, x)",
+        mistakes={
+            "angles wrap round: 3.1 and -3.1 are close to each other": abs(raw),
+            "without its sign": -want[2],
+            "in radians": math.degrees(want[2]),
+        },
+    )
 
 
 def _residual(
