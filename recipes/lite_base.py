@@ -31,6 +31,7 @@ from synclora_lite.core import (
 from synclora_lite.models import I2VModel, save_model
 from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
+from synclora_lite.training.processes import keep_freed_memory
 
 FRAME_RATE, CAPTION_CHANNELS = 12.0, 32
 SIDE, FRAMES = 8, 4  # pixels and frames of a latent
@@ -141,6 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)
     device = torch.device(given.device)
+    keep_freed_memory()
     training = BaseTraining(given.latents, given.vae, given.width, given.layers, device)
 
     def loss(step: int, generator: torch.Generator) -> Tensor:
