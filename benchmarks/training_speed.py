@@ -83,7 +83,7 @@ class Plan:
         """
         config, _ = read_config(PROJECT / "configs" / "adapter.toml", {"adapter": AdapterConfig})
         batch = self.batch or config.loop.batch
-        loop = replace(config.loop, batch=batch, seed=SEED, validate_every=0)
+        loop = replace(config.loop, batch=batch, accumulate=1, seed=SEED, validate_every=0)
         return replace(
             config,
             loop=replace(loop, checkpoint_every=10**9),
