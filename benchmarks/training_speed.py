@@ -50,6 +50,7 @@ from synclora_lite.training import AdapterConfig, LatentDataset, adapter_recipe,
 from synclora_lite.training.config import read_config
 from synclora_lite.training.loop import start_run, take_step
 from synclora_lite.training.precision import NAMED, compute_dtype
+from synclora_lite.training.processes import keep_freed_memory
 from synclora_lite.video import read_clip
 
 VARIANTS = ("ours", "ours, float32", "plain", "plain, bfloat16", "plain, encoding")
@@ -106,6 +107,7 @@ def main() -> None:
     parser.add_argument("--peak", choices=["imports", *VARIANTS], help=argparse.SUPPRESS)
     parser.add_argument("--banks", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    keep_freed_memory()  # as `synclora train` does, for all variants
     plan = Plan(args.model, args.batch, args.rounds, args.threads)
     if args.peak:
         print(json.dumps(peak(args.peak, plan, args.banks)))

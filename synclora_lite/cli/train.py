@@ -15,9 +15,10 @@ def train(
     """Train the in-context adapter; goes on from the newest checkpoint."""
     from synclora_lite.training import adapter_recipe, load_config
     from synclora_lite.training import train as run
-    from synclora_lite.training.processes import process_group
+    from synclora_lite.training.processes import keep_freed_memory, process_group
 
     settings, out = load_config(config)
+    keep_freed_memory()
     group = process_group(settings.loop.device)
     final = run(adapter_recipe(settings), settings.loop, out, progress=not quiet)
     if group.is_main_process:

@@ -22,7 +22,7 @@ from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LoopConfig
 from synclora_lite.training.log import RunLog, mean_metrics, plot_log
 from synclora_lite.training.precision import compute_dtype
-from synclora_lite.training.processes import keep_freed_memory, process_group, share
+from synclora_lite.training.processes import process_group, share
 
 FREE = {  # settings that may change between a run and its resumption
     *("steps", "log_every", "log_with", "validate_every", "checkpoint_every", "keep", "device"),
@@ -110,7 +110,6 @@ def start_run(recipe: Recipe, config: LoopConfig, out: Path) -> Run:
     """Return a run at the newest checkpoint that is whole, or at step 0."""
     group, parameters = process_group(config.device), recipe.parameters
     share(config.accumulate, group.process_index, group.num_processes)
-    keep_freed_memory()
     scaler = torch.amp.GradScaler(  # keeps float16 gradients from vanishing
         config.device.split(":")[0],
         init_scale=2.0**12,
