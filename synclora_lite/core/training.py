@@ -3,7 +3,8 @@
     L = E_{sigma, noise} || m * (v(x_sigma, sigma | reference, first frame) - (noise - x)) ||^2
 
 x is the edited clip, x_sigma = (1 - sigma) x + sigma noise, and the mask m leaves out what is
-given: the reference and the first frame. Sync-LoRA (arXiv 2512.03013), section 3.
+given: the reference and the first frame. Sync-LoRA (arXiv 2512.03013), section 3. The square may
+be the pseudo-Huber loss instead, which asks less of what cannot be known and more of the rest.
 """
 
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ class Objective:
         uniform: Fraction of the levels that is drawn uniformly instead.
         first_frame_probability: How often the first frame is given.
         reference_dropout: How often the reference is left out of a step, for guidance on it.
+        huber: Constant of the loss; see `flow_loss`.
 
     """
 
@@ -36,6 +38,7 @@ class Objective:
     uniform: float = 0.1
     first_frame_probability: float = 1.0
     reference_dropout: float = 0.0
+    huber: float = 0.0
 
 
 def train_step(
@@ -88,13 +91,17 @@ def training_loss(
     # [reference, x_sigma], with timesteps and positions
     made = in_context_batch(target, noise, sigmas, conditioning, given.to(device))
     # || m (v - (noise - x)) ||^2
-    return flow_loss(transformer, made)
+    return flow_loss(transformer, made, objective.huber)
 
 
 def flow_loss(
-    transformer: LTXVideoTransformer3DModel, batch: InContextBatch
+    transformer: LTXVideoTransformer3DModel, batch: InContextBatch, huber: float = 0.0
 ) -> Float[Tensor, " batch"]:
-    """Return each sample's mean squared velocity error over its noisy target tokens."""
+    """Return each sample's mean velocity error over its noisy target tokens.
+
+    An error e counts e^2, or, with a constant c = `huber` above 0, sqrt(e^2 + c^2) - c: a square
+    where it is small and its size where it is large (Song & Dhariwal 2023, section 3.3).
+    """
     r = batch.reference_tokens
     velocity = predict_velocity(
         transformer,
@@ -106,6 +113,8 @@ def flow_loss(
         layout=batch.layout,
     )
     target = velocity.split([r, velocity.shape[1] - r], dim=1)[1]  # (B, T, C)
-    error = (target.float() - batch.target).square().mean(-1)  # (B, T)
-    by_frame = error.unflatten(1, (batch.learned.shape[1], -1)).mean(-1)  # (B, F)
+    error = (target.float() - batch.target).square()  # (B, T, C)
+    if huber:
+        error = (error + huber**2).sqrt() - huber
+    by_frame = error.mean(-1).unflatten(1, (batch.learned.shape[1], -1)).mean(-1)  # (B, F)
     return (by_frame * batch.learned).sum(1) / batch.learned.sum(1).clamp(min=1)

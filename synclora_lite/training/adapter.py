@@ -85,6 +85,7 @@ class AdapterTraining:
             uniform=config.flow.uniform,
             first_frame_probability=config.first_frame,
             reference_dropout=config.reference_dropout,
+            huber=config.huber,
         )
         self.loss_of = torch.compile(training_loss) if loop.compile else training_loss
 

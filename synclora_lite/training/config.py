@@ -77,6 +77,7 @@ class AdapterConfig(Settings):
     identical_steps: Annotated[int, Field(ge=0, le=10**9)] = 500
     first_frame: Fraction = 1.0  # probability that the first frame is given
     reference_dropout: Fraction = 0.0  # of steps without a reference, for guidance on it
+    huber: NonNegative = 0.0  # constant of the loss, latents having deviation 1; 0 means squares
     flow: FlowConfig = field(default_factory=FlowConfig)
     validation_clips: Count = 16  # pairs held back
     samples: Count = 4  # of these edited at every validation

@@ -281,6 +281,23 @@ def test_a_step_follows_the_gradient_of_the_loss_at_the_drawn_noise():
         assert torch.allclose(parameter, old - 0.5 * gradient, atol=1e-6)
 
 
+def test_pseudo_huber_counts_small_errors_as_squares_and_large_ones_by_their_size():
+    model = tiny_model()
+    known, levels = conditioning(model), torch.tensor([0.3, 0.9])
+    made = in_context_batch(clips(1), noise(2, 8, *SIZE, seed=4), levels, known)
+    got = predict_velocity(
+        model.transformer, made.tokens, made.sigmas, made.caption, made.coordinates
+    )
+    errors = (got - made.target)[:, 4:].abs()  # the first frame is given: 2 x 2 tokens
+
+    def loss(constant: float) -> torch.Tensor:
+        return flow_loss(model.transformer, made, constant)
+
+    assert torch.allclose(loss(0.0), errors.square().mean((1, 2)), rtol=1e-5)
+    assert torch.allclose(loss(1e-4), errors.mean((1, 2)), rtol=1e-2)
+    assert torch.allclose(2 * 30 * loss(30.0), loss(0.0), rtol=2e-2)
+
+
 def test_some_steps_lower_the_loss():
     model = tiny_model()
     parameters = inject(model.transformer, SELF_ATTENTION, RANK)
