@@ -3,7 +3,7 @@
     python -m benchmarks.autoencoder --record
 
 The clips are the true edits of the exam. Of blocks of 8 x 8 pixels and 4 frames the lite model's
-autoencoder keeps 16 components of motion and 112 of the residual; the table says what motion alone
+autoencoder keeps 16 components of motion and 176 of the residual; the table says what motion alone
 and fewer of the residual would have kept.
 Writes data/results/autoencoder_lite.json.
 """

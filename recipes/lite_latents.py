@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("bank", type=Path)
     parser.add_argument("vae", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--channels", type=int, default=128)
+    parser.add_argument("--channels", type=int, default=192)
     parser.add_argument("--fit", type=int, default=6, help="files that the components are of")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     given = parser.parse_args(arguments)

@@ -100,7 +100,7 @@ def flow_loss(
     """Return each sample's mean velocity error over its noisy target tokens.
 
     An error e counts e^2, or, with a constant c = `huber` above 0, sqrt(e^2 + c^2) - c: a square
-    where it is small and its size where it is large (Song & Dhariwal 2023, section 3.3).
+    where it is small and its size where it is large (Song & Dhariwal 2024, section 3.3).
     """
     r = batch.reference_tokens
     velocity = predict_velocity(

@@ -52,7 +52,7 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(
         self,
-        latent_channels: int = 128,  # how many components are kept
+        latent_channels: int = 192,  # how many components are kept
         motion_channels: int = 16,  # of them, of motion
         spatial_ratio: int = 8,  # side of a block, in pixels
         temporal_ratio: int = 4,  # frames of a block
