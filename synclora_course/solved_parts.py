@@ -33,7 +33,8 @@ def euler(velocity, noise, sigmas):
     """Follow a velocity field from noise to data.
 
     Args:
-        velocity: A function of points (batch, 2) and of one level; gives (batch, 2).
+        velocity: A function of points (batch, 2) and of one level; gives
+            (batch, 2).
         noise: Where to start, (batch, 2).
         sigmas: Levels from 1 to 0, a list or tensor of n + 1 numbers.
 
@@ -48,7 +49,9 @@ def euler(velocity, noise, sigmas):
 
 
 # ==== 4.3 token_positions: the book's ====
-def token_positions(frames, height, width, spatial_ratio, temporal_ratio, frame_rate):
+def token_positions(
+    frames, height, width, spatial_ratio, temporal_ratio, frame_rate
+):
     """Return time in seconds, and y and x in pixels, of every token.
 
     Args:
@@ -63,9 +66,16 @@ def token_positions(frames, height, width, spatial_ratio, temporal_ratio, frame_
         A float tensor of shape (3, frames * height * width).
 
     """
-    starts = (torch.arange(frames) * temporal_ratio + 1 - temporal_ratio).clamp(min=0)
-    rows, columns = torch.arange(height) * spatial_ratio, torch.arange(width) * spatial_ratio
-    grid = torch.meshgrid(starts / frame_rate, rows.float(), columns.float(), indexing="ij")
+    starts = (torch.arange(frames) * temporal_ratio + 1 - temporal_ratio).clamp(
+        min=0
+    )
+    rows, columns = (
+        torch.arange(height) * spatial_ratio,
+        torch.arange(width) * spatial_ratio,
+    )
+    grid = torch.meshgrid(
+        starts / frame_rate, rows.float(), columns.float(), indexing="ij"
+    )
     return torch.stack(grid).flatten(1)
 
 
@@ -83,12 +93,16 @@ def rotate(x, angles):
     """
     even, odd = x[..., 0::2], x[..., 1::2]
     cos, sin = angles.cos(), angles.sin()
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+    return torch.stack(
+        [even * cos - odd * sin, even * sin + odd * cos], dim=-1
+    ).flatten(-2)
 
 
 # ==== 4 pack: given ====
 def pack(latents):
-    """Make tokens of latents: (batch, channels, frames, rows, columns) -> (batch, tokens, channels)."""
+    """Make tokens of latents: (batch, channels, frames, rows, columns) ->
+    (batch, tokens, channels).
+    """
     return latents.flatten(2).transpose(1, 2)
 
 
@@ -98,12 +112,17 @@ def unpack(tokens, frames, height, width):
 
 
 def rotary_angles(coordinates, dim):
-    """Give each pair of channels its angle: (3, tokens) -> (tokens, dim / 2)."""
+    """Give each pair of channels its angle: (3, tokens) -> (tokens, dim /
+    2).
+    """
     span = torch.tensor([20.0, 2048.0, 2048.0])  # seconds, pixels, pixels
     place = 2 * coordinates / span[:, None] - 1  # p
-    frequencies = 10_000 ** torch.linspace(0, 1, dim // 6) * math.pi / 2  # omega
-    angles = (frequencies * place[..., None]).permute(1, 2, 0).flatten(1)  # t, y, x in turn
-    return F.pad(angles, (dim // 2 - angles.shape[1], 0))  # pairs left over stand still
+    # omega
+    frequencies = 10_000 ** torch.linspace(0, 1, dim // 6) * math.pi / 2
+    # t, y, x in turn
+    angles = (frequencies * place[..., None]).permute(1, 2, 0).flatten(1)
+    # pairs left over stand still
+    return F.pad(angles, (dim // 2 - angles.shape[1], 0))
 
 
 # ==== 4.5 token_sigmas: the book's ====
@@ -127,16 +146,23 @@ def token_sigmas(sigma, frames, height, width):
 
 # ==== 4 attend: given ====
 def attend(q, k, v):
-    """Return softmax(q k^T / sqrt(d)) v, for q, k, v of shape (batch, heads, tokens, d)."""
+    """Return softmax(q k^T / sqrt(d)) v, for q, k, v of shape (batch, heads,
+    tokens, d).
+    """
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
     return scores.softmax(-1) @ v
 
 
 def self_attention(attn, x, angles, reference_tokens=0):
-    """Let tokens (batch, tokens, dim) attend to each other; `attn` holds the weights."""
+    """Let tokens (batch, tokens, dim) attend to each other; `attn` holds the
+    weights.
+    """
     q = rotate(attn.norm_q(attn.to_q(x)).float(), angles).to(x.dtype)
     k = rotate(attn.norm_k(attn.to_k(x)).float(), angles).to(x.dtype)
-    q, k, v = (y.unflatten(2, (attn.heads, -1)).transpose(1, 2) for y in (q, k, attn.to_v(x)))
+    q, k, v = (
+        y.unflatten(2, (attn.heads, -1)).transpose(1, 2)
+        for y in (q, k, attn.to_v(x))
+    )
     out = attend(q, k, v)
     if reference_tokens:  # from chapter 5 on
         out = attend_with_reference(q, k, v, reference_tokens)  # noqa: F821
@@ -149,13 +175,16 @@ def caption_attention(attn, x, caption):
 
 
 # ==== 4.6 transformer_block: the book's ====
-def transformer_block(block, x, modulation, caption, angles, reference_tokens=0):
+def transformer_block(
+    block, x, modulation, caption, angles, reference_tokens=0
+):
     """Take hidden states through one block.
 
     Args:
         block: diffusers' block, whose weights are used.
         x: Hidden states, (batch, tokens, dim).
-        modulation: What the timestep says to each token, (batch, tokens, 6, dim).
+        modulation: What the timestep says to each token, (batch, tokens, 6,
+            dim).
         caption: (1, caption tokens, dim).
         angles: From `rotary_angles`.
         reference_tokens: Passed on to `self_attention`.
@@ -174,7 +203,9 @@ def transformer_block(block, x, modulation, caption, angles, reference_tokens=0)
 
 
 # ==== 4 predict_velocity: given ====
-def predict_velocity(transformer, tokens, sigmas, caption, coordinates, reference_tokens=0):
+def predict_velocity(
+    transformer, tokens, sigmas, caption, coordinates, reference_tokens=0
+):
     """Predict a velocity for every token, in float32.
 
     Args:
@@ -183,15 +214,18 @@ def predict_velocity(transformer, tokens, sigmas, caption, coordinates, referenc
         sigmas: Noise level of every token, (batch, tokens).
         caption: (1, caption tokens, caption channels).
         coordinates: From `token_positions`.
-        reference_tokens: How many tokens at the start are a reference (chapter 5).
+        reference_tokens: How many tokens at the start are a reference
+            (chapter 5).
 
     """
     dtype = transformer.scale_shift_table.dtype
     c_in, c_skip, c_out = 1.0, 0.0, 1.0
-    if hasattr(transformer, "preconditioning"):  # the lite model's, from the noise levels
+    # the lite model's, from the noise levels
+    if hasattr(transformer, "preconditioning"):
         c_in, c_skip, c_out = transformer.preconditioning(sigmas[..., None])
     x = transformer.proj_in((c_in * tokens).to(dtype))  # (B, S, D)
-    levels, which = sigmas.unique(return_inverse=True)  # few levels, many tokens
+    # few levels, many tokens
+    levels, which = sigmas.unique(return_inverse=True)
     modulation, embedded = transformer.time_embed(
         1000 * levels, batch_size=len(levels), hidden_dtype=dtype
     )
@@ -199,16 +233,23 @@ def predict_velocity(transformer, tokens, sigmas, caption, coordinates, referenc
     caption = transformer.caption_projection(caption.to(dtype))
     angles = rotary_angles(coordinates, x.shape[-1])
     for block in transformer.transformer_blocks:
-        x = transformer_block(block, x, modulation, caption, angles, reference_tokens)
-    last = transformer.scale_shift_table + embedded[which].unsqueeze(2)  # (B, S, 2, D)
+        x = transformer_block(
+            block, x, modulation, caption, angles, reference_tokens
+        )
+    # (B, S, 2, D)
+    last = transformer.scale_shift_table + embedded[which].unsqueeze(2)
     shift, scale = last.unbind(2)
-    out = transformer.proj_out(transformer.norm_out(x) * (1 + scale) + shift).float()
+    out = transformer.proj_out(
+        transformer.norm_out(x) * (1 + scale) + shift
+    ).float()
     return c_skip * tokens + c_out * out
 
 
 # ==== 4.7 flow_loss: the book's ====
 def flow_loss(velocity, x0, noise, sigmas):
-    """Return each sample's mean squared velocity error over its noisy tokens: (batch,)."""
+    """Return each sample's mean squared velocity error over its noisy tokens:
+    (batch,).
+    """
     error = (velocity - (noise - x0)).square().mean(-1)  # (batch, tokens)
     noisy = sigmas > 0
     return (error * noisy).sum(1) / noisy.sum(1)
@@ -216,7 +257,9 @@ def flow_loss(velocity, x0, noise, sigmas):
 
 # ==== 4 noise_levels: given ====
 def noise_levels(steps, shift):
-    """Return falling levels from 1 to 0; a larger shift spends more of them near noise."""
+    """Return falling levels from 1 to 0; a larger shift spends more of them
+    near noise.
+    """
     s = torch.linspace(1, 0, steps + 1)
     return shift * s / (1 + (shift - 1) * s)
 
@@ -226,9 +269,11 @@ def sample(predict, first_frame, noise, levels):
     """Draw clips that begin with a given frame.
 
     Args:
-        predict: A function of tokens (batch, tokens, channels) and levels (batch, tokens).
+        predict: A function of tokens (batch, tokens, channels) and levels
+            (batch, tokens).
         first_frame: Clean latents, (batch, channels, 1, rows, columns).
-        noise: (batch, channels, frames, rows, columns); its first frame is not used.
+        noise: (batch, channels, frames, rows, columns); its first frame is
+            not used.
         levels: Falling noise levels, the last one 0.
 
     Returns:
@@ -239,7 +284,9 @@ def sample(predict, first_frame, noise, levels):
     given = height * width  # tokens of the first frame
 
     def velocity(x, sigma):
-        sigmas = token_sigmas(torch.full((batch,), float(sigma)), frames, height, width)
+        sigmas = token_sigmas(
+            torch.full((batch,), float(sigma)), frames, height, width
+        )
         v = predict(x, sigmas).clone()
         v[:, :given] = 0
         return v
@@ -256,8 +303,11 @@ class LoRALinear(nn.Module):
         super().__init__()
         self.base_layer = base
         self.lora_A = nn.Linear(base.in_features, rank, bias=False)  # A: (r, n)
-        self.lora_B = nn.Linear(rank, base.out_features, bias=False)  # B: (m, r)
-        nn.init.normal_(self.lora_A.weight, std=base.in_features**-0.5, generator=generator)
+        # B: (m, r)
+        self.lora_B = nn.Linear(rank, base.out_features, bias=False)
+        nn.init.normal_(
+            self.lora_A.weight, std=base.in_features**-0.5, generator=generator
+        )
         nn.init.zeros_(self.lora_B.weight)
         self.scale = 1.0  # alpha / r
 
@@ -294,11 +344,15 @@ def inject(model, endings, rank, generator=None):
 
 # ==== 5 load_lora: given ====
 def load_lora(transformer, folder):
-    """Put a saved adapter into a transformer; return the settings it was trained with."""
+    """Put a saved adapter into a transformer; return the settings it was
+    trained with.
+    """
     settings = json.loads((Path(folder) / "adapter.json").read_text())
     inject(transformer, settings["targets"], settings["rank"])
     for name, value in load_file(Path(folder) / "adapter.safetensors").items():
-        transformer.get_parameter(name.removeprefix("transformer.")).data.copy_(value)
+        transformer.get_parameter(name.removeprefix("transformer.")).data.copy_(
+            value
+        )
     return settings
 
 
@@ -310,10 +364,12 @@ def with_reference(tokens, sigmas, coordinates, reference):
         tokens: The target's, (batch, tokens, channels).
         sigmas: The target's noise levels, (batch, tokens).
         coordinates: The target's time, y and x, (3, tokens).
-        reference: Clean latents of the size of the target, (batch, channels, frames, rows, columns).
+        reference: Clean latents of the size of the target, (batch,
+            channels, frames, rows, columns).
 
     Returns:
-        Tokens, noise levels and coordinates of the sequence, the reference first.
+        Tokens, noise levels and coordinates of the sequence, the reference
+        first.
 
     """
     clean = pack(reference)
@@ -346,7 +402,8 @@ def attend_with_reference(q, k, v, reference_tokens):
 
 # ==== 5.4 predictor: the book's ====
 def predictor(transformer, caption, coordinates, reference=None):
-    """Return a function of the target's tokens and noise levels that predicts their velocity.
+    """Return a function of the target's tokens and noise levels that predicts
+    their velocity.
 
     Args:
         transformer: With or without an adapter.
@@ -358,10 +415,16 @@ def predictor(transformer, caption, coordinates, reference=None):
 
     def predict(tokens, sigmas):
         if reference is None:
-            return predict_velocity(transformer, tokens, sigmas, caption, coordinates)
-        x, levels, places = with_reference(tokens, sigmas, coordinates, reference)
+            return predict_velocity(
+                transformer, tokens, sigmas, caption, coordinates
+            )
+        x, levels, places = with_reference(
+            tokens, sigmas, coordinates, reference
+        )
         n = x.shape[1] - tokens.shape[1]  # tokens of the reference
-        return predict_velocity(transformer, x, levels, caption, places, n)[:, n:]
+        return predict_velocity(transformer, x, levels, caption, places, n)[
+            :, n:
+        ]
 
     return predict
 
@@ -377,8 +440,10 @@ def train_step(predict, clips, sigma, noise, optimizer, clip=1.0):
     """Take one step; return the loss as a float.
 
     Args:
-        predict: A function of tokens and their noise levels, both of the target.
-        clips: Latents to be generated, (batch, channels, frames, rows, columns).
+        predict: A function of tokens and their noise levels, both of the
+            target.
+        clips: Latents to be generated, (batch, channels, frames, rows,
+            columns).
         sigma: Noise levels, (batch,).
         noise: Of the shape of `clips`.
         optimizer: Holds the parameters.
@@ -390,10 +455,14 @@ def train_step(predict, clips, sigma, noise, optimizer, clip=1.0):
     x = pack(noise_and_velocity(clips, noise, sigma)[0])
     x[:, :given] = pack(clips)[:, :given]
     sigmas = token_sigmas(sigma, frames, height, width)
-    loss = flow_loss(predict(x, sigmas), pack(clips), pack(noise), sigmas).mean()
+    loss = flow_loss(
+        predict(x, sigmas), pack(clips), pack(noise), sigmas
+    ).mean()
     optimizer.zero_grad()
     loss.backward()
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = [
+        p for group in optimizer.param_groups for p in group["params"]
+    ]
     nn.utils.clip_grad_norm_(parameters, clip)
     optimizer.step()
     return loss.item()
@@ -406,7 +475,8 @@ def rows_of_batch(count, batch, index, seed):
     for place in range(index * batch, (index + 1) * batch):
         epoch, within = divmod(place, count)
         order = torch.randperm(
-            count, generator=torch.Generator().manual_seed(seed + 1000003 * epoch)
+            count,
+            generator=torch.Generator().manual_seed(seed + 1000003 * epoch),
         )
         rows.append(order[within])
     return torch.stack(rows)
@@ -414,21 +484,28 @@ def rows_of_batch(count, batch, index, seed):
 
 # ==== 6 state_of: given ====
 def state_of(parameters, optimizer, step):
-    """Return copies of all that a run needs to go on after `step` steps, by name."""
+    """Return copies of all that a run needs to go on after `step` steps, by
+    name.
+    """
     saved = {"steps": torch.tensor(step)}
     for k, parameter in enumerate(parameters):
         saved[f"{k}.weight"] = parameter.detach().clone()
-        for name, value in optimizer.state[parameter].items():  # step, exp_avg, exp_avg_sq
+        for name, value in optimizer.state[
+            parameter
+        ].items():  # step, exp_avg, exp_avg_sq
             saved[f"{k}.{name}"] = value.clone()
     return saved
 
 
 # ==== 6.5 resume: the book's ====
 def resume(saved, parameters, optimizer):
-    """Bring a fresh run to where another was saved by `state_of`; return its number of steps."""
+    """Bring a fresh run to where another was saved by `state_of`; return its
+    number of steps.
+    """
     for k, parameter in enumerate(parameters):
         parameter.data.copy_(saved[f"{k}.weight"])
         optimizer.state[parameter] = {
-            name: saved[f"{k}.{name}"].clone() for name in ("step", "exp_avg", "exp_avg_sq")
+            name: saved[f"{k}.{name}"].clone()
+            for name in ("step", "exp_avg", "exp_avg_sq")
         }
     return int(saved["steps"])
