@@ -1,32 +1,32 @@
 """One page that shows an edit: player, filmstrip, traces, scores and provenance.
 
-The page holds everything it needs and asks no network. All text is escaped: file names and
-metadata come from outside.
+The page holds everything it needs and asks no network. Its template escapes all text: file names
+and metadata come from outside.
 """
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import cv2
+import jinja2
 import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.editing.edit import Edit
 from synclora_lite.editing.propagation import edit_retention
 from synclora_lite.landmarks import track
-from synclora_lite.sync import CUES, cue_traces, score_clips
+from synclora_lite.sync import cue_traces, score_clips
 from synclora_lite.sync.verdict import runs
 from synclora_lite.viz import filmstrip, locked_player, plot_traces
 
 LITTLE = 0.5  # of the edit: less than this is worth a warning
 RESTLESS = (1.5, 1.0)  # times the source's own flicker, and grey levels above it
-_TEMPLATE = Path(__file__).with_name("report.html")
-_COLUMNS = ("pearson", "lag", "confidence", "amplitude", "coverage")
+_TEMPLATE = jinja2.Environment(
+    autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+).from_string(Path(__file__).with_name("report.html").read_text("utf-8"))
 _UNITS = {"shift": "eye distances", "scale": "log ratio"}
 
 
@@ -73,57 +73,31 @@ def _flicker(frames: UInt8[np.ndarray, "frames height width 3"]) -> float:
 def report_page(edit: Edit, title: str) -> str:
     """Return the page as HTML; measures the edit if that was not done yet."""
     edit = edit if "quality" in edit.report else assessed(edit)
-    report, (height, width) = edit.report, edit.source.size
-    method, sync = report["provenance"]["method"], report["sync"]
-    word = "in sync" if sync["verdict"] == "accept" else "not in sync"
-    badge = f'<strong class="verdict {escape(sync["verdict"])}">{word}</strong>'
+    method, height = edit.report["provenance"]["method"], edit.source.size[0]
     clips = {"source": edit.source, f"edit ({method})": edit.clip}
     words = f"The source clip and its edit by {method}, side by side."
-    summary = (
-        f"{len(edit.source)} frames of {width}x{height} pixels at {edit.source.fps:g} frames a "
-        f"second, edited from the first frame by {method}."
+    cues = edit.report["sync"]["cues"]
+    judged = {name: cue["pearson"] for name, cue in cues.items() if cue["judged"]}
+    return _TEMPLATE.render(
+        title=title,
+        edit=edit,
+        kept=retention_in_words(edit.report),
+        player=locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
+        filmstrip=filmstrip({label: clip.frames for label, clip in clips.items()}).html,
+        plot=_traces(edit, judged) if judged else "",
+        columns=("pearson", "lag", "confidence", "amplitude", "coverage"),
+        checks=dict(_checks(edit.report)),
+        provenance=dict(_flat(edit.report["provenance"])),
     )
-    values = {
-        "TITLE": escape(title),
-        "SUMMARY": escape(summary),
-        "VERDICT": f"<p>{badge} {escape(retention_in_words(report))}</p>"
-        + _list("", sync["reasons"]),
-        "WARNINGS": _list("<strong>Warning:</strong> ", report["warnings"]),
-        "PLAYER": locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
-        "FILMSTRIP": filmstrip({label: clip.frames for label, clip in clips.items()}).html,
-        "SYNC": _sync(edit),
-        "CHECKS": _table("Checks of the edited first frame", _checks(report)),
-        "PROVENANCE": _table("What the edit was made of", _flat(report["provenance"])),
-    }
-    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
 
 
-def _sync(edit: Edit) -> str:
-    cues, blinks = edit.report["sync"]["cues"], edit.report["sync"]["blinks"]
+def _traces(edit: Edit, judged: Mapping[str, float]) -> str:
     traces = {
         name: cue_traces(track(clip.frames, person=clip.person))
         for name, clip in (("source", edit.source), ("edit", edit.clip))
     }
-    judged = [name for name in CUES if cues[name]["judged"]]
-    notes = {name: f"r = {_number(cues[name]['pearson'])}" for name in judged}
-    plot = plot_traces(traces, judged, fps=edit.source.fps, notes=notes).html if judged else ""
-    caption = (
-        f"Blinks: {len(blinks['source'])} in the source, {len(blinks['edited'])} in the edit; "
-        "lag in frames, positive when the edit is late."
-    )
-    heads = "".join(f'<th scope="col" class="number">{name}</th>' for name in _COLUMNS)
-    rows = ""
-    for name in CUES:
-        cells = "".join(f'<td class="number">{_number(cues[name][key])}</td>' for key in _COLUMNS)
-        style, note = ("", "") if name in judged else (' class="quiet"', " (hardly moves)")
-        row = f'<th scope="row">{escape(name.replace("_", " "))}{note}</th>{cells}'
-        rows += f"<tr{style}>{row}</tr>"
-    return (
-        f"<h2>Movements of source and edit</h2>{plot}"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Scores of each cue">'
-        f'<table><caption>{caption}</caption><thead><tr><th scope="col">cue</th>{heads}</tr>'
-        f"</thead>{rows}</table></div>"
-    )
+    notes = {name: f"r = {r:.2f}" for name, r in judged.items()}
+    return plot_traces(traces, list(judged), fps=edit.source.fps, notes=notes).html
 
 
 def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
@@ -143,20 +117,3 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", str(value)
-
-
-def _table(caption: str, rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>'
-        for name, value in rows
-    )
-    return f"<table><caption>{escape(caption)}</caption>{body}</table>"
-
-
-def _list(label: str, lines: list[str]) -> str:
-    items = "".join(f"<li>{label}{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:.2f}"
