@@ -45,6 +45,11 @@ class LTXVideo:
     covered: Coverage | None = None  # how many layers the adapter changes
     fused: bool = False  # the adapter was added to the weights: there is no plain model
 
+    @property
+    def in_context(self) -> bool:
+        """Whether there is an in-context adapter."""
+        return self.adapter is not None
+
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
         """Encode frames of the model's own size."""

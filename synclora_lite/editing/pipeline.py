@@ -179,7 +179,7 @@ class SyncLoraPipeline:
         """
         asked = {"strength": strength, "guidance": guidance_scale}
         settings = EditSettings(
-            method or ("sync-lora" if self.sees_source else "i2v"),
+            method or ("sync-lora" if self.backend.in_context else "i2v"),
             {name: value for name, value in asked.items() if value is not None},
             num_inference_steps,
             _seed(generator),
@@ -194,7 +194,7 @@ class SyncLoraPipeline:
     def edit(self, source: Clip, first_frame: Picture, settings: EditSettings) -> Made:
         """Edit a clip whose first frame fits: `edit_video` without its checks and report."""
         method = settings.chosen(self.tuned)
-        if method.needs_adapter and not self.sees_source:
+        if method.needs_adapter and not self.backend.in_context:
             raise EditError(f"a model without adapter for {method.name}", "one with an adapter")
         if not isinstance(self.backend, LTXVideo):
             return self.backend.edit(source, first_frame, method, settings)
@@ -202,13 +202,6 @@ class SyncLoraPipeline:
             what = f"method {method.name} with an adapter in the model's weights"
             raise EditError(what, "the plain model", "load the model without an adapter")
         return edit_ltx_video(self.backend, source.frames, first_frame, method, settings)
-
-    @property
-    def sees_source(self) -> bool:
-        """Whether there is an in-context adapter."""
-        if isinstance(self.backend, LTXVideo):
-            return self.backend.adapter is not None
-        return self.backend.in_context
 
 
 @dataclass(frozen=True)
@@ -308,11 +301,10 @@ def _seed(generator: torch.Generator | None) -> int:
 
 
 def as_clip(video: Video) -> Clip:
-    """Return a source as a clip; EditError if it is none of 8-bit RGB."""
-    frames: Any = video.frames if isinstance(video, Clip) else video
-    if isinstance(frames, list):
-        frames = np.stack([np.asarray(image.convert("RGB")) for image in frames])
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) < 2:
-        what = f"a video of shape {frames.shape}, {frames.dtype}"
-        raise EditError(what, "8-bit RGB frames (frames, height, width, 3), at least two")
-    return video if isinstance(video, Clip) else Clip(frames, FRAME_RATE)
+    """Return a source as a clip; EditError if it is too short, VideoError if it is none."""
+    if isinstance(video, list):
+        video = np.stack([np.asarray(image.convert("RGB")) for image in video])
+    clip = video if isinstance(video, Clip) else Clip(video, FRAME_RATE)
+    if len(clip) < 2:
+        raise EditError("a video of one frame", "at least two")
+    return clip

@@ -1,22 +1,89 @@
-"""How near an edit comes to the true edited clip: pixel by pixel, and as a person.
+"""How near an edit comes to the true edited clip: pixel by pixel, as a person, and in time.
 
-Frame 0 is given to every method, so those of pixels look at frames 1 and later.
+Frame 0 is given to every method, so the metrics of pixels look at frames 1 and later.
 """
+
+import math
 
 import cv2
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from skimage.metrics import structural_similarity
 
-from synclora_lite.editing.propagation import CHANGED
-from synclora_lite.landmarks import Track
+from synclora_lite.editing.propagation import CHANGED, edit_retention
+from synclora_lite.errors import EditError
+from synclora_lite.landmarks import Track, track
+from synclora_lite.sync import CUES, score_tracks, thresholds
 from synclora_lite.video.clip import Frames
 
+Video = UInt8[np.ndarray, "_ _ _ 3"]  # of any size
 ROUNDING = 1 / 12  # mean squared error of rounding to 8 bits: nothing is better than this
 SIDE = 48  # pixels of an aligned face
 OUTER_EYES = [33, 263]  # Face Mesh: right and left outer corner
 EYES_AT = np.array([(0.28, 0.40), (0.72, 0.40)])  # where they go, in parts of the side
 STILL = 2  # grey levels up to which a pixel of the truth stands still from frame to frame
+
+
+def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]:
+    """Measure an edit against the source it must follow and the truth it should be.
+
+    Against the truth, the same motion rendered with the edit: psnr (dB), ssim, edit_kept, identity,
+    flicker. Against the source: those of `synchronization`. Without truth: edit_retention, an
+    estimate of edit_kept from source and frame 0 of the output, and face_found, the share of the
+    output's frames with a face. A metric is None where there is nothing to measure.
+
+    Raises EditError if the three clips differ in size, or have a single frame.
+    """
+    sizes = {clip.shape for clip in (source, truth, output)}
+    if len(sizes) > 1 or len(source) < 2:
+        raise EditError(
+            f"clips of shapes {source.shape}, {truth.shape} and {output.shape}",
+            "source, truth and output of one shape, at least two frames",
+            "trim or resize the output to the source; frame 0 is given, not judged",
+        )
+    known, wanted = (track(clip) for clip in (source, truth))
+    found = track(output, cache=False)
+    metrics = {
+        "psnr": psnr(truth, output),
+        "ssim": ssim(truth, output),
+        "edit_kept": edit_kept(source, truth, output),
+        "identity": identity(truth, output, (wanted, found)),
+        "flicker": flicker(truth, output),
+        "edit_retention": edit_retention(source, output[0], output),
+        "face_found": found.coverage,
+        **synchronization(known, found),
+    }
+    return {
+        name: round(float(value), 6) if math.isfinite(value) else None
+        for name, value in metrics.items()
+    }
+
+
+def synchronization(source: Track, output: Track) -> dict[str, float]:
+    """Compare the output with its source.
+
+    sync is the mean of the Pearson correlations of all cues that move in the source (a cue that
+    cannot be read in the output counts 0), pearson.CUE and lag.CUE are those of each such cue,
+    offset the frames by which the clip is late as a whole, with offset_confidence, and in_time 1 if
+    that is no frame; blink_f1; sync_error, above 1 of which a pair is rejected, and accepted, 0/1.
+    """
+    report, itself = score_tracks(source, output), score_tracks(source, source)
+    moving = [name for name in CUES if itself.cues[name].judged]  # enough to be judged by
+    pearson = {name: float(np.nan_to_num(report.cues[name].pearson)) for name in moving}
+    blinks, offset = report.blinks, report.offset
+    known = any(cue.judged for cue in report.cues.values())
+    late = abs(offset.offset) * offset.confidence > thresholds.OFFSET
+    return {
+        "sync": float(np.mean(list(pearson.values()))) if moving else math.nan,
+        "blink_f1": blinks.f1 if blinks.judged else math.nan,
+        "offset": offset.offset if known else math.nan,
+        "offset_confidence": offset.confidence if known else math.nan,
+        "in_time": float(known and not late) if moving else math.nan,
+        "sync_error": report.sync_error,
+        "accepted": float(report.accepted),
+        **{f"pearson.{name}": value for name, value in pearson.items()},
+        **{f"lag.{name}": report.cues[name].lag for name in moving},
+    }
 
 
 def psnr(truth: Frames, output: Frames) -> float:
@@ -60,19 +127,19 @@ def identity(truth: Frames, output: Frames, tracks: tuple[Track, Track]) -> floa
     Every frame's face is brought to the same place by its eye corners; the median over the clip
     shows the face at rest, without blinks and words. Clips of one person correlate near 1.
     """
-    if not all(track.found.any() for track in tracks):
+    if not all(found.found.any() for found in tracks):
         return 0.0
-    faces = [resting_face(clip, track) for clip, track in zip((truth, output), tracks, strict=True)]
+    faces = [resting_face(*both) for both in zip((truth, output), tracks, strict=True)]
     first, second = ((face - face.mean()).ravel() for face in faces)
     scale = np.linalg.norm(first) * np.linalg.norm(second)
     return float(first @ second / scale) if scale else 0.0
 
 
-def resting_face(frames: Frames, track: Track) -> Float[np.ndarray, "side side 3"]:
+def resting_face(frames: Frames, known: Track) -> Float[np.ndarray, "side side 3"]:
     """Return the median of all aligned faces of a clip."""
     goal, aligned = EYES_AT @ (1, 1j) * SIDE, []
-    for t in np.flatnonzero(track.found):
-        start = track.face[t, OUTER_EYES, :2] @ (1, 1j)
+    for t in np.flatnonzero(known.found):
+        start = known.face[t, OUTER_EYES, :2] @ (1, 1j)
         turn = (goal[1] - goal[0]) / (start[1] - start[0])  # a complex number turns and scales
         shift = goal[0] - turn * start[0]
         matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
