@@ -28,11 +28,7 @@ def write_tensors(
 
 
 def read_tensors(path: str | Path, names: Collection[str] = ()) -> dict[str, Tensor]:
-    """Read a safetensors file; ArtifactError if it is missing, damaged, or lacks one of `names`.
-
-    The format holds numbers only, so that reading one runs no code; its header is checked against
-    the length of the file before anything is reserved.
-    """
+    """Read a safetensors file; ArtifactError if it is missing, damaged, or lacks one of `names`."""
     expected, advice = "a safetensors file", "restore it, or make it again"
     try:
         tensors: dict[str, Tensor] = load_file(path)

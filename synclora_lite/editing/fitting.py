@@ -49,24 +49,19 @@ def edit_in_windows(
 ) -> tuple[Frames, list[float]]:
     """Edit a clip of any length by windows that the model knows, each as long as the others.
 
-    The first frame of every window but the first is the picture that the window before made at
-    that moment; in the frames both have, one fades into the other. A clip that ends inside a
-    window is continued by its last frame, which is cut off afterwards.
-
-    Returns the edited clip, and per seam the mean difference of the two windows in the frames they
-    share, in grey levels. Raises ModelError if windows are too short to share a frame.
+    The first frame of every window but the first is the picture that the window before made at that
+    moment; in the frames both have, one fades into the other. A clip that ends inside a window is
+    continued by its last frame. Returns the edited clip, and per seam the mean difference of the
+    two windows in grey levels. Raises ModelError if windows are too short to share a frame.
     """
     if len(source) > window and not 1 <= overlap < window:
-        raise ModelError(
-            f"windows of {window} frames that share {overlap}, for a clip of {len(source)}",
-            "windows of at least 2 frames that share at least 1",
-            "use a model of longer clips",
-        )
+        what = f"windows of {window} frames that share {overlap}, for a clip of {len(source)}"
+        expected = "windows of at least 2 frames that share at least 1"
+        raise ModelError(what, expected, "use a model of longer clips")
     output, seams, start, known = np.empty_like(source), [], 0, 0
     while known < len(source):
         piece = source[start : start + window]
-        missing = window - len(piece)
-        padded = np.concatenate([piece, piece[-1:].repeat(missing, 0)]) if missing else piece
+        padded = np.pad(piece, ((0, window - len(piece)), (0, 0), (0, 0), (0, 0)), "edge")
         anchor = output[start] if start else first_frame
         made = edit(padded, anchor)[: len(piece)]
         if known:

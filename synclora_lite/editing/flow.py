@@ -1,9 +1,8 @@
 """Dense optical flow back to the first frame, and what can be carried along it.
 
-Frame-to-frame flow is Farneback's (SCIA 2003); chained, it is where DIS (Kroeger et al., "Fast
-Optical Flow using Dense Inverse Search", ECCV 2016) starts to refine against frame 0 itself.
-Occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer (ECCV 2010), holes
-are filled by Telea's inpainting (2004). All as OpenCV ships them.
+Frame-to-frame flow is Farneback's (SCIA 2003); chained, it is where DIS (Kroeger et al., ECCV 2016)
+starts to refine against frame 0 itself. Occlusions are found by the forward-backward test of
+Sundaram, Brox and Keutzer (ECCV 2010), holes filled by Telea's inpainting (2004).
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,11 +26,10 @@ _VISIBLE = 12.0  # grey levels: a wrong match that looks right to within this is
 
 
 def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
-    """Estimate, for every frame, where each pixel was in frame 0.
+    """Estimate, for every frame, where each pixel was in frame 0, and which ones it does not show.
 
     Each estimate starts from the one before, carried on by one frame, and is then refined against
-    frame 0 itself: large motions are followed and errors do not add up. With it comes a mask of
-    the pixels that frame 0 does not show: they come from outside the picture, or the way there and
+    frame 0 itself. A pixel is hidden if it comes from outside the picture, or if the way there and
     back ends elsewhere *and* the match looks different.
     """
     height, width = frames.shape[1:3]

@@ -98,18 +98,15 @@ def load_backend(
     *,
     in_context: bool,
 ) -> LTX2:
-    """Load an LTX-2 by folder or hub name, and its adapters, the in-context adapter first.
+    """Load an LTX-2 by folder or hub name; without `in_context` the first adapter is left out.
 
-    Without `in_context` that one is left out, as the plain model is run. Raises ModelError if
-    something is missing, damaged, or does not fit, EditError without an in-context adapter.
+    Raises ModelError if something is missing, damaged, or does not fit, EditError without an
+    adapter.
     """
     check_device(device)
     if in_context and (not adapters or "lite-adapter" in adapters):
-        raise EditError(
-            "the lite adapter for an LTX-2 model",
-            "an adapter of its own",
-            f"name it: --adapter {RELEASED}, a folder or a file",
-        )
+        advice = f"name it: --adapter {RELEASED}, a folder or a file"
+        raise EditError("the lite adapter for an LTX-2 model", "an adapter of its own", advice)
     stacked = []
     for number, adapter in enumerate(adapters):
         if number or in_context:

@@ -302,10 +302,7 @@ METHODS: dict[str, Method] = {
 
 
 def find_method(name: str, options: Mapping[str, Any]) -> Method:
-    """Return the method of a name with some of its options set.
-
-    Raises EditError if there is none, it has no such option, or a value makes no sense.
-    """
+    """Return a method with some of its options set; EditError if there is no such one."""
     if name not in METHODS:
         raise EditError(f"no method named {name!r}", f"one of {', '.join(METHODS)}")
     for option in options.keys() - METHODS[name].options.keys():

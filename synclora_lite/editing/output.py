@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from synclora_lite.editing.edit import Edit
 from synclora_lite.editing.report import report_page
-from synclora_lite.errors import EditError, VideoError
+from synclora_lite.errors import EditError
 from synclora_lite.files import atomic_path, sha256, write_json
 from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.video import write_clip
@@ -30,15 +30,14 @@ class Outputs:
 
     def check(self, *inputs: Path) -> None:
         """Refuse files that would overwrite an input, or have no name to be written under."""
-        if self.clip.suffix.lower() not in (".mp4", ".mov"):
-            raise VideoError(f"the output {self.clip.name}", "a name ending in .mp4", "rename it")
-        if self.page.suffix.lower() not in (".html", ".htm"):
-            raise EditError(f"the report {self.page.name}", "a name ending in .html", "rename it")
-        outputs = [path.resolve() for path in (self.clip, self.record, self.page)]
-        for path in inputs:
-            if path.resolve() in outputs:
+        for path, ending in ((self.clip, ".mp4"), (self.page, ".html")):
+            if path.suffix.lower() not in (ending, {".mp4": ".mov", ".html": ".htm"}[ending]):
+                raise EditError(
+                    f"the output {path.name}", f"a name ending in {ending}", "rename it"
+                )
+        for path in (self.clip, self.record, self.page):
+            if path.resolve() in [given.resolve() for given in inputs]:
                 raise EditError(f"{path.name} is input and output", "another name for the output")
-        for path in outputs:
             if path.is_dir():
                 raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
 
@@ -53,11 +52,9 @@ class Outputs:
                 try:
                     locks.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
                 except Timeout as error:
-                    raise EditError(
-                        f"another edit is about to write {path}",
-                        "one at a time",
-                        "wait until it is done, or name another output",
-                    ) from error
+                    advice = "wait until it is done, or name another output"
+                    what = f"another edit is about to write {path}"
+                    raise EditError(what, "one at a time", advice) from error
             yield
 
     def write(self, edit: Edit, title: str) -> None:

@@ -1,8 +1,7 @@
 """`SyncLoraPipeline`: the edit with the manners of a diffusers pipeline.
 
-pipe = SyncLoraPipeline.from_pretrained("lite")
-pipe.load_lora_weights("lite-adapter")
-output = pipe(video, image, num_inference_steps=20, generator=torch.Generator().manual_seed(0))
+pipe = SyncLoraPipeline.from_pretrained("lite", adapter="lite-adapter")
+output = pipe(video, image, generator=torch.Generator().manual_seed(0))
 output.frames  # (1, frames, height, width, 3)
 """
 
@@ -47,11 +46,7 @@ FRAME_RATE = 25.0  # of a video that does not say; only LTX-2 asks for it
 
 @dataclass
 class SyncLoraOutput(BaseOutput):
-    """What the pipeline returns: one edited clip.
-
-    `frames` is an array in [0, 1] of shape (1, frames, height, width, 3), or for
-    `output_type="pil"` a list with one list of images.
-    """
+    """One edited clip: an array in [0, 1], or for `output_type="pil"` a list of lists of images."""
 
     frames: np.ndarray | list[list[Image.Image]]
 
@@ -77,11 +72,9 @@ class SyncLoraPipeline:
         """Load LTX-Video (lite is one) or LTX-2: "lite", a folder, or a downloaded hub model.
 
         The adapter is "lite-adapter", a folder, file or hub name, with :STRENGTH if that is not 1;
-        its update is added to the weights, which is fastest. For LTX-2 there may be several, the
-        in-context adapter first, and a setting.
-
-        Raises EditError if adapters or setting are not for this model, ModelError if files are
-        missing or damaged, ConfigError if this machine lacks the device.
+        its update is added to the weights. For LTX-2 there may be several, the in-context adapter
+        first, and a setting. Raises EditError if they are not for this model, ModelError if files
+        are missing or damaged, ConfigError if this machine lacks the device.
         """
         names = (adapter,) if isinstance(adapter, str | Path) else adapter
         source = ModelSource(pretrained_model_name_or_path, tuple(map(str, names)), device, ltx2)
@@ -111,10 +104,7 @@ class SyncLoraPipeline:
         return self
 
     def load_lora_weights(self, source: str | Path, adapter_name: str = "default") -> None:
-        """Load an adapter and use it, as the only one: "lite-adapter", a folder, file or hub name.
-
-        Raises ModelError if files are missing or do not fit the model, or the name is taken.
-        """
+        """Use an adapter, as the only one; ModelError if it does not fit, or the name is taken."""
         if adapter_name in self.adapters:
             raise ModelError(f"an adapter named {adapter_name!r} again", "another adapter_name")
         transformer = self.ltx_video.model.transformer
@@ -125,10 +115,9 @@ class SyncLoraPipeline:
     def set_adapters(
         self, adapter_names: str | Sequence[str], adapter_weights: float | Sequence[float] = 1.0
     ) -> None:
-        """Use one or several of the loaded adapters, each with its weight; none for an empty list.
+        """Use some of the loaded adapters, each with its weight; none for an empty list.
 
-        Raises ModelError if one is not loaded, there is not a weight for each, or they look at the
-        reference in different ways.
+        Raises ModelError if one is not loaded, or they do not fit together.
         """
         names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         given = adapter_weights
@@ -164,18 +153,13 @@ class SyncLoraPipeline:
         generator: torch.Generator | None = None,
         output_type: Literal["np", "pil"] = "np",
     ) -> SyncLoraOutput:
-        """Carry the edit of the first frame through the clip.
+        """Carry the edit of the first frame, `image`, through a clip, frames or images.
 
-        `video` is a `Clip`, 8-bit frames (frames, height, width, 3), or images; `image` its first
-        frame, edited. `method` is a name of `METHODS`, or a method as it is; if None "sync-lora",
-        or without an adapter "i2v", which does not see the source. `strength` is the noise level
-        at which sdedit and flowedit begin, `guidance_scale` the weight s of
-        pred + s (pred_ref - pred); both are given with a name.
-
-        Raises EditError if the image does not belong to the clip, the model does not know the
-        kind, or an option makes no sense.
-
-        A new generator of seed s gives the clip of `EditSettings(seed=s)`, a used one another.
+        `method` is a name of `METHODS`, or a method as it is; if None "sync-lora", or "i2v" without
+        an adapter. `strength` is the noise level at which sdedit and flowedit begin,
+        `guidance_scale` the weight s of pred + s (pred_ref - pred); both are given with a name. A
+        new generator of seed s gives the clip of `EditSettings(seed=s)`, a used one another. Raises
+        EditError if image, clip or options are not for this model.
         """
         asked = {"strength": strength, "guidance": guidance_scale}
         settings = EditSettings(

@@ -31,10 +31,10 @@ _UNITS = {"shift": "eye distances", "scale": "log ratio"}
 
 
 def assessed(edit: Edit) -> Edit:
-    """Measure an edit: `sync`, `quality` and more warnings in its report.
+    """Add to an edit's report `sync`, `quality` and more warnings.
 
-    Quality is `edit_retention` (None if the edit cannot be followed), and the `flicker` of edit and
-    source in grey levels. It takes the time of tracking both clips.
+    Quality is `edit_retention` (None if unknown), and the `flicker` of edit and source in grey
+    levels.
     """
     score, report = score_clips(edit.source, edit.clip), edit.report
     kept = edit_retention(edit.source.frames, edit.first_frame, edit.clip.frames)

@@ -32,12 +32,9 @@ class EditSettings:
     align: bool = False  # move the edited face onto the source's first, by landmarks
 
     def __post_init__(self) -> None:
-        """Check it all once."""
         method = self.chosen()
-        for name, value, low, high in (
-            ("steps", self.steps, 1, 1000),
-            ("seed", self.seed, 0, 2**63 - 1),
-        ):
+        for name, low, high in (("steps", 1, 1000), ("seed", 0, 2**63 - 1)):
+            value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise EditError(f"{name} {value}", f"{low} to {high}")
         if self.restore and not method.restorable:
@@ -60,10 +57,7 @@ def edit_settings(options: Mapping[str, Any]) -> EditSettings:
 
 
 def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
-    """Return per method what did best on validation clips, if a model folder says so.
-
-    Raises ConfigError or ArtifactError if `tuned.json` is no table of methods and their options.
-    """
+    """Return `tuned.json` of a model folder, checked, if there is one; else ConfigError."""
     file = folder / TUNED
     stored = read_json(file) if file.exists() else {}
     if not (isinstance(stored, dict) and stored.keys() <= METHODS.keys()):

@@ -120,9 +120,8 @@ def run_exam(
 ) -> list[dict[str, Any]]:
     """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
 
-    The rows, one for each clip with clip, kind and the metrics of `judge`, are kept in a folder of
-    the exam's name below `folder`; more can be added later. Raises ConfigError if there are no
-    clips to judge, PairError if the same exam is running in another process.
+    The rows, each with clip, kind and the metrics of `judge`, are kept below `folder`. Raises
+    ConfigError if there are no clips to judge, PairError if another process runs the same exam.
     """
     if clips < 1:
         raise ConfigError(f"an exam of {clips} clips", "at least one")

@@ -28,10 +28,7 @@ class Interval:
 
 
 def bootstrap(values: Iterable[float | None], *, seed: int = 0) -> Interval:
-    """Return the mean and its 95 % percentile interval (Efron 1979), drawing with replacement.
-
-    A clip without a value is left out; ConfigError if there is none with one.
-    """
+    """Return mean and percentile interval (Efron 1979) of the known values; else ConfigError."""
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         raise ConfigError("no values to average", "at least one clip with a value")
@@ -42,10 +39,7 @@ def bootstrap(values: Iterable[float | None], *, seed: int = 0) -> Interval:
 
 
 def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Interval:
-    """Return the mean of `first` minus `second` on the clips both have, with its interval.
-
-    The differences are paired: their interval is narrower than those of the methods suggest.
-    """
+    """Return the mean paired difference `first` - `second` over the clips both have."""
     others = {row["clip"]: row.get(metric) for row in second}
     pairs = [(row.get(metric), others.get(row["clip"])) for row in first]
     return bootstrap(a - b for a, b in pairs if a is not None and b is not None)

@@ -27,12 +27,10 @@ STILL = 2  # grey levels up to which a pixel of the truth stands still from fram
 def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]:
     """Measure an edit against the source it must follow and the truth it should be.
 
-    Against the truth, the same motion rendered with the edit: psnr (dB), ssim, edit_kept, identity,
-    flicker. Against the source: those of `synchronization`. Without truth: edit_retention, an
-    estimate of edit_kept from source and frame 0 of the output, and face_found, the share of the
-    output's frames with a face. A metric is None where there is nothing to measure.
-
-    Raises EditError if the three clips differ in size, or have a single frame.
+    Against the truth: psnr (dB), ssim, edit_kept, identity, flicker. Against the source:
+    `synchronization`. Without truth: edit_retention, an estimate of edit_kept, and face_found, the
+    share of frames with a face. None where there is nothing to measure. Raises EditError if the
+    three clips differ in size, or have a single frame.
     """
     sizes = {clip.shape for clip in (source, truth, output)}
     if len(sizes) > 1 or len(source) < 2:
@@ -62,10 +60,10 @@ def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]
 def synchronization(source: Track, output: Track) -> dict[str, float]:
     """Compare the output with its source.
 
-    sync is the mean of the Pearson correlations of all cues that move in the source (a cue that
-    cannot be read in the output counts 0), pearson.CUE and lag.CUE are those of each such cue,
-    offset the frames by which the clip is late as a whole, with offset_confidence, and in_time 1 if
-    that is no frame; blink_f1; sync_error, above 1 of which a pair is rejected, and accepted, 0/1.
+    sync is the mean Pearson correlation of the cues that move in the source (0 for one that cannot
+    be read in the output), pearson.CUE and lag.CUE those of each; offset the frames by which the
+    clip is late, with offset_confidence, and in_time 1 if it is not; a pair with a sync_error above
+    1 is not accepted (0/1).
     """
     report, itself = score_tracks(source, output), score_tracks(source, source)
     moving = [name for name in CUES if itself.cues[name].judged]  # enough to be judged by
@@ -101,11 +99,9 @@ def ssim(truth: Frames, output: Frames) -> float:
 
 
 def edit_kept(source: Frames, truth: Frames, output: Frames) -> float:
-    """Share of the edit that survives: 1 - |output - truth| / |source - truth|.
+    """Share of the edit that survives: 1 - |output - truth| / |source - truth|, 1 for the truth.
 
-    Both sums run over the pixels that the edit changes (`CHANGED`). The truth gives 1, the source
-    0, and an output further from the truth than the source is gives less than 0. NaN if the edit
-    changes nothing.
+    Both sums run over the pixels that the edit changes (`CHANGED`); NaN if there are none.
     """
     source_, truth_, output_ = (clip[1:].astype(np.int16) for clip in (source, truth, output))
     edit = np.abs(source_ - truth_)
@@ -124,8 +120,7 @@ def flicker(truth: Frames, output: Frames) -> float:
 def identity(truth: Frames, output: Frames, tracks: tuple[Track, Track]) -> float:
     """Correlate the resting faces of two clips, -1 to 1; 0 if one of them shows no face.
 
-    Every frame's face is brought to the same place by its eye corners; the median over the clip
-    shows the face at rest, without blinks and words. Clips of one person correlate near 1.
+    Clips of one person correlate near 1.
     """
     if not all(found.found.any() for found in tracks):
         return 0.0
@@ -136,7 +131,7 @@ def identity(truth: Frames, output: Frames, tracks: tuple[Track, Track]) -> floa
 
 
 def resting_face(frames: Frames, known: Track) -> Float[np.ndarray, "side side 3"]:
-    """Return the median of all aligned faces of a clip."""
+    """Return the median of a clip's faces, aligned by eye corners: without blinks and words."""
     goal, aligned = EYES_AT @ (1, 1j) * SIDE, []
     for t in np.flatnonzero(known.found):
         start = known.face[t, OUTER_EYES, :2] @ (1, 1j)

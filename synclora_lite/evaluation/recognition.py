@@ -1,8 +1,7 @@
 """Is it the same person? A metric for photographs only, by a network that comes on request.
 
-The network is SFace (Zhong et al. 2021, arXiv 2205.12010), as OpenCV's model zoo publishes it
-(Apache 2.0): 128 numbers a face, compared by their cosine. It was trained on photographs. Its
-numbers say nothing of drawn faces, which are therefore refused.
+The network is SFace (Zhong et al. 2021, arXiv 2205.12010; OpenCV's model zoo, Apache 2.0): 128
+numbers a face, compared by their cosine. They say nothing of drawn faces, which are refused.
 """
 
 from pathlib import Path
@@ -45,10 +44,7 @@ def network() -> Path:
 
 
 def face_features(clip: Clip, track: Track, file: Path) -> Float[np.ndarray, "frames features"]:
-    """Return a unit vector for the face of each frame, NaN where there is none.
-
-    `track` holds landmarks in pixels; for `file` see `network`.
-    """
+    """Return a unit vector for the face of each frame, NaN where there is none."""
     recogniser = cv2.FaceRecognizerSF.create(str(file), "")
     features: dict[int, np.ndarray] = {}
     for t in np.flatnonzero(~np.isnan(track.face).any((1, 2))):
@@ -68,9 +64,8 @@ def same_person(
 ) -> dict[str, float]:
     """Compare the faces of an edit with its own first face, and with the source's, frame by frame.
 
-    Returns the mean cosines `to_first_frame` (does the edited person stay one?) and `to_source`
-    (is it still the person of the source? An edit of age or beard should lower it). Raises
-    EditError if faces are drawn, or no frame shows one in both clips.
+    Returns the mean cosines `to_first_frame` and `to_source`, which an edit of age or beard should
+    lower. Raises EditError if faces are drawn, or no frame shows one in both clips.
     """
     for clip, what in zip(clips, ("source", "edit"), strict=True):
         _check_photographs(clip, what)
