@@ -42,11 +42,9 @@ def download(url: str, size: int, digest: str) -> bytes:
         with opener.open(url, timeout=TIMEOUT) as answer:
             content: bytes = answer.read(size + 1)
     except (URLError, TimeoutError, ConnectionError) as error:
-        raise ArtifactError(
-            f"{url} could not be downloaded ({error})",
-            "a connection, or the weights on disk",
-            "clone the repository and set SYNCLORA_DATA to its data folder",
-        ) from error
+        what, expected = f"{url} could not be downloaded ({error})", "a connection, or the weights"
+        advice = "clone the repository and set SYNCLORA_DATA to its data folder"
+        raise ArtifactError(what, expected, advice) from error
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         what = f"the file at {url} has SHA-256 {found[:12]}..."

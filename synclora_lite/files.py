@@ -29,11 +29,8 @@ def data_dir() -> Path:
     candidates = [Path(override)] if override else installed
     for folder in filter(Path.is_dir, candidates):
         return folder
-    raise ArtifactError(
-        f"no data folder at {candidates[0]}",
-        "the clips and models that come with the project",
-        "install from a full checkout or set SYNCLORA_DATA to its data folder",
-    )
+    advice = "install from a full checkout or set SYNCLORA_DATA to its data folder"
+    raise ArtifactError(f"no data folder at {candidates[0]}", "that of the project", advice)
 
 
 @contextmanager
@@ -144,8 +141,8 @@ def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: in
     # the machine in words that identify no one
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python "
     result = {"command": command, "seed": seed, "commit": _commit()}
-    result["machine"] = machine + platform.python_version()
-    return write_json(data_dir() / "results" / f"{name}.json", {**result, "values": dict(values)})
+    result |= {"machine": machine + platform.python_version(), "values": dict(values)}
+    return write_json(data_dir() / "results" / f"{name}.json", result)
 
 
 def read_result(name: str) -> dict[str, Any]:

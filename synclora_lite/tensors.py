@@ -15,10 +15,7 @@ from synclora_lite.files import write_atomic
 def write_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> Path:
-    """Write a safetensors file, whole or not at all: the same tensors make the same bytes.
-
-    The library itself writes metadata in any order.
-    """
+    """Write a safetensors file, with metadata in order: the same tensors make the same bytes."""
     content = save({name: t.contiguous() for name, t in tensors.items()}, dict(metadata))
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])

@@ -37,18 +37,17 @@ def synclora(
     """Edit portrait videos in sync with their source, and learn how that works."""
 
 
-def _of_course(name: str, line: str) -> tuple[Any, str]:
-    """Return a command of the course, or one that says that it is missing, and its line of help."""
+def _of_course(name: str) -> Any:
+    """Return a command of the course, or one that says that it is missing."""
     try:
-        return of_course("cli", name), line
+        return of_course("cli", name)
     except ConfigError as error:
         why = error
 
     def missing(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
         raise why
 
-    missing.__doc__ = line
-    return missing, line
+    return missing
 
 
 COMMANDS: dict[str, tuple[Any, str]] = {
@@ -56,11 +55,11 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "score": (score.score, "Measure how well an edited clip keeps time with its source."),
     "pairs": (pairs.app, "Build, score, filter, realign, export and import training pairs."),
     "train": (train.train, "Train the in-context adapter."),
-    "estimate": _of_course("estimate", "Estimate memory and time of training or editing."),
-    "first-frame": _of_course("first_frame", "Paint a first frame, without an image model."),
+    "estimate": (_of_course("estimate"), "Estimate memory and time of training or editing."),
+    "first-frame": (_of_course("first_frame"), "Paint a first frame, without an image model."),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
     "exam": (exam.exam, "Examine editing methods on held-out portraits."),
-    "course": _of_course("app", "Make the notebooks of students and instructors."),
+    "course": (_of_course("app"), "Make the notebooks of students and instructors."),
 }
 for _name, (_command, _line) in COMMANDS.items():
     if isinstance(_command, typer.Typer):

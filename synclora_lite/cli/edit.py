@@ -44,8 +44,7 @@ def edit(
         bool | None,
         Option(
             "--distilled/--dev",
-            help="LTX-2: eight fixed noise levels without guidance, as the released adapter is "
-            "run; or the official setting of the dev model, guided.",
+            help="LTX-2: eight noise levels unguided, as the released adapter is run; or guided.",
             show_default="as the model's scheduler is made",
         ),
     ] = None,

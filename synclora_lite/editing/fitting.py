@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from synclora_lite.errors import ModelError
 from synclora_lite.video.clip import Frames
-from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
+from synclora_lite.video.geometry import letterbox_box, resize_picture
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -21,21 +21,16 @@ class Fit:
     size: tuple[int, int]
     side: int
 
-    @property
-    def box(self) -> Box:
-        """Where the picture lies in the frame."""
-        return letterbox_box(self.size, (self.side, self.side))
-
     def inward(self, picture: Image) -> UInt8[np.ndarray, "side side 3"]:
         """Scale a picture into the frame; bars repeat its edge, as black would be unknown."""
-        x0, y0, x1, y1 = self.box
+        x0, y0, x1, y1 = letterbox_box(self.size, (self.side, self.side))
         inner = resize_picture(picture, y1 - y0, x1 - x0)
         bars = (y0, self.side - y1, x0, self.side - x1)
         return cv2.copyMakeBorder(inner, *bars, cv2.BORDER_REPLICATE)
 
     def outward(self, picture: Image) -> Image:
         """Cut the bars off and scale back."""
-        x0, y0, x1, y1 = self.box
+        x0, y0, x1, y1 = letterbox_box(self.size, (self.side, self.side))
         return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *self.size)
 
 

@@ -46,10 +46,8 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
         origin = there + _grid(*gray.shape)
         beyond = ((origin < -1) | (origin > gray.shape[::-1])).any(-1)
         hidden = beyond | (occluded(there, back) & differs)
-        yield (
-            _to_size(there, width, height),
-            cv2.resize(hidden.astype(np.uint8), (width, height)) > 0,
-        )
+        mask = cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+        yield _to_size(there, width, height), mask
 
 
 def flow_between(start: Image, end: Image) -> Flow:

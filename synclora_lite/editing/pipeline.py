@@ -201,7 +201,6 @@ class ModelSource:
         """Load what a method needs, after a look at whether the model has a place for it."""
         method = settings.chosen()
         if not method.needs_model:
-            self._refuse_ltx2(method.name)
             return None
         if is_ltx2(self.model):
             from synclora_lite.editing.ltx2 import check_ltx2
@@ -216,17 +215,14 @@ class ModelSource:
 
             asked = (self.model, self.adapters, self.ltx2 or LTX2Sampling(), self.device)
             return SyncLoraPipeline(load_backend(*asked, in_context=in_context))
-        self._refuse_ltx2(str(self.model))
+        if self.ltx2 is not None:
+            what = f"the setting of an LTX-2 with {self.model}"
+            raise EditError(what, "an LTX-2 model", "leave it out")
         if in_context and len(self.adapters) != 1:
             what = f"{len(self.adapters)} adapters with this model"
             raise EditError(what, "one, or an LTX-2 model")
         backend = load_ltx_video(self.model, self.adapters[0] if in_context else None, self.device)
         return SyncLoraPipeline(backend, tuned_options(model_folder(self.model)))
-
-    def _refuse_ltx2(self, name: str) -> None:
-        if self.ltx2 is not None:
-            what = f"the setting of an LTX-2 with {name}"
-            raise EditError(what, "an LTX-2 model", "leave it out")
 
 
 def edit_ltx_video(

@@ -36,9 +36,7 @@ def propagate(
     remains (as Liu, Shan and Zhang, "Expressive expression mapping with ratio images", SIGGRAPH
     2001, with a ratio). The flows of the source to its first frame are computed if left out.
     """
-    output = np.empty_like(source)
-    for t, (frame, _) in enumerate(propagated(source, edited, kind, flows)):
-        output[t] = frame
+    output = np.stack([frame for frame, _ in propagated(source, edited, kind, flows)])
     output[0] = edited
     return output
 
@@ -96,9 +94,8 @@ def edit_retention(source: Frames, edited: Image, output: Frames) -> float:
     """
     lost, total = 0, 0
     frames = zip(source, output, propagated(source, edited, "deformation"), strict=True)
-    for t, (original, made, (carried, hidden)) in enumerate(frames):
-        if t == 0:
-            continue
+    next(frames)
+    for original, made, (carried, hidden) in frames:
         expected = carried.astype(np.int16)
         change = np.abs(original - expected)
         where = (change.max(-1) >= CHANGED) & ~hidden

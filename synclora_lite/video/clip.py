@@ -49,9 +49,8 @@ def check_frames(frames: object) -> None:
     expected = "a uint8 numpy array of shape (frames, height, width, 3)"
     if not isinstance(frames, np.ndarray):
         raise VideoError(f"frames of type {type(frames).__name__}", expected)
-    shape = frames.shape
-    if frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
-        raise VideoError(f"frames of shape {shape} and type {frames.dtype}", expected)
+    if frames.dtype != np.uint8 or frames.shape[3:] != (3,) or not frames.size:
+        raise VideoError(f"frames of shape {frames.shape} and type {frames.dtype}", expected)
 
 
 def resample_indices(
