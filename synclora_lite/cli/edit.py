@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import REJECTED, AsJson, Crop, Person, Strict
+from synclora_lite.cli._options import REJECTED, AsJson, Crop, Person, Restore, Strict
 
 
 def _tuned(low: float, high: float, what: str) -> Any:
@@ -71,9 +71,7 @@ def edit(
         float | None,
         _tuned(0.05, 1.0, "Noise level from which sdedit and flowedit draw the source anew."),
     ] = None,
-    restore: Annotated[
-        bool, Option("--restore", help="Take from optical flow what the model drew the same.")
-    ] = False,
+    restore: Restore = False,
     align: Annotated[
         bool, Option("--align", help="Move the edited face onto that in the source's first frame.")
     ] = False,
@@ -98,8 +96,7 @@ def edit(
     --no-strict), 1 for an error, 2 for a command line that makes no sense.
     """
     from synclora_lite import editing, video
-    from synclora_lite.editing.output import Outputs
-    from synclora_lite.editing.report import assessed, retention_in_words
+    from synclora_lite.editing.report import Outputs, assessed, retention_in_words
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import AsJson, Jobs, Person, of_course
+from synclora_lite.cli._options import AsJson, Jobs, Person, Record, of_course
 
 if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
@@ -102,9 +102,7 @@ def filter_(
     out: Annotated[str, Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
     limit: Annotated[float, Option(help="1 is the verdict, less is stricter.")] = 1.0,
     leave_out: Annotated[list[str], Option(help="Cue not to look at; may be repeated.")] = [],
-    record: Annotated[
-        bool, Option("--record", help="Write data/results/pairs_funnel.json.")
-    ] = False,
+    record: Record = False,
 ) -> None:
     """Keep the pairs that pass, in a second manifest, and show where the others were lost."""
     from synclora_lite import pairs as room

@@ -27,6 +27,7 @@ from synclora_lite.models.latents import to_model_range
 from synclora_lite.settings import Settings, build
 
 FILE = "domain.json"
+DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
 LAPLACIAN = torch.tensor([[[[0.0, -1, 0], [-1, 4, -1], [0, -1, 0]]]])
 Pictures = UInt8[np.ndarray, "pictures side side 3"]
 
@@ -79,14 +80,20 @@ def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pic
 
 
 def check_domain(
-    vae: Autoencoder, domain: Domain, advice: str, pictures: Pictures, what: str, slack: float = 1.0
-) -> float:
-    """Return the median strangeness of a clip's pictures over the limit; EditError if strange."""
+    vae: Autoencoder, domain: Domain, advice: str, source: Pictures, first_frame: Pictures
+) -> dict[str, float]:
+    """Return the median strangeness of the source and its edited first frame over the limit.
+
+    Raises EditError with the advice for a kind of pictures that the model does not know.
+    """
     if math.isinf(domain.limit):
-        return 0.0
-    ratio = float(np.median(strangeness(vae, pictures))) / domain.limit
-    if ratio > slack:
-        known = f"the model knows {domain.kind} only, and the {what} looks like something else"
-        what = f"{known} ({ratio:.2f} times as strange as it may be)"
-        raise EditError(what, domain.kind, advice)
-    return ratio
+        return {"source": 0.0, "first_frame": 0.0}
+    found, probes = {}, source[np.linspace(0, len(source) - 1, 3).astype(int)]
+    for name, pictures, slack in (("source", probes, 1.0), ("first_frame", first_frame, DRAWN)):
+        found[name] = float(np.median(strangeness(vae, pictures))) / domain.limit
+        if found[name] > slack:
+            part = {"source": "source", "first_frame": "edited first frame"}[name]
+            known = f"the model knows {domain.kind} only, and the {part} looks like something else"
+            what = f"{known} ({found[name]:.2f} times as strange as it may be)"
+            raise EditError(what, domain.kind, advice)
+    return found

@@ -126,7 +126,5 @@ def check_ltx2(method: Method, settings: EditSettings) -> None:
         raise EditError("--restore with an LTX-2 model", "the lite model", "leave it out")
     guidance = method.options.get("guidance", 1)
     if guidance != 1:
-        raise EditError(
-            f"guidance {guidance:g} with an LTX-2 model",
-            "1: the released adapter was trained without dropping the reference",
-        )
+        expected = "1: the released adapter was trained without dropping the reference"
+        raise EditError(f"guidance {guidance:g} with an LTX-2 model", expected)

@@ -40,7 +40,6 @@ Picture = UInt8[np.ndarray, "height width 3"]
 Video = Clip | np.ndarray | list[Image.Image]
 
 OVERLAP = 5  # frames that neighbouring windows share
-DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
 FRAME_RATE = 25.0  # of a video that does not say; only LTX-2 asks for it
 
 
@@ -56,8 +55,7 @@ class SyncLoraPipeline:
     """An image-to-video model that edits clips: the lite model, LTX-Video or LTX-2."""
 
     backend: "LTXVideo | LTX2"  # the loaded model, and what kind of clips it knows
-    # per method, the options that did best on validation clips
-    tuned: dict[str, dict[str, float]] = field(default_factory=dict)
+    tuned: dict[str, dict[str, float]] = field(default_factory=dict)  # by method, see `settings`
     adapters: dict[str, tuple[Weights, AdapterSettings]] = field(default_factory=dict)  # by name
 
     @classmethod
@@ -168,7 +166,11 @@ class SyncLoraPipeline:
             num_inference_steps,
             _seed(generator),
         )
-        clip = as_clip(video)
+        if isinstance(video, list):
+            video = np.stack([np.asarray(picture.convert("RGB")) for picture in video])
+        clip = video if isinstance(video, Clip) else Clip(video, FRAME_RATE)
+        if len(clip) < 2:
+            raise EditError("a video of one frame", "at least two")
         picture, _ = to_size(as_picture(np.asarray(image)), clip.size)
         made = self.edit(clip, picture, settings).frames
         if output_type == "pil":
@@ -233,7 +235,9 @@ def edit_ltx_video(
     steps = settings.steps or usual
     fit = Fit((source.shape[1], source.shape[2]), domain.side)
     small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
-    known = _check_known(backend, small, first)
+    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
+    advice = f"use --method {without_model}, or the full-size model"
+    known = check_domain(backend.model.vae, domain, advice, small, first[None])
 
     def edit(piece: Frames, anchor: Picture) -> Frames:  # with the same noise in every window
         made = method(Window(piece, anchor, backend, steps, settings.seed))
@@ -258,18 +262,6 @@ def edit_ltx_video(
     return Made(output, report, ran, backend.hashes, uncovered(covered))
 
 
-def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dict[str, float]:
-    """Return how strange source and first frame are to the model; EditError if too strange."""
-    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
-    advice = f"use --method {without_model}, or the full-size model"
-    probes = source[np.linspace(0, len(source) - 1, 3).astype(int)]
-    known, first = (backend.model.vae, backend.domain, advice), first_frame[None]
-    return {
-        "source": check_domain(*known, probes, "source"),
-        "first_frame": check_domain(*known, first, "edited first frame", DRAWN),
-    }
-
-
 def _seed(generator: torch.Generator | None) -> int:
     """Return the seed of a new generator, or a number drawn from a used one or torch's own."""
     if generator is None:
@@ -278,13 +270,3 @@ def _seed(generator: torch.Generator | None) -> int:
     drawn = int(torch.randint(2**62, (), generator=generator))  # so that the next call is another
     new = torch.equal(state, torch.Generator().manual_seed(seed).get_state())
     return seed if new and seed < 2**63 else drawn
-
-
-def as_clip(video: Video) -> Clip:
-    """Return a source as a clip; EditError if it is too short, VideoError if it is none."""
-    if isinstance(video, list):
-        video = np.stack([np.asarray(image.convert("RGB")) for image in video])
-    clip = video if isinstance(video, Clip) else Clip(video, FRAME_RATE)
-    if len(clip) < 2:
-        raise EditError("a video of one frame", "at least two")
-    return clip

@@ -144,11 +144,9 @@ def _who(source: Clip) -> Who:
     if place is None and not track(source.frames[:1]).found[0]:
         first = int(np.argmax(track(source.frames).found))
     if first:
-        raise EditError(
-            f"no face in the source's first frame (the first is in frame {first})",
-            "a clip that begins with the face",
-            f"cut off its first {first} frames, and edit the frame that is then the first",
-        )
+        what = f"no face in the source's first frame (the first is in frame {first})"
+        advice = f"cut off its first {first} frames, and edit the frame that is then the first"
+        raise EditError(what, "a clip that begins with the face", advice)
     return place
 
 

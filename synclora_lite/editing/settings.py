@@ -21,14 +21,11 @@ STEPS = 20  # of methods that need more than the model's own few
 class EditSettings:
     """How to edit; EditError if there is no such method or option, or a value makes no sense."""
 
-    # a name of `METHODS`, with its options as tuned for the model, or a method as it is
-    method: str | Method = "sync-lora"
-    # of a method given by name: what differs from the options as tuned
-    options: Mapping[str, float] = field(default_factory=dict)
+    method: str | Method = "sync-lora"  # a name of `METHODS`, tuned, or a method as it is
+    options: Mapping[str, float] = field(default_factory=dict)  # of a name, other than tuned
     steps: int | None = None  # if None as many as the model needs, and 20 of other methods
     seed: int = 0  # of the noise
-    # then take what optical flow propagates where the model drew the same
-    restore: bool = False
+    restore: bool = False  # take what optical flow propagates where the model drew the same
     align: bool = False  # move the edited face onto the source's first, by landmarks
 
     def __post_init__(self) -> None:

@@ -34,11 +34,9 @@ def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]
     """
     sizes = {clip.shape for clip in (source, truth, output)}
     if len(sizes) > 1 or len(source) < 2:
-        raise EditError(
-            f"clips of shapes {source.shape}, {truth.shape} and {output.shape}",
-            "source, truth and output of one shape, at least two frames",
-            "trim or resize the output to the source; frame 0 is given, not judged",
-        )
+        what = f"clips of shapes {source.shape}, {truth.shape} and {output.shape}"
+        expected = "clips of one shape, of at least two frames, for frame 0 is given, not judged"
+        raise EditError(what, expected, "trim or resize the output to the source")
     known, wanted = (track(clip) for clip in (source, truth))
     found = track(output, cache=False)
     metrics = {

@@ -88,8 +88,5 @@ def _check_photographs(clip: Clip, what: str) -> None:
     size = (domain.side, domain.side)
     small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in some])
     if np.median(strangeness(load_model("lite").vae, small)) <= domain.limit:
-        raise EditError(
-            f"the {what} looks like {domain.kind}",
-            "photographs: a face recogniser's features are those of real skin and bone",
-            "leave out --identity; synclora exam compares rendered edits with their truth",
-        )
+        advice = "leave out --identity; synclora exam compares rendered edits with their truth"
+        raise EditError(f"the {what} looks like {domain.kind}", "photographs", advice)

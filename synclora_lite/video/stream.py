@@ -137,8 +137,8 @@ def describe(path: Path, limits: Limits) -> Stream:
     alpha = re.match(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d", found["pixels"])
     tagged = re.search(r"(?mi)^\[info\] +alpha_mode +: 1$", after)
     return Stream(
-        *(found["codec"], found["pixels"], int(found["width"]) * int(found["height"])),
-        *(tags, ranged, fields, bool(alpha or tagged)),
+        *(found["codec"], found["pixels"], int(found["width"]) * int(found["height"]), tags),
+        *(ranged, fields, bool(alpha or tagged)),
         rotation=round(float(turned[1])) % 360 if turned else 0,
         has_audio=re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", text) is not None,
     )

@@ -30,14 +30,9 @@ def write_clip(
     """Write frames as an mp4 that starts before it is fully loaded; whole or not at all.
 
     H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice. Of a
-    clip's `audio` the first sound track is taken along, cut to the clip's length.
-
-    Args:
-        path: The file to write, ending in .mp4 or .mov; folders are made as needed.
-        clip: A clip, or frames alone.
-        fps: Frames a second; needed for frames alone, and wins over the clip's.
-        metadata: Provenance to keep in the file, see `read_metadata`.
-        quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
+    clip's `audio` the first sound track is taken along, cut to the clip's length. `fps` is needed
+    for frames alone, `metadata` is what `read_metadata` returns, `quality` x264's constant rate
+    factor: 0 is lossless, 16 looks it, 51 is worst. Raises VideoError if that cannot be done.
     """
     path = Path(path)
     if fps is not None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from synclora_lite.cli import run
-from synclora_lite.editing.output import Outputs
+from synclora_lite.editing.report import Outputs
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip, read_clip, read_metadata, write_clip, write_image
 
