@@ -77,11 +77,7 @@ def add(
 
 @app.command()
 def score(
-    folder: Manifest,
-    *,
-    jobs: Jobs = 1,
-    person: Person = None,
-    as_json: AsJson = False,
+    folder: Manifest, *, jobs: Jobs = 1, person: Person = None, as_json: AsJson = False
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs

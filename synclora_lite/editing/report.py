@@ -34,7 +34,6 @@ RESTLESS = (1.5, 1.0)  # times the source's own flicker, and grey levels above i
 _TEMPLATE = jinja2.Environment(
     autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
 ).from_string(Path(__file__).with_name("report.html").read_text("utf-8"))
-_UNITS = {"shift": "eye distances", "scale": "log ratio"}
 
 
 def assessed(edit: Edit) -> Edit:
@@ -93,7 +92,6 @@ def report_page(edit: Edit, title: str) -> str:
         filmstrip=filmstrip({label: clip.frames for label, clip in clips.items()}).html,
         plot=_traces(edit, judged) if judged else "",
         columns=("pearson", "lag", "confidence", "amplitude", "coverage"),
-        checks=dict(_checks(edit.report)),
         provenance=dict(_flat(edit.report["provenance"])),
     )
 
@@ -105,16 +103,6 @@ def _traces(edit: Edit, judged: Mapping[str, float]) -> str:
     }
     notes = {name: f"r = {r:.2f}" for name, r in judged.items()}
     return plot_traces(traces, list(judged), fps=edit.source.fps, notes=notes).html
-
-
-def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in report["framing"].items():
-        yield f"{name} against frame 0", f"{value:.3f} {_UNITS.get(name, 'rad')}"
-    for name, value in report.get("domain", {}).items():
-        yield f"{name.replace('_', ' ')}: strangeness over the limit of the model", f"{value:.2f}"
-    yield from _flat(report["quality"])
-    if seams := report.get("seams"):
-        yield "seams between windows, grey levels", ", ".join(f"{seam:.1f}" for seam in seams)
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

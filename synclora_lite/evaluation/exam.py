@@ -112,11 +112,7 @@ class Exam:
 
 
 def run_exam(
-    exam: Exam,
-    clips: int = 64,
-    *,
-    folder: str | Path = "runs/exam",
-    progress: bool = False,
+    exam: Exam, clips: int = 64, *, folder: str | Path = "runs/exam", progress: bool = False
 ) -> list[dict[str, Any]]:
     """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
 
