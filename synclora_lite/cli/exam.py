@@ -23,8 +23,7 @@ def exam(
     size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
     condition: Annotated[
-        str,
-        Option(help="exact, moved, redrawn, lively, turned, occluded, relit, long or real-like."),
+        str, Option(help="moved, redrawn, lively, turned, occluded, relit, long or real-like.")
     ] = "exact",
     model: Annotated[str, Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, Option(help="lite-adapter or a folder.")] = "lite-adapter",

@@ -1,7 +1,6 @@
 """Between a clip of any size and length and the windows that a model was trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,24 +13,17 @@ from synclora_lite.video.geometry import letterbox_box, resize_picture
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How pictures of one size (height, width) lie inside the model's square frame."""
+def into_frame(picture: Image, side: int) -> UInt8[np.ndarray, "side side 3"]:
+    """Scale a picture into a square; bars repeat its edge, as black would be unknown."""
+    x0, y0, x1, y1 = letterbox_box((picture.shape[0], picture.shape[1]), (side, side))
+    inner = resize_picture(picture, y1 - y0, x1 - x0)
+    return cv2.copyMakeBorder(inner, y0, side - y1, x0, side - x1, cv2.BORDER_REPLICATE)
 
-    size: tuple[int, int]
-    side: int
 
-    def inward(self, picture: Image) -> UInt8[np.ndarray, "side side 3"]:
-        """Scale a picture into the frame; bars repeat its edge, as black would be unknown."""
-        x0, y0, x1, y1 = letterbox_box(self.size, (self.side, self.side))
-        inner = resize_picture(picture, y1 - y0, x1 - x0)
-        bars = (y0, self.side - y1, x0, self.side - x1)
-        return cv2.copyMakeBorder(inner, *bars, cv2.BORDER_REPLICATE)
-
-    def outward(self, picture: Image) -> Image:
-        """Cut the bars off and scale back."""
-        x0, y0, x1, y1 = letterbox_box(self.size, (self.side, self.side))
-        return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *self.size)
+def out_of_frame(picture: Image, size: tuple[int, int]) -> Image:
+    """Cut the bars off and scale back to a size (height, width)."""
+    x0, y0, x1, y1 = letterbox_box(size, (picture.shape[0], picture.shape[1]))
+    return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *size)
 
 
 def edit_in_windows(

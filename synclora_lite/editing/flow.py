@@ -73,7 +73,6 @@ def _enlargement(height: int, width: int, sides: tuple[int, int]) -> float:
 
 
 def _step(start: Gray, end: Gray) -> Flow:
-    """Flow between neighbouring frames."""
     return cv2.calcOpticalFlowFarneback(start, end, None, 0.5, 5, 21, 4, 7, 1.5, 0)
 
 
@@ -101,12 +100,10 @@ def fill(image: Image, hidden: Mask, radius: float = 3.0) -> Image:
 
 
 def _gray(frame: Image, scale: float) -> Gray:
-    """Brightness, enlarged."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how)
 
 
 def _grid(height: int, width: int) -> Flow:
-    """Coordinates (x, y) of every pixel."""
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)

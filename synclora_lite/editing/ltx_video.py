@@ -97,24 +97,21 @@ def split_strength(adapter: str | Path) -> tuple[str, float]:
     """Return name and strength of an adapter given as NAME or NAME:STRENGTH."""
     name, _, number = str(adapter).rpartition(":")
     try:
-        strength = float(number)
+        strength = float(number) if name else 1.0
     except ValueError:
-        return str(adapter), 1.0
-    if not name:
-        return str(adapter), 1.0
+        name, strength = "", 1.0
     if not -4 <= strength <= 4:
         raise EditError(f"an adapter of strength {number}", "-4 to 4; 1 is as trained")
-    return name, strength
+    return name or str(adapter), strength
 
 
 def weight_hashes(places: list[Path]) -> dict[str, str]:
     """Return the SHA-256 of every weight file in folders (or of the files themselves)."""
-    files = [
-        file
+    return {
+        f"{file.parent.name}/{file.name}": stored_sha256(file)
         for place in places
         for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
-    ]
-    return {f"{file.parent.name}/{file.name}": stored_sha256(file) for file in files}
+    }
 
 
 def uncovered(adapters: Iterable[Coverage]) -> list[str]:

@@ -18,7 +18,7 @@ from PIL import Image
 
 from synclora_lite.core import combine, eject, inject, load_lora_state_dict, set_scale
 from synclora_lite.editing.domain import check_domain
-from synclora_lite.editing.fitting import Fit, edit_in_windows
+from synclora_lite.editing.fitting import edit_in_windows, into_frame, out_of_frame
 from synclora_lite.editing.ltx_video import LTXVideo, load_ltx_video, uncovered
 from synclora_lite.editing.methods import METHODS, Method, Window
 from synclora_lite.editing.precheck import as_picture, to_size
@@ -233,8 +233,8 @@ def edit_ltx_video(
     """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
     domain, usual = backend.domain, backend.model.steps if method.few_steps else STEPS
     steps = settings.steps or usual
-    fit = Fit((source.shape[1], source.shape[2]), domain.side)
-    small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
+    small = np.stack([into_frame(frame, domain.side) for frame in source])
+    first = into_frame(first_frame, domain.side)
     without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
     advice = f"use --method {without_model}, or the full-size model"
     known = check_domain(backend.model.vae, domain, advice, small, first[None])
@@ -251,7 +251,8 @@ def edit_ltx_video(
         )
     finally:
         set_scale(adapted, 1.0)
-    output = np.stack([fit.outward(frame) for frame in made])
+    size = (source.shape[1], source.shape[2])
+    output = np.stack([out_of_frame(frame, size) for frame in made])
     output[0] = first_frame
     report: dict[str, Any] = {"domain": known, "seams": seams}
     covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []

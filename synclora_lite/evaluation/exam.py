@@ -93,7 +93,7 @@ class Exam:
         if method.needs_model if method else self.method == "ceiling":
             places.append(model_folder(self.model))
         if method and method.needs_adapter:
-            places.append(adapter_file(self.adapter))
+            places.append(adapter_file(self.options.get("adapter", "lite-adapter")))
         return weight_hashes(places)
 
     @property
@@ -105,10 +105,6 @@ class Exam:
     def model(self) -> str:
         """The model that edits, or whose autoencoder is the ceiling."""
         return str(self.options.get("model", "lite"))
-
-    @property
-    def adapter(self) -> str:  # noqa: D102
-        return str(self.options.get("adapter", "lite-adapter"))
 
 
 def run_exam(
@@ -161,7 +157,7 @@ def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
         return lambda _k, task: coder.decode(coder.encode(task.truth))
     own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
     settings = edit_settings({"method": exam.method, **own})
-    source = ModelSource(exam.model, (exam.adapter,))
+    source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))
     pipeline = source.load_for(settings) or source
 
     def edited(k: int, task: Challenge) -> Frames:
