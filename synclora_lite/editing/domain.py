@@ -80,7 +80,11 @@ def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pic
 
 
 def check_domain(
-    vae: Autoencoder, domain: Domain, advice: str, source: Pictures, first_frame: Pictures
+    vae: Autoencoder,
+    domain: Domain,
+    advice: str,
+    source: Pictures,
+    first_frame: UInt8[np.ndarray, "side side 3"],
 ) -> dict[str, float]:
     """Return the median strangeness of the source and its edited first frame over the limit.
 
@@ -88,11 +92,12 @@ def check_domain(
     """
     if math.isinf(domain.limit):
         return {"source": 0.0, "first_frame": 0.0}
-    found, probes = {}, source[np.linspace(0, len(source) - 1, 3).astype(int)]
-    for name, pictures, slack in (("source", probes, 1.0), ("first_frame", first_frame, DRAWN)):
+    probes = {"source": source[np.linspace(0, len(source) - 1, 3).astype(int)]}
+    probes["first_frame"], found = first_frame[None], {}
+    for name, pictures in probes.items():
         found[name] = float(np.median(strangeness(vae, pictures))) / domain.limit
-        if found[name] > slack:
-            part = {"source": "source", "first_frame": "edited first frame"}[name]
+        if found[name] > (DRAWN if name == "first_frame" else 1.0):
+            part = "edited first frame" if name == "first_frame" else "source"
             known = f"the model knows {domain.kind} only, and the {part} looks like something else"
             what = f"{known} ({found[name]:.2f} times as strange as it may be)"
             raise EditError(what, domain.kind, advice)

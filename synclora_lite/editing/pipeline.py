@@ -237,7 +237,7 @@ def edit_ltx_video(
     first = into_frame(first_frame, domain.side)
     without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
     advice = f"use --method {without_model}, or the full-size model"
-    known = check_domain(backend.model.vae, domain, advice, small, first[None])
+    known = check_domain(backend.model.vae, domain, advice, small, first)
 
     def edit(piece: Frames, anchor: Picture) -> Frames:  # with the same noise in every window
         made = method(Window(piece, anchor, backend, steps, settings.seed))
