@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from synclora_lite.evaluation.exam import render_case
-from synclora_lite.evaluation.judging import judge
+from synclora_lite.evaluation.metrics import judge
 from synclora_lite.files import write_result
 from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.latents import to_frames, to_model_range

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synclora_lite.core import inference_sigmas, sample
 from synclora_lite.evaluation.conditions import Challenge, set_case
-from synclora_lite.evaluation.judging import judge
+from synclora_lite.evaluation.metrics import judge
 from synclora_lite.models import I2VModel, decode, encode
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import held_out

@@ -17,10 +17,7 @@ __all__ = ["REPOSITORY", "TAG", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Find what diffusers looks for here when a stock pipeline loads the lite model's folder.
-
-    That is the model's two classes, and the one that says how they are loaded.
-    """
+    """Find the classes that a stock pipeline asks for when it loads the lite model's folder."""
     if name not in ("PreconditionedLTXTransformer", "MotionAutoencoder", "ModelMixin"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from synclora_lite.models import autoencoder, transformer

@@ -24,8 +24,7 @@ def models_dir() -> Path:
 def shipped(name: str | Path) -> Path:
     """Return the folder of a model that comes with the project, whether or not there is one.
 
-    An archive of the project leaves the weights out: they are fetched here, when first needed.
-    Raises ArtifactError if they cannot be, or are not the ones in the lock.
+    An archive leaves the weights out: they are fetched when first needed, or ArtifactError.
     """
     folder = models_dir() / str(name)
     if folder.is_dir() and not any(folder.rglob("*.safetensors")):
@@ -37,20 +36,15 @@ def shipped(name: str | Path) -> Path:
 
 
 def download(url: str, size: int, digest: str) -> bytes:
-    """Fetch a file: https only, no more than its published size, and only with its SHA-256.
-
-    Raises ArtifactError if it cannot be fetched, or is another file.
-    """
+    """Fetch a file: https only, of its published size, with its SHA-256; else ArtifactError."""
     _check_https(url)
     try:
         with opener.open(url, timeout=TIMEOUT) as answer:
             content: bytes = answer.read(size + 1)
     except (URLError, TimeoutError, ConnectionError) as error:
-        raise ArtifactError(
-            f"{url} could not be downloaded ({error})",
-            "a connection, or the weights on disk",
-            "clone the repository and set SYNCLORA_DATA to its data folder",
-        ) from error
+        what, expected = f"{url} could not be downloaded ({error})", "a connection, or the weights"
+        advice = "clone the repository and set SYNCLORA_DATA to its data folder"
+        raise ArtifactError(what, expected, advice) from error
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         what = f"the file at {url} has SHA-256 {found[:12]}..."
@@ -77,10 +71,7 @@ def _check_https(url: str) -> None:
 
 
 def read_lock() -> dict[str, Entry]:
-    """Return the lock: path below data/models -> sha256, bytes, command.
-
-    Raises ArtifactError if there is none, or it is not one.
-    """
+    """Return the lock: path below data/models -> sha256, bytes, command; else ArtifactError."""
     content = read_json(models_dir() / LOCK)
     if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
         raise ArtifactError(f"{LOCK} is not a lock", 'an object with "files"', "run git checkout")

@@ -5,11 +5,7 @@ from collections.abc import Callable
 
 
 class SyncLoraError(Exception):
-    """A failure the reader can act on, in one line: line breaks in what was got become spaces.
-
-    What was found ("clip.mp4 holds no video stream"), what would have been right ("an mp4, mov,
-    webm or gif file"), and what to do next, as an imperative ("re-export the clip").
-    """
+    """A failure the reader can act on, in one line: what was found, expected, and what to do."""
 
     def __init__(self, what: str, expected: str = "", advice: str = "") -> None:
         self.what, self.expected, self.advice = what, expected, advice

@@ -22,27 +22,20 @@ PROJECT = Path(__file__).resolve().parents[1]
 def data_dir() -> Path:
     """Return the folder of shipped clips, models and results; ArtifactError if there is none.
 
-    The variable SYNCLORA_DATA wins; then `data/` beside the package (a checkout); then the copy
-    that a wheel installs inside the package.
+    SYNCLORA_DATA wins; then `data/` beside the package; then the copy inside an installed one.
     """
     override = os.environ.get("SYNCLORA_DATA")
     installed = [PROJECT / "data", Path(__file__).parent / "data"]
     candidates = [Path(override)] if override else installed
     for folder in filter(Path.is_dir, candidates):
         return folder
-    raise ArtifactError(
-        f"no data folder at {candidates[0]}",
-        "the clips and models that come with the project",
-        "install from a full checkout or set SYNCLORA_DATA to its data folder",
-    )
+    advice = "install from a full checkout or set SYNCLORA_DATA to its data folder"
+    raise ArtifactError(f"no data folder at {candidates[0]}", "that of the project", advice)
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`; rename it to `path` on success, remove it on failure.
-
-    The temporary name keeps the suffix, because encoders choose their format by it.
-    """
+    """Give a path of the same suffix beside `path`, to which it is renamed if all goes well."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
@@ -96,10 +89,7 @@ def write_json(path: str | Path, value: Any) -> Path:
 
 
 def append_jsonl(path: str | Path, row: Mapping[str, Any]) -> None:
-    """Add one line to a JSON-lines file, flushed to disk before this returns.
-
-    What a crash left of an unfinished last line is dropped first.
-    """
+    """Add a line to a JSON-lines file, flushed to disk; an unfinished last line is dropped."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
@@ -147,15 +137,12 @@ def as_utf8(content: bytes) -> bytes:
 
 
 def write_result(name: str, values: Mapping[str, Any], *, command: str, seed: int) -> Path:
-    """Store numbers that the book quotes, with the command and the seed that make them again.
-
-    The file is data/results/NAME.json; commit and machine stand in it as well.
-    """
+    """Store numbers that the book quotes, and what makes them again, as data/results/NAME.json."""
     # the machine in words that identify no one
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python "
     result = {"command": command, "seed": seed, "commit": _commit()}
-    result["machine"] = machine + platform.python_version()
-    return write_json(data_dir() / "results" / f"{name}.json", {**result, "values": dict(values)})
+    result |= {"machine": machine + platform.python_version(), "values": dict(values)}
+    return write_json(data_dir() / "results" / f"{name}.json", result)
 
 
 def read_result(name: str) -> dict[str, Any]:

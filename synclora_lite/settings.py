@@ -33,10 +33,9 @@ class Settings:
 def build(
     kind: type[T], table: Any, where: str = "", error: type[SyncLoraError] = ConfigError
 ) -> T:
-    """Make a dataclass of `kind` from what a TOML or JSON file holds; its annotations are the law.
+    """Make a dataclass from what a TOML or JSON file holds; its annotations are the law.
 
-    `where` stands before names in messages. Raises `error` if a setting is unknown, missing, of
-    the wrong type or out of its range; says which and where.
+    Raises `error`, with `where` before the name of the setting that is unknown, missing or wrong.
     """
     try:
         return _adapter(kind).validate_json(to_json(table, inf_nan_mode="constants"))

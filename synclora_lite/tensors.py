@@ -15,10 +15,7 @@ from synclora_lite.files import write_atomic
 def write_tensors(
     path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
 ) -> Path:
-    """Write a safetensors file, whole or not at all: the same tensors make the same bytes.
-
-    The library itself writes metadata in any order.
-    """
+    """Write a safetensors file, with metadata in order: the same tensors make the same bytes."""
     content = save({name: t.contiguous() for name, t in tensors.items()}, dict(metadata))
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
@@ -28,11 +25,7 @@ def write_tensors(
 
 
 def read_tensors(path: str | Path, names: Collection[str] = ()) -> dict[str, Tensor]:
-    """Read a safetensors file; ArtifactError if it is missing, damaged, or lacks one of `names`.
-
-    The format holds numbers only, so that reading one runs no code; its header is checked against
-    the length of the file before anything is reserved.
-    """
+    """Read a safetensors file; ArtifactError if it is missing, damaged, or lacks one of `names`."""
     expected, advice = "a safetensors file", "restore it, or make it again"
     try:
         tensors: dict[str, Tensor] = load_file(path)

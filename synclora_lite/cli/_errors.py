@@ -86,10 +86,7 @@ def start() -> None:
 
 
 def end(status: int) -> NoReturn:
-    """End the process; after a failure no library's exit handler adds to our one line.
-
-    Handlers run, but out of memory they fail themselves, each with a traceback.
-    """
+    """End the process; after a failure exit handlers, which may fail themselves, are not heard."""
     if status == FAILED and not os.environ.get(TRACEBACK):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(status)

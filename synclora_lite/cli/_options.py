@@ -15,6 +15,8 @@ Jobs = Annotated[int, Option(help="Processes.", min=1)]
 Person = Annotated[
     int | None, Option(min=1, help="Of several, from the left.", show_default="largest face")
 ]
+Record = Annotated[bool, Option("--record", help="Write the result below data/results.")]
+Restore = Annotated[bool, Option("--restore", help="Take from optical flow what looks the same.")]
 Strict = Annotated[bool, Option("--strict/--no-strict", help="End with status 3 on reject.")]
 
 

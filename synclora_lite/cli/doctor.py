@@ -38,10 +38,9 @@ def doctor(
         told = {"clip": asdict(probe(clip)), "provenance": read_metadata(clip)}
         typer.echo(json.dumps(told, indent=2))
         return
-    findings = [(name, *finding) for name, finding in examine()]
+    findings = list(examine())
     if as_json:
-        keys = ("name", "found", "advice")
-        rows = [dict(zip(keys, finding, strict=True)) for finding in findings]
+        rows = [{"name": n, "found": found, "advice": advice} for n, found, advice in findings]
         typer.echo(json.dumps(rows, indent=2))
     for name, found, advice in findings if not as_json else ():
         typer.echo(f"{'BAD' if advice else 'ok '}  {name:<14} {found}")
@@ -51,22 +50,22 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine() -> Iterator[tuple[str, Finding]]:
-    """Look at everything; a look that fails becomes a finding with advice."""
-    yield "synclora-lite", (f"{__version__}, Python {platform.python_version()}", "")
+def examine() -> Iterator[tuple[str, str, str]]:
+    """Look at everything: name, finding, advice; a look that fails is a finding with advice."""
+    yield "synclora-lite", f"{__version__}, Python {platform.python_version()}", ""
     for package in PACKAGES:
         try:
-            yield package, (metadata.version(package), "")
+            yield package, metadata.version(package), ""
         except metadata.PackageNotFoundError:
-            yield package, ("not installed", f"run: {sys.executable} -m pip install {package}")
+            yield package, "not installed", f"run: {sys.executable} -m pip install {package}"
     for look in (_device, _memory, _ffmpeg, _landmarks, _models):
         name = look.__name__.strip("_")
         try:
-            yield name, look()
+            yield name, *look()
         except SyncLoraError as error:
-            yield name, (error.what, error.advice or f"expected {error.expected}")
+            yield name, error.what, error.advice or f"expected {error.expected}"
         except (ImportError, OSError, subprocess.SubprocessError) as error:
-            yield name, (f"{type(error).__name__}: {error}", "run make setup again")
+            yield name, f"{type(error).__name__}: {error}", "run make setup again"
 
 
 def _device() -> Finding:
@@ -105,7 +104,6 @@ def _landmarks() -> Finding:
 def _models() -> Finding:
     from synclora_lite.artifacts import read_lock, verify
 
-    problems = verify()
-    if problems:
+    if problems := verify():
         return "; ".join(problems), "restore them: git checkout data/models"
     return f"{len(read_lock())} files match their checksums", ""

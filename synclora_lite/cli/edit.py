@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import REJECTED, AsJson, Crop, Person, Strict
+from synclora_lite.cli._options import REJECTED, AsJson, Crop, Person, Restore, Strict
 
 
 def _tuned(low: float, high: float, what: str) -> Any:
@@ -34,19 +34,17 @@ def edit(
         str, Option(help="lite, a folder, or a downloaded hub model (LTX-Video, LTX-2).")
     ] = "lite",
     adapter: Annotated[
-        list[str] | None,
+        list[str],
         Option(
             help="lite-adapter, a folder, a file, or a downloaded hub repository, as NAME or "
-            "NAME:STRENGTH. With LTX-2 it may be repeated, the in-context adapter first.",
-            show_default="lite-adapter",
+            "NAME:STRENGTH. With LTX-2 it may be repeated, the in-context adapter first."
         ),
-    ] = None,
+    ] = ["lite-adapter"],
     distilled: Annotated[
         bool | None,
         Option(
             "--distilled/--dev",
-            help="LTX-2: eight fixed noise levels without guidance, as the released adapter is "
-            "run; or the official setting of the dev model, guided.",
+            help="LTX-2: eight noise levels unguided, as the released adapter is run; or guided.",
             show_default="as the model's scheduler is made",
         ),
     ] = None,
@@ -73,9 +71,7 @@ def edit(
         float | None,
         _tuned(0.05, 1.0, "Noise level from which sdedit and flowedit draw the source anew."),
     ] = None,
-    restore: Annotated[
-        bool, Option("--restore", help="Take from optical flow what the model drew the same.")
-    ] = False,
+    restore: Restore = False,
     align: Annotated[
         bool, Option("--align", help="Move the edited face onto that in the source's first frame.")
     ] = False,
@@ -100,31 +96,27 @@ def edit(
     --no-strict), 1 for an error, 2 for a command line that makes no sense.
     """
     from synclora_lite import editing, video
-    from synclora_lite.editing.output import Outputs
-    from synclora_lite.editing.report import assessed, retention_in_words
+    from synclora_lite.editing.report import Outputs, assessed, retention_in_words
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
     outputs.check(source, first_frame)
-    clip = video.read_clip(source)
+    clip = replace(video.read_clip(source), person=person)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
     options = {"reference_strength": reference_strength, "guidance": guidance}
-    options |= {"inject": inject, "strength": strength, "steps": steps, "seed": seed}
-    settings = editing.edit_settings(
-        {"method": method, "restore": restore, "align": align, **options}
-    )
+    options |= {"inject": inject, "strength": strength}
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = editing.EditSettings(method, given, steps, seed, restore, align)
     ltx2 = None
     if (distilled, upsampler, crf) != (None, None, None):
         from synclora_lite.models.ltx2_sampling import LTX2Sampling
 
-        given = {} if crf is None else {"crf": crf}
-        ltx2 = LTX2Sampling(distilled, upsampler=upsampler, **given)
-    origin = editing.ModelSource(model, tuple(adapter or ["lite-adapter"]), device, ltx2)
+        ltx2 = LTX2Sampling(distilled, upsampler=upsampler, **({} if crf is None else {"crf": crf}))
+    origin = editing.ModelSource(model, tuple(adapter), device, ltx2)
     picture = video.read_image(first_frame, convert=convert)
     with outputs.held():
-        edited = editing.edit_video(replace(clip, person=person), picture, settings, origin)
-        result = assessed(edited)
+        result = assessed(editing.edit_video(clip, picture, settings, origin))
         made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
         made["source"] |= {name: value for name, value in chosen.items() if value}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
-from synclora_lite.cli._options import AsJson
+from synclora_lite.cli._options import AsJson, Record, Restore
 
 HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity")
 
@@ -23,19 +23,14 @@ def exam(
     size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
     condition: Annotated[
-        str,
-        Option(help="exact, moved, redrawn, lively, turned, occluded, relit, long or real-like."),
+        str, Option(help="moved, redrawn, lively, turned, occluded, relit, long or real-like.")
     ] = "exact",
     model: Annotated[str, Option(help="lite or a folder.")] = "lite",
     adapter: Annotated[str, Option(help="lite-adapter or a folder.")] = "lite-adapter",
     steps: Annotated[int | None, Option(help="Of the sampler.", min=1)] = None,
-    restore: Annotated[
-        bool, Option("--restore", help="Restore by optical flow, see synclora edit.")
-    ] = False,
+    restore: Restore = False,
     out: Annotated[Path, Option(help="Where judged clips are kept.")] = Path("runs/exam"),
-    record: Annotated[
-        bool, Option("--record", help="Write data/results/exam_METHOD.json.")
-    ] = False,
+    record: Record = False,
     as_json: AsJson = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""

@@ -2,14 +2,13 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import AsJson, Jobs, Person, of_course
+from synclora_lite.cli._options import AsJson, Jobs, Person, Record, of_course
 
 if TYPE_CHECKING:
     from synclora_lite.pairs import Builder
@@ -32,10 +31,10 @@ def build(
     seed: Annotated[int, Option(help="Of the build.")] = 0,
     size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
-    kind: Annotated[list[str] | None, Option(help="Kind of edit; may be repeated.")] = None,
+    kind: Annotated[list[str], Option(help="Kind of edit; may be repeated.")] = [],
     corruption: Annotated[
-        list[str] | None, Option(help="What goes wrong (corrupted); may be repeated.")
-    ] = None,
+        list[str], Option(help="What goes wrong (corrupted); may be repeated.")
+    ] = [],
     model: Annotated[str, Option(help="lite or a folder (generated).")] = "lite",
     steps: Annotated[int, Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,
@@ -49,7 +48,7 @@ def build(
     if builder == "exact":
         maker = room.Exact(frames, size)
     elif builder == "corrupted":
-        maker = of_course("corruption", "Corrupted")(frames, size, tuple(corruption or ()))
+        maker = of_course("corruption", "Corrupted")(frames, size, tuple(corruption))
     elif builder == "generated":
         from synclora_lite.pairs.generated import Generated
 
@@ -78,18 +77,13 @@ def add(
 
 @app.command()
 def score(
-    folder: Manifest,
-    *,
-    jobs: Jobs = 1,
-    again: Annotated[bool, Option("--again", help="Score all again.")] = False,
-    person: Person = None,
-    as_json: AsJson = False,
+    folder: Manifest, *, jobs: Jobs = 1, person: Person = None, as_json: AsJson = False
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
     shown = sys.stderr.isatty()
-    pairs = score_pairs(folder, jobs=jobs, again=again, person=person, progress=shown)
+    pairs = score_pairs(folder, jobs=jobs, person=person, progress=shown)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
     for pair in pairs if not as_json else ():
@@ -103,13 +97,8 @@ def filter_(
     *,
     out: Annotated[str, Option(help="Name of the manifest of those kept.")] = "kept.jsonl",
     limit: Annotated[float, Option(help="1 is the verdict, less is stricter.")] = 1.0,
-    leave_out: Annotated[
-        list[str] | None, Option(help="Cue not to look at; may be repeated.")
-    ] = None,
-    record: Annotated[
-        bool, Option("--record", help="Write data/results/pairs_funnel.json.")
-    ] = False,
-    as_json: AsJson = False,
+    leave_out: Annotated[list[str], Option(help="Cue not to look at; may be repeated.")] = [],
+    record: Record = False,
 ) -> None:
     """Keep the pairs that pass, in a second manifest, and show where the others were lost."""
     from synclora_lite import pairs as room
@@ -119,41 +108,27 @@ def filter_(
     path = manifest_path(folder).parent / Path(out).name
     if path.name != out or path.suffix != ".jsonl" or path == manifest_path(folder):
         raise PairError(f"the name {out!r}", "another file name ending in .jsonl")
-    pairs, cues = room.read_manifest(folder), leave_out or ()
-    kept = room.filter_pairs(pairs, limit=limit, leave_out=cues)
-    steps = room.funnel(pairs, limit=limit, leave_out=cues)
+    pairs = room.read_manifest(folder)
+    kept = room.filter_pairs(pairs, limit=limit, leave_out=leave_out)
     room.write_manifest(path, kept)
     if record:
         room.record_funnel(pairs)
-    if as_json:
-        typer.echo(json.dumps({"kept": len(kept), "funnel": [asdict(step) for step in steps]}))
-        return
-    for step in steps:
+    for step in room.funnel(pairs, limit=limit, leave_out=leave_out):
         typer.echo(f"{step.name:<8} {step.left:>6} left {step.lost:>6} lost")
     typer.echo(f"kept {len(kept)} of {len(pairs)} pairs in {path}")
 
 
 @app.command()
-def realign(
-    folder: Folder,
-    *,
-    step: Annotated[int, Option(help="Clips get k x step + 1 frames.", min=1)] = 4,
-    jobs: Jobs = 1,
-    as_json: AsJson = False,
-) -> None:
+def realign(folder: Folder, *, jobs: Jobs = 1) -> None:
     """Shift rejected pairs that are merely late or early, and keep those that then pass."""
     from synclora_lite.pairs import read_manifest, realign_pairs
 
-    entries = realign_pairs(folder, step=step, jobs=jobs, progress=sys.stderr.isatty())
-    saved = [entry for entry in entries if entry.saved is not None]
-    accepted = sum(pair.verdict == "accept" for pair in read_manifest(folder))
-    if as_json:
-        rows = [{"id": e.id, "shift": e.shift, "saved": e.saved is not None} for e in entries]
-        typer.echo(json.dumps({"accepted": accepted, "saved": len(saved), "rejected": rows}))
-        return
+    entries = realign_pairs(folder, jobs=jobs, progress=sys.stderr.isatty())
     for entry in entries:
         typer.echo(f"{entry.shift:+3d} frames  {'saved' if entry.saved else '-':<6} {entry.id}")
-    typer.echo(f"accepted {accepted - len(saved)}, with realignment {accepted}")
+    saved = sum(entry.saved is not None for entry in entries)
+    accepted = sum(pair.verdict == "accept" for pair in read_manifest(folder))
+    typer.echo(f"accepted {accepted - saved}, with realignment {accepted}")
 
 
 @app.command()
@@ -162,17 +137,13 @@ def export(
     out: Annotated[Path, Argument(help="Folder to write.")],
     *,
     layout: Annotated[
-        str,
-        Option(
-            "--for", help="ltx (the public data set's), diffusers (finetrainers), ltx-2-trainer."
-        ),
+        str, Option("--for", help="ltx (as the public data set), diffusers, or ltx-2-trainer.")
     ] = "ltx",
-    accepted: Annotated[bool, Option("--accepted", help="Only accepted pairs.")] = False,
 ) -> None:
-    """Write pairs in a layout that trainers read."""
+    """Write the pairs of a manifest, such as kept.jsonl, in a layout that trainers read."""
     from synclora_lite.pairs import export_pairs, read_manifest
 
-    pairs = [p for p in read_manifest(folder) if not accepted or p.verdict == "accept"]
+    pairs = read_manifest(folder)
     path = export_pairs(folder, pairs, out, layout)
     typer.echo(f"{len(pairs)} pairs, listed in {path}")
 

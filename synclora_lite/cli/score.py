@@ -23,9 +23,8 @@ def score(
     as_json: AsJson = False,
     plot: Annotated[Path | None, Option(help="Draw the traces (PNG).")] = None,
     crop: Annotated[
-        list[str] | None,
-        Option(help="x0,y0,x1,y1; once for both clips, twice for source and edit."),
-    ] = None,
+        list[str], Option(help="x0,y0,x1,y1; once for both clips, twice for source and edit.")
+    ] = [],
     side_by_side: Annotated[
         bool, Option("--side-by-side", help="SOURCE holds both panels: source | edit.")
     ] = False,
@@ -43,7 +42,7 @@ def score(
     from synclora_lite.sync.score import score_tracks
     from synclora_lite.sync.sides import track_pair
 
-    first, second = _load_pair(source, edited, crop or [], side_by_side=side_by_side)
+    first, second = _load_pair(source, edited, crop, side_by_side=side_by_side)
     for note in dict.fromkeys(first.notes + second.notes):
         typer.echo(f"Note: {note}", err=True)
     panels = side_by_side or source == edited
@@ -69,9 +68,8 @@ def score(
     else:
         _show(report)
         for name, cosine in faces.items():
-            typer.echo(
-                f"identity {name.replace('_', ' ')}: {cosine:.2f} (one person from {SAME} up)"
-            )
+            words = name.replace("_", " ")
+            typer.echo(f"identity {words}: {cosine:.2f} (one person from {SAME} up)")
     if strict and not report.accepted:
         raise typer.Exit(REJECTED)
 

@@ -1,14 +1,9 @@
-"""`edit_video`: a source clip and an edited first frame in, the edited clip out.
-
-Data flows: scale -> (align) -> checks of the first frame -> the method or pipeline -> the source's
-rate and sound -> report.
-"""
+"""`edit_video`: a source clip and an edited first frame in, the edited clip and a report out."""
 
 import hashlib
 import platform
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -44,11 +39,9 @@ def edit_video(
 ) -> Edit:
     """Carry the edit of the first frame, 8-bit RGB, through a clip of any size and length.
 
-    The pipeline is loaded, or what to load; methods without a model do not look at it.
-
-    Raises EditError if the first frame does not belong to the source, or the model does not know
-    this kind of clip or has no place for a setting, ModelError if model or adapter are missing or
-    broken, ConfigError if this machine lacks the device.
+    The pipeline is loaded, or what to load if the method needs a model. Raises EditError if frame,
+    clip or settings are not for this model, ModelError if files are missing or broken, ConfigError
+    if this machine lacks the device.
     """
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")
@@ -62,35 +55,20 @@ def edit_video(
         made = loaded.edit(source, frame, settings)
     else:
         made = Made(method(Window(source.frames, frame)), {}, {}, {}, [])
-    ran = {"method": method.name, "align": settings.align, **made.provenance}
-    report = {
-        "warnings": warnings + more + made.warnings,
-        "framing": asdict(framing),
-        **made.report,
-        "provenance": provenance(source.frames, picture, ran, made.weights),
-    }
-    return Edit(replace(source, frames=made.frames), source, frame, report)
-
-
-def provenance(
-    source: np.ndarray, first_frame: np.ndarray, settings: dict[str, Any], weights: dict[str, str]
-) -> dict[str, Any]:
-    """Describe an edit so that it can be made again, as JSON.
-
-    It holds no time, no path and no name of a machine: equal edits are described equally.
-    """
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return {
+    # all it takes to make the edit again: no time, path or machine, so equal edits are told equally
+    provenance = {
         "tool": f"synclora-lite {__version__}",
-        **settings,
-        "source": {"frames": len(source), "pixels_sha256": pixel_hash(source)},
-        "first_frame": {"pixels_sha256": pixel_hash(first_frame)},
-        "weights": weights,
-        "versions": versions,
+        "method": method.name,
+        "align": settings.align,
+        **made.provenance,
+        "source": {"frames": len(source), "pixels_sha256": pixel_hash(source.frames)},
+        "first_frame": {"pixels_sha256": pixel_hash(picture)},
+        "weights": made.weights,
+        "versions": {"python": platform.python_version()} | {n: version(n) for n in PACKAGES},
     }
+    report = {"warnings": warnings + more + made.warnings, "framing": asdict(framing)}
+    report |= {**made.report, "provenance": provenance}
+    return Edit(replace(source, frames=made.frames), source, frame, report)
 
 
 def pixel_hash(pixels: np.ndarray) -> str:

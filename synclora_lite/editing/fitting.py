@@ -1,7 +1,6 @@
 """Between a clip of any size and length and the windows that a model was trained on."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -9,34 +8,22 @@ from jaxtyping import UInt8
 
 from synclora_lite.errors import ModelError
 from synclora_lite.video.clip import Frames
-from synclora_lite.video.geometry import Box, letterbox_box, resize_picture
+from synclora_lite.video.geometry import letterbox_box, resize_picture
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How pictures of one size (height, width) lie inside the model's square frame."""
+def into_frame(picture: Image, side: int) -> UInt8[np.ndarray, "side side 3"]:
+    """Scale a picture into a square; bars repeat its edge, as black would be unknown."""
+    x0, y0, x1, y1 = letterbox_box((picture.shape[0], picture.shape[1]), (side, side))
+    inner = resize_picture(picture, y1 - y0, x1 - x0)
+    return cv2.copyMakeBorder(inner, y0, side - y1, x0, side - x1, cv2.BORDER_REPLICATE)
 
-    size: tuple[int, int]
-    side: int
 
-    @property
-    def box(self) -> Box:
-        """Where the picture lies in the frame."""
-        return letterbox_box(self.size, (self.side, self.side))
-
-    def inward(self, picture: Image) -> UInt8[np.ndarray, "side side 3"]:
-        """Scale a picture into the frame; bars repeat its edge, as black would be unknown."""
-        x0, y0, x1, y1 = self.box
-        inner = resize_picture(picture, y1 - y0, x1 - x0)
-        bars = (y0, self.side - y1, x0, self.side - x1)
-        return cv2.copyMakeBorder(inner, *bars, cv2.BORDER_REPLICATE)
-
-    def outward(self, picture: Image) -> Image:
-        """Cut the bars off and scale back."""
-        x0, y0, x1, y1 = self.box
-        return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *self.size)
+def out_of_frame(picture: Image, size: tuple[int, int]) -> Image:
+    """Cut the bars off and scale back to a size (height, width)."""
+    x0, y0, x1, y1 = letterbox_box(size, (picture.shape[0], picture.shape[1]))
+    return resize_picture(np.ascontiguousarray(picture[y0:y1, x0:x1]), *size)
 
 
 def edit_in_windows(
@@ -49,24 +36,19 @@ def edit_in_windows(
 ) -> tuple[Frames, list[float]]:
     """Edit a clip of any length by windows that the model knows, each as long as the others.
 
-    The first frame of every window but the first is the picture that the window before made at
-    that moment; in the frames both have, one fades into the other. A clip that ends inside a
-    window is continued by its last frame, which is cut off afterwards.
-
-    Returns the edited clip, and per seam the mean difference of the two windows in the frames they
-    share, in grey levels. Raises ModelError if windows are too short to share a frame.
+    The first frame of every window but the first is the picture that the window before made at that
+    moment; in the frames both have, one fades into the other. A clip that ends inside a window is
+    continued by its last frame. Returns the edited clip, and per seam the mean difference of the
+    two windows in grey levels. Raises ModelError if windows are too short to share a frame.
     """
     if len(source) > window and not 1 <= overlap < window:
-        raise ModelError(
-            f"windows of {window} frames that share {overlap}, for a clip of {len(source)}",
-            "windows of at least 2 frames that share at least 1",
-            "use a model of longer clips",
-        )
+        what = f"windows of {window} frames that share {overlap}, for a clip of {len(source)}"
+        expected = "windows of at least 2 frames that share at least 1"
+        raise ModelError(what, expected, "use a model of longer clips")
     output, seams, start, known = np.empty_like(source), [], 0, 0
     while known < len(source):
         piece = source[start : start + window]
-        missing = window - len(piece)
-        padded = np.concatenate([piece, piece[-1:].repeat(missing, 0)]) if missing else piece
+        padded = np.pad(piece, ((0, window - len(piece)), (0, 0), (0, 0), (0, 0)), "edge")
         anchor = output[start] if start else first_frame
         made = edit(padded, anchor)[: len(piece)]
         if known:

@@ -1,9 +1,8 @@
 """Dense optical flow back to the first frame, and what can be carried along it.
 
-Frame-to-frame flow is Farneback's (SCIA 2003); chained, it is where DIS (Kroeger et al., "Fast
-Optical Flow using Dense Inverse Search", ECCV 2016) starts to refine against frame 0 itself.
-Occlusions are found by the forward-backward test of Sundaram, Brox and Keutzer (ECCV 2010), holes
-are filled by Telea's inpainting (2004). All as OpenCV ships them.
+Frame-to-frame flow is Farneback's (SCIA 2003); chained, it is where DIS (Kroeger et al., ECCV 2016)
+starts to refine against frame 0 itself. Occlusions are found by the forward-backward test of
+Sundaram, Brox and Keutzer (ECCV 2010), holes filled by Telea's inpainting (2004).
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,11 +26,10 @@ _VISIBLE = 12.0  # grey levels: a wrong match that looks right to within this is
 
 
 def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
-    """Estimate, for every frame, where each pixel was in frame 0.
+    """Estimate, for every frame, where each pixel was in frame 0, and which ones it does not show.
 
     Each estimate starts from the one before, carried on by one frame, and is then refined against
-    frame 0 itself: large motions are followed and errors do not add up. With it comes a mask of
-    the pixels that frame 0 does not show: they come from outside the picture, or the way there and
+    frame 0 itself. A pixel is hidden if it comes from outside the picture, or if the way there and
     back ends elsewhere *and* the match looks different.
     """
     height, width = frames.shape[1:3]
@@ -48,10 +46,8 @@ def flow_to_first(frames: Frames) -> Iterator[tuple[Flow, Mask]]:
         origin = there + _grid(*gray.shape)
         beyond = ((origin < -1) | (origin > gray.shape[::-1])).any(-1)
         hidden = beyond | (occluded(there, back) & differs)
-        yield (
-            _to_size(there, width, height),
-            cv2.resize(hidden.astype(np.uint8), (width, height)) > 0,
-        )
+        mask = cv2.resize(hidden.astype(np.uint8), (width, height)) > 0
+        yield _to_size(there, width, height), mask
 
 
 def flow_between(start: Image, end: Image) -> Flow:
@@ -77,7 +73,6 @@ def _enlargement(height: int, width: int, sides: tuple[int, int]) -> float:
 
 
 def _step(start: Gray, end: Gray) -> Flow:
-    """Flow between neighbouring frames."""
     return cv2.calcOpticalFlowFarneback(start, end, None, 0.5, 5, 21, 4, 7, 1.5, 0)
 
 
@@ -105,12 +100,10 @@ def fill(image: Image, hidden: Mask, radius: float = 3.0) -> Image:
 
 
 def _gray(frame: Image, scale: float) -> Gray:
-    """Brightness, enlarged."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how)
 
 
 def _grid(height: int, width: int) -> Flow:
-    """Coordinates (x, y) of every pixel."""
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)

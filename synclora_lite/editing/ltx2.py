@@ -98,18 +98,15 @@ def load_backend(
     *,
     in_context: bool,
 ) -> LTX2:
-    """Load an LTX-2 by folder or hub name, and its adapters, the in-context adapter first.
+    """Load an LTX-2 by folder or hub name; without `in_context` the first adapter is left out.
 
-    Without `in_context` that one is left out, as the plain model is run. Raises ModelError if
-    something is missing, damaged, or does not fit, EditError without an in-context adapter.
+    Raises ModelError if something is missing, damaged, or does not fit, EditError without an
+    adapter.
     """
     check_device(device)
     if in_context and (not adapters or "lite-adapter" in adapters):
-        raise EditError(
-            "the lite adapter for an LTX-2 model",
-            "an adapter of its own",
-            f"name it: --adapter {RELEASED}, a folder or a file",
-        )
+        advice = f"name it: --adapter {RELEASED}, a folder or a file"
+        raise EditError("the lite adapter for an LTX-2 model", "an adapter of its own", advice)
     stacked = []
     for number, adapter in enumerate(adapters):
         if number or in_context:
@@ -129,7 +126,5 @@ def check_ltx2(method: Method, settings: EditSettings) -> None:
         raise EditError("--restore with an LTX-2 model", "the lite model", "leave it out")
     guidance = method.options.get("guidance", 1)
     if guidance != 1:
-        raise EditError(
-            f"guidance {guidance:g} with an LTX-2 model",
-            "1: the released adapter was trained without dropping the reference",
-        )
+        expected = "1: the released adapter was trained without dropping the reference"
+        raise EditError(f"guidance {guidance:g} with an LTX-2 model", expected)

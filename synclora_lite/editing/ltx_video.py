@@ -45,6 +45,11 @@ class LTXVideo:
     covered: Coverage | None = None  # how many layers the adapter changes
     fused: bool = False  # the adapter was added to the weights: there is no plain model
 
+    @property
+    def in_context(self) -> bool:
+        """Whether there is an in-context adapter."""
+        return self.adapter is not None
+
     @torch.no_grad()
     def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
         """Encode frames of the model's own size."""
@@ -60,20 +65,20 @@ class LTXVideo:
 def load_ltx_video(
     model: str | Path = "lite", adapter: str | Path | None = None, device: str = "cpu"
 ) -> LTXVideo:
-    """Load a model folder and, if named, an adapter, whose update is added to the weights.
+    """Load a model and, if named, an adapter, see `SyncLoraPipeline.from_pretrained`.
 
-    The model is "lite" or another shipped one, a folder in diffusers layout, or a downloaded hub
-    model; the adapter "lite-adapter", a folder, a file or a downloaded hub repository, with
-    :STRENGTH if that is not 1. Raises ModelError if files are missing or damaged, or nobody
-    measured what kind of clips the model knows, ConfigError if this machine lacks the device.
+    Raises ModelError if files are missing, damaged, or do not say what clips the model knows,
+    ConfigError if this machine lacks the device.
     """
     check_device(device)
     folder = model_folder(model)
     loaded = load_model(folder, device, natural_dtype(folder, device))
-    places, settings, covered, strength = [folder], None, None, 1.0
+    hashes, settings, covered = weight_hashes([folder]), None, None
     if adapter is not None:
         name, strength = split_strength(adapter)
-        places.append(adapter_file(name))
+        hashes |= weight_hashes([adapter_file(name)])
+        if strength != 1:
+            hashes["adapter strength"] = f"{strength:g}"
         settings = load_adapter(loaded.transformer, name, strength=strength, fuse=True)
         changed = target_layers(loaded.transformer, settings.targets)
         covered = coverage(changed, loaded.transformer)
@@ -83,9 +88,6 @@ def load_ltx_video(
                 what = f"{type(part).__name__}.{name} holds values that are no numbers"
                 advice = "restore the files, or train again with a lower learning rate"
                 raise ModelError(what, "finite weights", advice)
-    hashes = weight_hashes(places)
-    if strength != 1:
-        hashes["adapter strength"] = f"{strength:g}"
     stock = not (folder / DOMAIN).exists() and not (folder / SETTINGS).exists()
     domain = FULL_SIZE if stock else load_domain(folder)
     return LTXVideo(loaded, domain, settings, hashes, covered, settings is not None)
@@ -105,12 +107,11 @@ def split_strength(adapter: str | Path) -> tuple[str, float]:
 
 def weight_hashes(places: list[Path]) -> dict[str, str]:
     """Return the SHA-256 of every weight file in folders (or of the files themselves)."""
-    files = [
-        file
+    return {
+        f"{file.parent.name}/{file.name}": stored_sha256(file)
         for place in places
         for file in ([place] if place.is_file() else sorted(place.rglob("*.safetensors")))
-    ]
-    return {f"{file.parent.name}/{file.name}": stored_sha256(file) for file in files}
+    }
 
 
 def uncovered(adapters: Iterable[Coverage]) -> list[str]:

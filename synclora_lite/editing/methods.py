@@ -76,6 +76,11 @@ class Window:
         """Draw noise of the size of the source's latents."""
         return torch.randn(self.source.shape, generator=self.generator).to(self.source)
 
+    def drawn(self, **how: Any) -> Frames:
+        """Draw the frames from noise, see `denoise`."""
+        given = self.loaded.model, self.first, self.noise()
+        return self.loaded.decode(denoise(*given, steps=self.steps, **how))
+
     def levels(self, strength: float = 1.0) -> Float[Tensor, " levels"]:
         """Return noise levels from `strength` down to 0, spaced as the sampler's."""
         scheduler, tokens = self.loaded.model.scheduler, self.source[0, 0].numel()
@@ -87,11 +92,8 @@ class Window:
     ) -> Tokens:
         """Predict with a clean first frame; an empty cache is filled, a full one attended to."""
         model, size = self.loaded.model, self.source.shape[2:]
-        known = model.conditioning(size)
-        velocity = target_velocity(
-            model.transformer, tokens, sigma.item(), known, size[0], cache=cache
-        )
-        return velocity.to(tokens)
+        given = model.transformer, tokens, sigma.item(), model.conditioning(size), size[0]
+        return target_velocity(*given, cache=cache).to(tokens)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,6 @@ class Method(Settings, ABC):
     """One way to edit; its fields are its options. EditError if one is out of its range."""
 
     name: ClassVar[str]  # as on the command line
-    line: ClassVar[str]  # what it does, in a few words
     needs_model: ClassVar[bool] = True  # which knows only the kind of clips it was trained on
     needs_adapter: ClassVar[bool] = False
     few_steps: ClassVar[bool] = False  # as few as the model says are enough
@@ -110,12 +111,16 @@ class Method(Settings, ABC):
         """Return the edited frames of a window."""
 
     @property
+    def line(self) -> str:
+        """What it does: the first line of its docstring."""
+        return str(self.__doc__).partition("\n")[0].rstrip(".")
+
+    @property
     def options(self) -> dict[str, float]:
         """What may be set."""
         return asdict(self)
 
     def __post_init__(self) -> None:
-        """Check the options once."""
         for name, value in self.options.items():
             low, high = RANGES[name]
             if not low <= value <= high:
@@ -124,7 +129,7 @@ class Method(Settings, ABC):
 
 @dataclass(frozen=True)
 class SyncLora(Method):
-    """The method of the paper: the source in context, read by the adapter (arXiv 2512.03013).
+    """The source as in-context reference, read by the adapter (arXiv 2512.03013).
 
     `reference_strength` weighs the source, from 0 (not seen) to 1 (as trained); `guidance` pushes
     towards it beyond that: pred + s (pred_ref - pred). The weight s of the difference is the
@@ -135,43 +140,28 @@ class SyncLora(Method):
     guidance: float = 1.0
 
     name = "sync-lora"
-    line = "the source as in-context reference, read by the adapter"
     needs_adapter = few_steps = restorable = True
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        adapter = window.loaded.adapter
+        adapter, weight = window.loaded.adapter, self.reference_strength * self.guidance
         assert adapter is not None
-        latents = denoise(
-            window.loaded.model,
-            window.first,
-            window.noise(),
-            steps=window.steps,
-            reference=window.source,
-            layout=adapter.layout,
-            guidance=self.reference_strength * self.guidance,
-        )
-        return window.loaded.decode(latents)
+        return window.drawn(reference=window.source, layout=adapter.layout, guidance=weight)
 
 
-@dataclass(frozen=True)
 class BaseReference(Method):
-    """The control of the method: all as it is there, but no adapter reads the source."""
+    """The source as in-context reference of the plain model, without an adapter: the control."""
 
     name = "base-reference"
-    line = "the source as in-context reference of the plain model, without an adapter"
     few_steps = True
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        given = window.loaded.model, window.first, window.noise()
-        return window.loaded.decode(denoise(*given, steps=window.steps, reference=window.source))
+        return window.drawn(reference=window.source)
 
 
-@dataclass(frozen=True)
 class FlowPropagation(Method):
-    """Propagation along optical flow; see `propagate`."""
+    """The edited frame carried along optical flow."""
 
     name = "flow-propagation"
-    line = "the edited frame carried along optical flow"
     kind: ClassVar[Propagation] = "flow"
     needs_model = False
 
@@ -179,55 +169,44 @@ class FlowPropagation(Method):
         return propagate(window.frames, window.first_frame, self.kind)
 
 
-@dataclass(frozen=True)
 class ResidualPropagation(FlowPropagation):
-    """Propagation of the difference that the edit made."""
+    """The edit minus the source carried along optical flow."""
 
     name = "residual-propagation"
-    line = "the edit minus the source carried along optical flow"
     kind = "residual"
 
 
-@dataclass(frozen=True)
 class DeformationPropagation(FlowPropagation):
-    """Propagation of the deformation, and of the difference that remains."""
+    """The source bent as the edit bent frame 0, plus the rest."""
 
     name = "deformation-propagation"
-    line = "the source bent as the edit bent frame 0, plus the rest"
     kind = "deformation"
 
 
-@dataclass(frozen=True)
 class ImageToVideo(Method):
-    """The plain model continues the edited frame: it never sees the source."""
+    """The edited frame continued by the plain model, which never sees the source."""
 
     name = "i2v"
-    line = "the edited frame continued by the plain model, which never sees the source"
     few_steps = True
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        given = window.loaded.model, window.first, window.noise()
-        return window.loaded.decode(denoise(*given, steps=window.steps))
+        return window.drawn()
 
 
-@dataclass(frozen=True)
 class Copy(Method):
-    """The floor of the edit kept, and the ceiling of synchronization."""
+    """The source itself after frame 0: the floor of the edit kept, the ceiling of sync."""
 
     name = "copy"
-    line = "the source itself after frame 0"
     needs_model = False
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
         return np.concatenate([window.first_frame[None], window.frames[1:]])
 
 
-@dataclass(frozen=True)
 class LatentCopy(Method):
-    """What the autoencoder alone would do: the source's motion and residuals after the edit."""
+    """The source's latents (motion and residuals) after the edited frame, decoded."""
 
     name = "latent-copy"
-    line = "the source's latents after the edited frame, decoded without a model"
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
         return window.loaded.decode(torch.cat([window.first, window.source[:, :, 1:]], dim=2))
@@ -235,12 +214,11 @@ class LatentCopy(Method):
 
 @dataclass(frozen=True)
 class SDEdit(Method):
-    """Noise the source to the level `strength`, denoise it from the edit (Meng et al. 2022)."""
+    """The source noised to the level `strength`, denoised from the edit (Meng et al. 2022)."""
 
     strength: float = 0.7
 
     name = "sdedit"
-    line = "the source noised half-way and denoised from the edited frame"
     restorable = True
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
@@ -252,16 +230,16 @@ class SDEdit(Method):
 
 @dataclass(frozen=True)
 class FlowEdit(Method):
-    """Follow the difference of two velocities from source to edit (Kulikov et al. 2024).
+    """The flow from source to edit, integrated without going to noise (Kulikov et al. 2024).
 
-    It begins at the noise level `strength`. The two differ in the first frame that the model is
-    given, where text-to-image FlowEdit swaps prompts. Fresh noise at every step, as published.
+    It follows the difference of two velocities, from the noise level `strength` on. The two differ
+    in the first frame that the model is given, where text-to-image FlowEdit swaps prompts. Fresh
+    noise at every step, as published.
     """
 
     strength: float = 0.7
 
     name = "flowedit"
-    line = "the flow from source to edit, integrated without going to noise"
     restorable = True
 
     @torch.no_grad()
@@ -283,16 +261,14 @@ class FlowEdit(Method):
 
 @dataclass(frozen=True)
 class KVInject(Method):
-    """Invert the source to noise, then denoise while attending to its keys and values.
+    """The source's keys and values, inverted, injected into attention (AnyV2V, Ku et al. 2024).
 
-    AnyV2V (Ku et al. 2024) for a transformer: features of the inverted source guide the first
-    steps, the share `inject` of them.
+    The source is inverted to noise; its features then guide the first steps, the share `inject`.
     """
 
     inject: float = 0.5
 
     name = "kv-inject"
-    line = "the source's keys and values, inverted, injected into attention"
     restorable = True
 
     @torch.no_grad()
@@ -326,16 +302,12 @@ METHODS: dict[str, Method] = {
 
 
 def find_method(name: str, options: Mapping[str, Any]) -> Method:
-    """Return the method of a name with some of its options set.
-
-    Raises EditError if there is none, it has no such option, or a value makes no sense.
-    """
+    """Return a method with some of its options set; EditError if there is no such one."""
     if name not in METHODS:
         raise EditError(f"no method named {name!r}", f"one of {', '.join(METHODS)}")
     for option in options.keys() - METHODS[name].options.keys():
         having = ", ".join(n for n, method in METHODS.items() if option in method.options)
         flag = f"--{option.replace('_', '-')}"
-        raise EditError(
-            f"{flag} with method {name}", having or "no such option", f"leave {flag} out"
-        )
+        what = f"{flag} with method {name}"
+        raise EditError(what, having or "no such option", f"leave {flag} out")
     return replace(METHODS[name], **options)

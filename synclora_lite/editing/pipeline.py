@@ -1,8 +1,7 @@
 """`SyncLoraPipeline`: the edit with the manners of a diffusers pipeline.
 
-pipe = SyncLoraPipeline.from_pretrained("lite")
-pipe.load_lora_weights("lite-adapter")
-output = pipe(video, image, num_inference_steps=20, generator=torch.Generator().manual_seed(0))
+pipe = SyncLoraPipeline.from_pretrained("lite", adapter="lite-adapter")
+output = pipe(video, image, generator=torch.Generator().manual_seed(0))
 output.frames  # (1, frames, height, width, 3)
 """
 
@@ -19,7 +18,7 @@ from PIL import Image
 
 from synclora_lite.core import combine, eject, inject, load_lora_state_dict, set_scale
 from synclora_lite.editing.domain import check_domain
-from synclora_lite.editing.fitting import Fit, edit_in_windows
+from synclora_lite.editing.fitting import edit_in_windows, into_frame, out_of_frame
 from synclora_lite.editing.ltx_video import LTXVideo, load_ltx_video, uncovered
 from synclora_lite.editing.methods import METHODS, Method, Window
 from synclora_lite.editing.precheck import as_picture, to_size
@@ -41,17 +40,12 @@ Picture = UInt8[np.ndarray, "height width 3"]
 Video = Clip | np.ndarray | list[Image.Image]
 
 OVERLAP = 5  # frames that neighbouring windows share
-DRAWN = 1.15  # a first frame may be edited by hand: ribs on a hat are nothing a renderer draws
 FRAME_RATE = 25.0  # of a video that does not say; only LTX-2 asks for it
 
 
 @dataclass
 class SyncLoraOutput(BaseOutput):
-    """What the pipeline returns: one edited clip.
-
-    `frames` is an array in [0, 1] of shape (1, frames, height, width, 3), or for
-    `output_type="pil"` a list with one list of images.
-    """
+    """One edited clip: an array in [0, 1], or for `output_type="pil"` a list of lists of images."""
 
     frames: np.ndarray | list[list[Image.Image]]
 
@@ -61,8 +55,7 @@ class SyncLoraPipeline:
     """An image-to-video model that edits clips: the lite model, LTX-Video or LTX-2."""
 
     backend: "LTXVideo | LTX2"  # the loaded model, and what kind of clips it knows
-    # per method, the options that did best on validation clips
-    tuned: dict[str, dict[str, float]] = field(default_factory=dict)
+    tuned: dict[str, dict[str, float]] = field(default_factory=dict)  # by method, see `settings`
     adapters: dict[str, tuple[Weights, AdapterSettings]] = field(default_factory=dict)  # by name
 
     @classmethod
@@ -77,11 +70,9 @@ class SyncLoraPipeline:
         """Load LTX-Video (lite is one) or LTX-2: "lite", a folder, or a downloaded hub model.
 
         The adapter is "lite-adapter", a folder, file or hub name, with :STRENGTH if that is not 1;
-        its update is added to the weights, which is fastest. For LTX-2 there may be several, the
-        in-context adapter first, and a setting.
-
-        Raises EditError if adapters or setting are not for this model, ModelError if files are
-        missing or damaged, ConfigError if this machine lacks the device.
+        its update is added to the weights. For LTX-2 there may be several, the in-context adapter
+        first, and a setting. Raises EditError if they are not for this model, ModelError if files
+        are missing or damaged, ConfigError if this machine lacks the device.
         """
         names = (adapter,) if isinstance(adapter, str | Path) else adapter
         source = ModelSource(pretrained_model_name_or_path, tuple(map(str, names)), device, ltx2)
@@ -111,10 +102,7 @@ class SyncLoraPipeline:
         return self
 
     def load_lora_weights(self, source: str | Path, adapter_name: str = "default") -> None:
-        """Load an adapter and use it, as the only one: "lite-adapter", a folder, file or hub name.
-
-        Raises ModelError if files are missing or do not fit the model, or the name is taken.
-        """
+        """Use an adapter, as the only one; ModelError if it does not fit, or the name is taken."""
         if adapter_name in self.adapters:
             raise ModelError(f"an adapter named {adapter_name!r} again", "another adapter_name")
         transformer = self.ltx_video.model.transformer
@@ -125,10 +113,9 @@ class SyncLoraPipeline:
     def set_adapters(
         self, adapter_names: str | Sequence[str], adapter_weights: float | Sequence[float] = 1.0
     ) -> None:
-        """Use one or several of the loaded adapters, each with its weight; none for an empty list.
+        """Use some of the loaded adapters, each with its weight; none for an empty list.
 
-        Raises ModelError if one is not loaded, there is not a weight for each, or they look at the
-        reference in different ways.
+        Raises ModelError if one is not loaded, or they do not fit together.
         """
         names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         given = adapter_weights
@@ -164,27 +151,26 @@ class SyncLoraPipeline:
         generator: torch.Generator | None = None,
         output_type: Literal["np", "pil"] = "np",
     ) -> SyncLoraOutput:
-        """Carry the edit of the first frame through the clip.
+        """Carry the edit of the first frame, `image`, through a clip, frames or images.
 
-        `video` is a `Clip`, 8-bit frames (frames, height, width, 3), or images; `image` its first
-        frame, edited. `method` is a name of `METHODS`, or a method as it is; if None "sync-lora",
-        or without an adapter "i2v", which does not see the source. `strength` is the noise level
-        at which sdedit and flowedit begin, `guidance_scale` the weight s of
-        pred + s (pred_ref - pred); both are given with a name.
-
-        Raises EditError if the image does not belong to the clip, the model does not know the
-        kind, or an option makes no sense.
-
-        A new generator of seed s gives the clip of `EditSettings(seed=s)`, a used one another.
+        `method` is a name of `METHODS`, or a method as it is; if None "sync-lora", or "i2v" without
+        an adapter. `strength` is the noise level at which sdedit and flowedit begin,
+        `guidance_scale` the weight s of pred + s (pred_ref - pred); both are given with a name. A
+        new generator of seed s gives the clip of `EditSettings(seed=s)`, a used one another. Raises
+        EditError if image, clip or options are not for this model.
         """
         asked = {"strength": strength, "guidance": guidance_scale}
         settings = EditSettings(
-            method or ("sync-lora" if self.sees_source else "i2v"),
+            method or ("sync-lora" if self.backend.in_context else "i2v"),
             {name: value for name, value in asked.items() if value is not None},
             num_inference_steps,
             _seed(generator),
         )
-        clip = as_clip(video)
+        if isinstance(video, list):
+            video = np.stack([np.asarray(picture.convert("RGB")) for picture in video])
+        clip = video if isinstance(video, Clip) else Clip(video, FRAME_RATE)
+        if len(clip) < 2:
+            raise EditError("a video of one frame", "at least two")
         picture, _ = to_size(as_picture(np.asarray(image)), clip.size)
         made = self.edit(clip, picture, settings).frames
         if output_type == "pil":
@@ -194,7 +180,7 @@ class SyncLoraPipeline:
     def edit(self, source: Clip, first_frame: Picture, settings: EditSettings) -> Made:
         """Edit a clip whose first frame fits: `edit_video` without its checks and report."""
         method = settings.chosen(self.tuned)
-        if method.needs_adapter and not self.sees_source:
+        if method.needs_adapter and not self.backend.in_context:
             raise EditError(f"a model without adapter for {method.name}", "one with an adapter")
         if not isinstance(self.backend, LTXVideo):
             return self.backend.edit(source, first_frame, method, settings)
@@ -202,13 +188,6 @@ class SyncLoraPipeline:
             what = f"method {method.name} with an adapter in the model's weights"
             raise EditError(what, "the plain model", "load the model without an adapter")
         return edit_ltx_video(self.backend, source.frames, first_frame, method, settings)
-
-    @property
-    def sees_source(self) -> bool:
-        """Whether there is an in-context adapter."""
-        if isinstance(self.backend, LTXVideo):
-            return self.backend.adapter is not None
-        return self.backend.in_context
 
 
 @dataclass(frozen=True)
@@ -224,7 +203,6 @@ class ModelSource:
         """Load what a method needs, after a look at whether the model has a place for it."""
         method = settings.chosen()
         if not method.needs_model:
-            self._refuse_ltx2(method.name)
             return None
         if is_ltx2(self.model):
             from synclora_lite.editing.ltx2 import check_ltx2
@@ -239,17 +217,14 @@ class ModelSource:
 
             asked = (self.model, self.adapters, self.ltx2 or LTX2Sampling(), self.device)
             return SyncLoraPipeline(load_backend(*asked, in_context=in_context))
-        self._refuse_ltx2(str(self.model))
+        if self.ltx2 is not None:
+            what = f"the setting of an LTX-2 with {self.model}"
+            raise EditError(what, "an LTX-2 model", "leave it out")
         if in_context and len(self.adapters) != 1:
             what = f"{len(self.adapters)} adapters with this model"
             raise EditError(what, "one, or an LTX-2 model")
         backend = load_ltx_video(self.model, self.adapters[0] if in_context else None, self.device)
         return SyncLoraPipeline(backend, tuned_options(model_folder(self.model)))
-
-    def _refuse_ltx2(self, name: str) -> None:
-        if self.ltx2 is not None:
-            what = f"the setting of an LTX-2 with {name}"
-            raise EditError(what, "an LTX-2 model", "leave it out")
 
 
 def edit_ltx_video(
@@ -258,9 +233,11 @@ def edit_ltx_video(
     """Edit at the model's size, window by window, and scale back; EditError for unknown clips."""
     domain, usual = backend.domain, backend.model.steps if method.few_steps else STEPS
     steps = settings.steps or usual
-    fit = Fit((source.shape[1], source.shape[2]), domain.side)
-    small, first = np.stack([fit.inward(frame) for frame in source]), fit.inward(first_frame)
-    known = _check_known(backend, small, first)
+    small = np.stack([into_frame(frame, domain.side) for frame in source])
+    first = into_frame(first_frame, domain.side)
+    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
+    advice = f"use --method {without_model}, or the full-size model"
+    known = check_domain(backend.model.vae, domain, advice, small, first)
 
     def edit(piece: Frames, anchor: Picture) -> Frames:  # with the same noise in every window
         made = method(Window(piece, anchor, backend, steps, settings.seed))
@@ -274,7 +251,8 @@ def edit_ltx_video(
         )
     finally:
         set_scale(adapted, 1.0)
-    output = np.stack([fit.outward(frame) for frame in made])
+    size = (source.shape[1], source.shape[2])
+    output = np.stack([out_of_frame(frame, size) for frame in made])
     output[0] = first_frame
     report: dict[str, Any] = {"domain": known, "seams": seams}
     covered = [backend.covered] if method.needs_adapter and backend.covered is not None else []
@@ -285,18 +263,6 @@ def edit_ltx_video(
     return Made(output, report, ran, backend.hashes, uncovered(covered))
 
 
-def _check_known(backend: LTXVideo, source: Frames, first_frame: Picture) -> dict[str, float]:
-    """Return how strange source and first frame are to the model; EditError if too strange."""
-    without_model = ", ".join(name for name, one in METHODS.items() if not one.needs_model)
-    advice = f"use --method {without_model}, or the full-size model"
-    probes = source[np.linspace(0, len(source) - 1, 3).astype(int)]
-    known, first = (backend.model.vae, backend.domain, advice), first_frame[None]
-    return {
-        "source": check_domain(*known, probes, "source"),
-        "first_frame": check_domain(*known, first, "edited first frame", DRAWN),
-    }
-
-
 def _seed(generator: torch.Generator | None) -> int:
     """Return the seed of a new generator, or a number drawn from a used one or torch's own."""
     if generator is None:
@@ -305,14 +271,3 @@ def _seed(generator: torch.Generator | None) -> int:
     drawn = int(torch.randint(2**62, (), generator=generator))  # so that the next call is another
     new = torch.equal(state, torch.Generator().manual_seed(seed).get_state())
     return seed if new and seed < 2**63 else drawn
-
-
-def as_clip(video: Video) -> Clip:
-    """Return a source as a clip; EditError if it is none of 8-bit RGB."""
-    frames: Any = video.frames if isinstance(video, Clip) else video
-    if isinstance(frames, list):
-        frames = np.stack([np.asarray(image.convert("RGB")) for image in frames])
-    if frames.ndim != 4 or frames.shape[-1] != 3 or frames.dtype != np.uint8 or len(frames) < 2:
-        what = f"a video of shape {frames.shape}, {frames.dtype}"
-        raise EditError(what, "8-bit RGB frames (frames, height, width, 3), at least two")
-    return video if isinstance(video, Clip) else Clip(frames, FRAME_RATE)

@@ -1,7 +1,7 @@
 """Is this edited first frame an edit of frame 0? Framing, scale and pose must agree.
 
-An edited first frame that moves or scales the person is a known failure of the method
-(arXiv 2512.03013, limitations): the source's motion then belongs to a face that is elsewhere.
+One that moves or scales the person is a known failure (arXiv 2512.03013, limitations): the source's
+motion then belongs to a face that is elsewhere.
 """
 
 import math
@@ -39,7 +39,6 @@ LIKE, LIKER = 0.30, 0.10
 # A picture of somebody else: less alike than `STRANGE`, a face of another shape (eye distances),
 # and other grey levels nearly everywhere. Edits that fit are beyond one of these at most by far.
 STRANGE, OTHER_SHAPE, OTHER_LEVELS = 0.45, 0.026, 35.0
-_TURNS = {"turned by 90 degrees": 1, "upside down": 2, "turned by 270 degrees": 3}
 
 
 @dataclass(frozen=True)
@@ -64,49 +63,39 @@ class Framing:
 
 def as_picture(first_frame: np.ndarray) -> Image:
     """Return the first frame if it is an 8-bit RGB picture; EditError if it is not."""
-    shape, expected = first_frame.shape, "a uint8 array of shape (height, width, 3), red first"
-    channels = shape[2] if len(shape) == 3 else int(len(shape) == 2)
-    if channels != 3:
-        advice = {1: "repeat the grey channel three times", 4: "drop the alpha channel"}
-        what = f"an edited first frame of shape {shape}"
-        raise EditError(what, expected, advice.get(channels, ""))
+    what, channels = f"an edited first frame of shape {first_frame.shape}", first_frame.shape[2:]
+    expected = "a uint8 array of shape (height, width, 3), red first"
+    if channels != (3,):
+        grey = "repeat the grey channel three times"
+        advice = {(): grey, (1,): grey, (4,): "drop the alpha channel"}.get(channels, "")
+        raise EditError(what, expected, advice)
     if first_frame.dtype != np.uint8:
-        what = f"an edited first frame of type {first_frame.dtype}"
-        raise EditError(what, expected, "convert it to 8 bit (0 to 255)")
+        raise EditError(f"{what}, {first_frame.dtype}", expected, "convert it to 8 bit (0 to 255)")
     return np.ascontiguousarray(first_frame)
 
 
 def to_size(first_frame: Image, size: tuple[int, int]) -> tuple[Image, list[str]]:
-    """Bring the first frame to the size of the source, with a warning if it had to be scaled.
-
-    Raises EditError if the aspects differ.
-    """
+    """Scale the first frame to the source, with a warning; EditError if the aspects differ."""
     height, width = first_frame.shape[:2]
-    if (height, width) == size:
+    mine, wanted = f"{width}x{height}", f"{size[1]}x{size[0]}"
+    if mine == wanted:
         return first_frame, []
     if abs(math.log((width / height) / (size[1] / size[0]))) > SAME_ASPECT:
-        raise EditError(
-            f"an edited first frame of {width}x{height} for a source of {size[1]}x{size[0]}",
-            "the same aspect",
-            "crop or pad the picture to the framing of the source's first frame",
-        )
-    note = f"the edited first frame was scaled from {width}x{height} to {size[1]}x{size[0]}"
+        what = f"an edited first frame of {mine} for a source of {wanted}"
+        advice = "crop or pad the picture to the framing of the source's first frame"
+        raise EditError(what, "the same aspect", advice)
+    note = f"the edited first frame was scaled from {mine} to {wanted}"
     return resize_picture(first_frame, *size), [note]
 
 
 def compare_framing(source_frame: Image, first_frame: Image, who: Who = None) -> Framing:
-    """Measure how differently the person stands in two pictures of one size.
-
-    Raises EditError if one of them shows no face, or a tiny one.
-    """
+    """Compare how a person stands in two pictures of one size; EditError without a face."""
     source = head_in(source_frame, "source", who)
     edited = head_in(first_frame, "edited first frame", who)
     distance = np.linalg.norm((source.centre - edited.centre)[0, :2]) / source.scale[0]
-    angles = {
-        name: float(abs(getattr(source, name) - getattr(edited, name))[0])
-        for name in ("roll", "yaw", "pitch")
-    }
-    return Framing(float(distance), abs(math.log(edited.scale[0] / source.scale[0])), **angles)
+    turns = (source.roll - edited.roll, source.yaw - edited.yaw, source.pitch - edited.pitch)
+    larger = abs(math.log(edited.scale[0] / source.scale[0]))
+    return Framing(float(distance), larger, *(float(abs(turn[0])) for turn in turns))
 
 
 def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]:
@@ -118,26 +107,23 @@ def check_framing(source: Clip, first_frame: Image) -> tuple[Framing, list[str]]
     _check_orientation(frame, first_frame)
     framing = compare_framing(frame, first_frame, who)
     expected = "an edit of the source's own first frame, with its framing and pose"
-    if errors := framing.over(1):
-        advice, words = "edit frame 0 itself", "; ".join(errors.values())
+    errors, warnings, advice = framing.over(1), framing.over(0), "edit frame 0 itself"
+    if errors:
         mends = errors.keys() <= ALIGNED
         if mends and not _is_another(frame, _moved(frame, first_frame, who), who):
             advice += ", or move it onto frame 0 with --align (align=True)"
-        raise EditError(f"the edited first frame does not fit frame 0: {words}", expected, advice)
+        what = f"the edited first frame does not fit frame 0: {'; '.join(errors.values())}"
+        raise EditError(what, expected, advice)
     if _is_another(frame, first_frame, who):
         what = "the edited first frame shows somebody else, or another picture"
-        raise EditError(what, expected, "edit frame 0 itself")
-    if not (warnings := framing.over(0)):
-        return framing, []
-    advice = "; --align (align=True) moves it into place" if warnings.keys() <= ALIGNED else ""
-    return framing, ["; ".join(warnings.values()) + advice]
+        raise EditError(what, expected, advice)
+    if warnings and warnings.keys() <= ALIGNED:
+        warnings["align"] = "--align (align=True) moves it into place"
+    return framing, ["; ".join(warnings.values())] if warnings else []
 
 
 def align(source: Clip, first_frame: Image) -> Image:
-    """Move, scale and tilt the edited first frame so that its face lies on that of frame 0.
-
-    Raises EditError if one of the pictures shows no face, or it is mirrored or turned.
-    """
+    """Move, scale and tilt the edited face onto that of frame 0; EditError if that cannot be."""
     _check_orientation(source.frames[0], first_frame)
     return _moved(source.frames[0], first_frame, _who(source))
 
@@ -153,29 +139,23 @@ def _moved(frame: Image, first_frame: Image, who: Who) -> Image:
 
 
 def _who(source: Clip) -> Who:
-    """Return where in frame 0 the person is whom the clip is about, or None if there is but one.
-
-    Raises EditError if that person comes later.
-    """
+    """Return where in frame 0 the clip's person is, None if alone; EditError if they come later."""
     place, first = place_of(source.frames, source.person)
     if place is None and not track(source.frames[:1]).found[0]:
         first = int(np.argmax(track(source.frames).found))
     if first:
-        raise EditError(
-            f"no face in the source's first frame (the first is in frame {first})",
-            "a clip that begins with the face",
-            f"cut off its first {first} frames, and edit the frame that is then the first",
-        )
+        what = f"no face in the source's first frame (the first is in frame {first})"
+        advice = f"cut off its first {first} frames, and edit the frame that is then the first"
+        raise EditError(what, "a clip that begins with the face", advice)
     return place
 
 
 def _check_orientation(frame: Image, first_frame: Image) -> None:
     """Raise EditError if the first frame fits better when it is mirrored or turned."""
-    versions = {"mirrored": first_frame[:, ::-1]}
+    versions = {"mirrored": first_frame[:, ::-1], "upside down": first_frame[::-1, ::-1]}
     if frame.shape[0] == frame.shape[1]:
-        versions |= {name: np.rot90(first_frame, -k) for name, k in _TURNS.items()}
-    else:
-        versions["upside down"] = first_frame[::-1, ::-1]
+        versions["turned by 90 degrees"] = np.rot90(first_frame, -1)
+        versions["turned by 270 degrees"] = np.rot90(first_frame)
     alike = {name: _likeness(frame, version) for name, version in versions.items()}
     best = max(alike, key=lambda name: alike[name])
     if alike[best] <= max(LIKE, _likeness(frame, first_frame) + LIKER):
@@ -196,9 +176,8 @@ def _likeness(first: Image, second: Image) -> float:
         small = cv2.resize(np.ascontiguousarray(picture), (64, 64), interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
         fine.append(grey - cv2.GaussianBlur(grey, (0, 0), 6.4))
-    a, b = (grey - grey.mean() for grey in fine)
-    size = math.sqrt(float((a**2).sum() * (b**2).sum()))
-    return float((a * b).sum()) / size if size > 0 else 0.0
+    # zero-mean cross-correlation of two pictures of one size; 0 where one is flat
+    return float(cv2.matchTemplate(fine[0], fine[1], cv2.TM_CCOEFF_NORMED)[0, 0])
 
 
 def _is_another(frame: Image, first_frame: Image, who: Who) -> bool:
@@ -213,10 +192,7 @@ def _is_another(frame: Image, first_frame: Image, who: Who) -> bool:
 
 
 def head_in(picture: Image, name: str, who: Who = None) -> Head:
-    """Fit the head in one picture; of several people the largest, or the one at a place.
-
-    Raises EditError if there is no face, or a tiny one.
-    """
+    """Fit the head (at a place, or the largest); EditError if there is none, or a tiny one."""
     head = fit_head(_face(picture, name, who))
     if head.scale[0] < SMALLEST_FACE:
         what = f"the face in the {name} is {head.scale[0]:.0f} pixels from eye to eye"

@@ -1,9 +1,7 @@
 """Propagation: the edit of the first frame carried along optical flow. It needs no model.
 
-It works on clips of any size and length, and knows nothing that frame 0 does not show: teeth
-behind closed lips, an eye behind its lid. Restoration takes what is propagated where a model drew
-the same: it is as sharp as the source, and wrong where flow is, behind what turns, opens or is
-covered. The model knows where that is, for it has seen the source and not the flow.
+It knows nothing that frame 0 does not show: teeth behind closed lips, an eye behind its lid.
+Restoration takes what is propagated, which is as sharp as the source, where a model drew the same.
 """
 
 from collections.abc import Iterator
@@ -35,13 +33,10 @@ def propagate(
 
     "flow" carries the edited picture itself, "residual" the difference that the edit made,
     "deformation" bends every source frame as the edit bent the first and adds the difference that
-    remains (geometric warping with what it leaves over, as Liu, Shan and Zhang, "Expressive
-    expression mapping with ratio images", SIGGRAPH 2001, have it with a ratio). The flows of the
-    source to its first frame are most of the work, and computed if left out.
+    remains (as Liu, Shan and Zhang, "Expressive expression mapping with ratio images", SIGGRAPH
+    2001, with a ratio). The flows of the source to its first frame are computed if left out.
     """
-    output = np.empty_like(source)
-    for t, (frame, _) in enumerate(propagated(source, edited, kind, flows)):
-        output[t] = frame
+    output = np.stack([frame for frame, _ in propagated(source, edited, kind, flows)])
     output[0] = edited
     return output
 
@@ -76,11 +71,7 @@ def restore(source: Frames, edited: Image, output: Frames) -> Frames:
 
 
 def take_propagated(output: Frames, deformed: Frames, picture: Frames) -> Frames:
-    """Mix three clips: output = c (a deformed + (1 - a) picture) + (1 - c) output.
-
-    Propagation by deformation is at its best where the source shows, by flow (`picture`) where
-    the edit covers it; where neither is believed, the model's output stays.
-    """
+    """Return c (a deformed + (1 - a) picture) + (1 - c) output: a propagation where it is near."""
     far = distance(deformed, output), distance(picture, output)
     share = expit((far[1] - far[0] + HEAD_START) / SOFT)  # a
     propagated = share * deformed + (1 - share) * picture
@@ -96,16 +87,15 @@ def distance(a: Frames, b: Frames) -> Float[np.ndarray, "frames height width 1"]
 
 
 def edit_retention(source: Frames, edited: Image, output: Frames) -> float:
-    """Estimate without the truth how much of the edit is still there in frames 1 and later.
+    """Estimate, without the truth, the share of the edit kept: 1 - |output - e| / |source - e|.
 
-    1 - |output - expected| / |source - expected| over the pixels that the edit changed and flow
-    can follow, where expected is the edit propagated by deformation. NaN if there are none.
+    Here e is the edit propagated by deformation; the sums run over the pixels of frames 1 and later
+    that the edit changed and flow can follow. NaN if there are none.
     """
     lost, total = 0, 0
     frames = zip(source, output, propagated(source, edited, "deformation"), strict=True)
-    for t, (original, made, (carried, hidden)) in enumerate(frames):
-        if t == 0:
-            continue
+    next(frames)
+    for original, made, (carried, hidden) in frames:
         expected = carried.astype(np.int16)
         change = np.abs(original - expected)
         where = (change.max(-1) >= CHANGED) & ~hidden

@@ -1,40 +1,46 @@
-"""One page that shows an edit: player, filmstrip, traces, scores and provenance.
+"""The three files of an edit: the clip, its record, and a page with player, traces and scores.
 
-The page holds everything it needs and asks no network. All text is escaped: file names and
-metadata come from outside.
+The page holds everything it needs and asks no network. Its template escapes all text: file names
+and metadata come from outside.
 """
 
+import hashlib
 import math
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from html import escape
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
+import jinja2
 import numpy as np
+from filelock import FileLock, Timeout
 from jaxtyping import UInt8
 
 from synclora_lite.editing.edit import Edit
 from synclora_lite.editing.propagation import edit_retention
+from synclora_lite.errors import EditError
+from synclora_lite.files import atomic_path, sha256, write_json
 from synclora_lite.landmarks import track
-from synclora_lite.sync import CUES, cue_traces, score_clips
+from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.sync import cue_traces, score_clips
 from synclora_lite.sync.verdict import runs
+from synclora_lite.video import write_clip
 from synclora_lite.viz import filmstrip, locked_player, plot_traces
 
 LITTLE = 0.5  # of the edit: less than this is worth a warning
 RESTLESS = (1.5, 1.0)  # times the source's own flicker, and grey levels above it
-_TEMPLATE = Path(__file__).with_name("report.html")
-_COLUMNS = ("pearson", "lag", "confidence", "amplitude", "coverage")
-_UNITS = {"shift": "eye distances", "scale": "log ratio"}
+_TEMPLATE = jinja2.Environment(
+    autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+).from_string(Path(__file__).with_name("report.html").read_text("utf-8"))
 
 
 def assessed(edit: Edit) -> Edit:
-    """Measure an edit: `sync`, `quality` and more warnings in its report.
+    """Add to an edit's report `sync`, `quality` and more warnings.
 
-    Quality is `edit_retention` (None if the edit cannot be followed), and the `flicker` of edit and
-    source in grey levels. It takes the time of tracking both clips.
+    Quality is `edit_retention` (None if unknown), and the `flicker` of edit and source in grey
+    levels.
     """
     score, report = score_clips(edit.source, edit.clip), edit.report
     kept = edit_retention(edit.source.frames, edit.first_frame, edit.clip.frames)
@@ -73,67 +79,30 @@ def _flicker(frames: UInt8[np.ndarray, "frames height width 3"]) -> float:
 def report_page(edit: Edit, title: str) -> str:
     """Return the page as HTML; measures the edit if that was not done yet."""
     edit = edit if "quality" in edit.report else assessed(edit)
-    report, (height, width) = edit.report, edit.source.size
-    method, sync = report["provenance"]["method"], report["sync"]
-    word = "in sync" if sync["verdict"] == "accept" else "not in sync"
-    badge = f'<strong class="verdict {escape(sync["verdict"])}">{word}</strong>'
+    method, height = edit.report["provenance"]["method"], edit.source.size[0]
     clips = {"source": edit.source, f"edit ({method})": edit.clip}
     words = f"The source clip and its edit by {method}, side by side."
-    summary = (
-        f"{len(edit.source)} frames of {width}x{height} pixels at {edit.source.fps:g} frames a "
-        f"second, edited from the first frame by {method}."
+    cues = edit.report["sync"]["cues"]
+    judged = {name: cue["pearson"] for name, cue in cues.items() if cue["judged"]}
+    return _TEMPLATE.render(
+        title=title,
+        edit=edit,
+        kept=retention_in_words(edit.report),
+        player=locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
+        filmstrip=filmstrip({label: clip.frames for label, clip in clips.items()}).html,
+        plot=_traces(edit, judged) if judged else "",
+        columns=("pearson", "lag", "confidence", "amplitude", "coverage"),
+        provenance=dict(_flat(edit.report["provenance"])),
     )
-    values = {
-        "TITLE": escape(title),
-        "SUMMARY": escape(summary),
-        "VERDICT": f"<p>{badge} {escape(retention_in_words(report))}</p>"
-        + _list("", sync["reasons"]),
-        "WARNINGS": _list("<strong>Warning:</strong> ", report["warnings"]),
-        "PLAYER": locked_player(clips, height=min(max(height, 280), 360), alt=words).html,
-        "FILMSTRIP": filmstrip({label: clip.frames for label, clip in clips.items()}).html,
-        "SYNC": _sync(edit),
-        "CHECKS": _table("Checks of the edited first frame", _checks(report)),
-        "PROVENANCE": _table("What the edit was made of", _flat(report["provenance"])),
-    }
-    return re.sub("@([A-Z]+)@", lambda match: values[match[1]], _TEMPLATE.read_text("utf-8"))
 
 
-def _sync(edit: Edit) -> str:
-    cues, blinks = edit.report["sync"]["cues"], edit.report["sync"]["blinks"]
+def _traces(edit: Edit, judged: Mapping[str, float]) -> str:
     traces = {
         name: cue_traces(track(clip.frames, person=clip.person))
         for name, clip in (("source", edit.source), ("edit", edit.clip))
     }
-    judged = [name for name in CUES if cues[name]["judged"]]
-    notes = {name: f"r = {_number(cues[name]['pearson'])}" for name in judged}
-    plot = plot_traces(traces, judged, fps=edit.source.fps, notes=notes).html if judged else ""
-    caption = (
-        f"Blinks: {len(blinks['source'])} in the source, {len(blinks['edited'])} in the edit; "
-        "lag in frames, positive when the edit is late."
-    )
-    heads = "".join(f'<th scope="col" class="number">{name}</th>' for name in _COLUMNS)
-    rows = ""
-    for name in CUES:
-        cells = "".join(f'<td class="number">{_number(cues[name][key])}</td>' for key in _COLUMNS)
-        style, note = ("", "") if name in judged else (' class="quiet"', " (hardly moves)")
-        row = f'<th scope="row">{escape(name.replace("_", " "))}{note}</th>{cells}'
-        rows += f"<tr{style}>{row}</tr>"
-    return (
-        f"<h2>Movements of source and edit</h2>{plot}"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Scores of each cue">'
-        f'<table><caption>{caption}</caption><thead><tr><th scope="col">cue</th>{heads}</tr>'
-        f"</thead>{rows}</table></div>"
-    )
-
-
-def _checks(report: dict[str, Any]) -> Iterable[tuple[str, str]]:
-    for name, value in report["framing"].items():
-        yield f"{name} against frame 0", f"{value:.3f} {_UNITS.get(name, 'rad')}"
-    for name, value in report.get("domain", {}).items():
-        yield f"{name.replace('_', ' ')}: strangeness over the limit of the model", f"{value:.2f}"
-    yield from _flat(report["quality"])
-    if seams := report.get("seams"):
-        yield "seams between windows, grey levels", ", ".join(f"{seam:.1f}" for seam in seams)
+    notes = {name: f"r = {r:.2f}" for name, r in judged.items()}
+    return plot_traces(traces, list(judged), fps=edit.source.fps, notes=notes).html
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
@@ -145,18 +114,55 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]
             yield f"{prefix}{name}", str(value)
 
 
-def _table(caption: str, rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><code>{escape(value)}</code></td></tr>'
-        for name, value in rows
-    )
-    return f"<table><caption>{escape(caption)}</caption>{body}</table>"
+@dataclass(frozen=True)
+class Outputs:
+    """Where an edit is written."""
 
+    clip: Path  # ends in .mp4 or .mov; the record is CLIP.json
+    page: Path  # ends in .html
 
-def _list(label: str, lines: list[str]) -> str:
-    items = "".join(f"<li>{label}{escape(line)}</li>" for line in lines)
-    return f"<ul>{items}</ul>" if items else ""
+    @property
+    def record(self) -> Path:
+        """Where the report is written as JSON."""
+        return self.clip.with_name(self.clip.name + ".json")
 
+    def check(self, *inputs: Path) -> None:
+        """Refuse files that would overwrite an input, or have no name to be written under."""
+        for path, ending in ((self.clip, ".mp4"), (self.page, ".html")):
+            if path.suffix.lower() not in (ending, {".mp4": ".mov", ".html": ".htm"}[ending]):
+                raise EditError(
+                    f"the output {path.name}", f"a name ending in {ending}", "rename it"
+                )
+        for path in (self.clip, self.record, self.page):
+            if path.resolve() in [given.resolve() for given in inputs]:
+                raise EditError(f"{path.name} is input and output", "another name for the output")
+            if path.is_dir():
+                raise EditError(f"{path.name} is a folder", "a file to write", "give a file name")
 
-def _number(value: float | None) -> str:
-    return "–" if value is None or not math.isfinite(value) else f"{value:.2f}"
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Refuse a second edit of the same files; the locks lie in the cache, not beside them."""
+        folder = cache_dir().parent / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as locks:
+            for path in sorted({str(path.resolve()) for path in (self.clip, self.page)}):
+                name = hashlib.sha256(path.encode()).hexdigest()[:32]
+                try:
+                    locks.enter_context(FileLock(folder / f"{name}.lock", timeout=0))
+                except Timeout as error:
+                    advice = "wait until it is done, or name another output"
+                    what = f"another edit is about to write {path}"
+                    raise EditError(what, "one at a time", advice) from error
+            yield
+
+    def write(self, edit: Edit, title: str) -> None:
+        """Write all of them or none."""
+        text = report_page(edit, title)
+        with ExitStack() as files:
+            clip = files.enter_context(atomic_path(self.clip))
+            record = files.enter_context(atomic_path(self.record))
+            write_clip(clip, edit.clip, metadata=edit.report["provenance"])
+            write_json(record, {**edit.report, "output": {"file_sha256": sha256(clip)}})
+            files.enter_context(atomic_path(self.page)).write_text(text, encoding="utf-8")
+            for old in (self.clip, self.record, self.page):  # who is stopped now leaves less,
+                old.unlink(missing_ok=True)  # not a mixture

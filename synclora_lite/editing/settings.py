@@ -21,23 +21,17 @@ STEPS = 20  # of methods that need more than the model's own few
 class EditSettings:
     """How to edit; EditError if there is no such method or option, or a value makes no sense."""
 
-    # a name of `METHODS`, with its options as tuned for the model, or a method as it is
-    method: str | Method = "sync-lora"
-    # of a method given by name: what differs from the options as tuned
-    options: Mapping[str, float] = field(default_factory=dict)
+    method: str | Method = "sync-lora"  # a name of `METHODS`, tuned, or a method as it is
+    options: Mapping[str, float] = field(default_factory=dict)  # of a name, other than tuned
     steps: int | None = None  # if None as many as the model needs, and 20 of other methods
     seed: int = 0  # of the noise
-    # then take what optical flow propagates where the model drew the same
-    restore: bool = False
+    restore: bool = False  # take what optical flow propagates where the model drew the same
     align: bool = False  # move the edited face onto the source's first, by landmarks
 
     def __post_init__(self) -> None:
-        """Check it all once."""
         method = self.chosen()
-        for name, value, low, high in (
-            ("steps", self.steps, 1, 1000),
-            ("seed", self.seed, 0, 2**63 - 1),
-        ):
+        for name, low, high in (("steps", 1, 1000), ("seed", 0, 2**63 - 1)):
+            value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise EditError(f"{name} {value}", f"{low} to {high}")
         if self.restore and not method.restorable:
@@ -60,10 +54,7 @@ def edit_settings(options: Mapping[str, Any]) -> EditSettings:
 
 
 def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
-    """Return per method what did best on validation clips, if a model folder says so.
-
-    Raises ConfigError or ArtifactError if `tuned.json` is no table of methods and their options.
-    """
+    """Return `tuned.json` of a model folder, checked, if there is one; else ConfigError."""
     file = folder / TUNED
     stored = read_json(file) if file.exists() else {}
     if not (isinstance(stored, dict) and stored.keys() <= METHODS.keys()):

@@ -1,8 +1,7 @@
 """How hard the exam is: the conditions under which a case is set.
 
-With a first frame that is exact to the pixel, as only a renderer makes it, simple means that carry
-its difference from frame 0 along do very well. From an image editor the head comes back a little
-elsewhere, features and shades a little different. Every condition is set with a known truth.
+Simple means that carry the first frame's difference from frame 0 along do very well where it is
+exact to the pixel, as only a renderer makes it. Every condition is set with a known truth.
 """
 
 from collections.abc import Mapping
@@ -115,14 +114,11 @@ def redrawn(identity: Identity, generator: torch.Generator) -> Identity:
     }
     for name in SHADES:
         offs = SHADE * (2 * torch.rand(3, generator=generator) - 1)
-        colour = (float(c + off) for c, off in zip(getattr(identity, name), offs, strict=True))
-        changes[name] = tuple(min(1.0, max(0.0, c)) for c in colour)
+        changes[name] = tuple((torch.tensor(getattr(identity, name)) + offs).clamp(0, 1).tolist())
     return replace(identity, **changes)
 
 
 def _draw(largest: Mapping[str, float], generator: torch.Generator) -> dict[str, float]:
     """Draw one offset for each name, evenly between minus and plus the largest."""
     offs = 2 * torch.rand(len(largest), generator=generator) - 1
-    return {
-        name: float(most * off) for (name, most), off in zip(largest.items(), offs, strict=True)
-    }
+    return dict(zip(largest, (torch.tensor([*largest.values()]) * offs).tolist(), strict=True))

@@ -11,27 +11,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from jaxtyping import UInt8
 from tqdm.auto import tqdm
 
-from synclora_lite.editing import METHODS, Method, ModelSource, edit_settings, edit_video
-from synclora_lite.editing.ltx_video import weight_hashes
+from synclora_lite.editing import METHODS, LTXVideo, Method, ModelSource, edit_settings, edit_video
+from synclora_lite.editing.ltx_video import FULL_SIZE, weight_hashes
 from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.intervals import summarize
-from synclora_lite.evaluation.judging import judge
+from synclora_lite.evaluation.metrics import judge
 from synclora_lite.files import append_jsonl, code_sha256, read_jsonl, write_result
-from synclora_lite.models import adapter_file, decode, encode, load_model
+from synclora_lite.models import adapter_file, load_model
 from synclora_lite.models.folders import model_folder
-from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.pairs.folder import alone
 from synclora_lite.portraits import EditCase, held_out
 from synclora_lite.video.clip import Clip, Frames
-
-Image = UInt8[np.ndarray, "height width 3"]
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
 CODE = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync", "video")
@@ -67,9 +61,8 @@ class Exam:
     @property
     def unusual(self) -> dict[str, Any]:
         """Condition, seed, size and frames, as far as they are not as usual."""
-        usual, mine = vars(Exam(self.method)), vars(self)
-        names = ("condition", "seed", "size", "frames")
-        return {name: mine[name] for name in names if mine[name] != usual[name]}
+        named = {n: getattr(self, n) for n in ("condition", "seed", "size", "frames")}
+        return {name: value for name, value in named.items() if value != getattr(Exam, name)}
 
     @property
     def result(self) -> str:
@@ -115,19 +108,12 @@ class Exam:
 
 
 def run_exam(
-    exam: Exam,
-    clips: int = 64,
-    *,
-    folder: str | Path = "runs/exam",
-    edit: Callable[[Clip, Image], Frames] | None = None,
-    progress: bool = False,
+    exam: Exam, clips: int = 64, *, folder: str | Path = "runs/exam", progress: bool = False
 ) -> list[dict[str, Any]]:
     """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
 
-    The rows, one for each clip with clip, kind and the metrics of `judge`, are kept in a folder of
-    the exam's name below `folder`; more can be added later. `edit` edits instead of the method of
-    that name. Raises ConfigError if there are no clips to judge, PairError if the same exam is
-    running in another process.
+    The rows, each with clip, kind and the metrics of `judge`, are kept below `folder`. Raises
+    ConfigError if there are no clips to judge, PairError if another process runs the same exam.
     """
     if clips < 1:
         raise ConfigError(f"an exam of {clips} clips", "at least one")
@@ -136,7 +122,7 @@ def run_exam(
     with alone(place):
         rows = read_jsonl(path)
         todo = list(enumerate(held_out(exam.seed, clips, exam.frames)))[len(rows) :]
-        give = (lambda _k, t: edit(t.source, t.first_frame)) if edit else _outputs(exam)
+        give = _outputs(exam)
         for k, case in tqdm(todo, desc=exam.label, disable=not progress):
             task = set_case(case, exam.condition, seed=k, size=exam.size)
             metrics = judge(task.source.frames, task.truth, give(k, task))
@@ -167,14 +153,8 @@ def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
     if exam.method == "truth":
         return lambda _k, task: task.truth
     if exam.method == "ceiling":  # what the autoencoder makes of the truth
-        model = load_model(exam.model)
-
-        @torch.no_grad()
-        def passed(_k: int, task: Challenge) -> Frames:
-            video = to_model_range(torch.from_numpy(task.truth)[None]).to(model.device)
-            return to_frames(decode(model, encode(model, video)))[0].cpu().numpy()
-
-        return passed
+        coder = LTXVideo(load_model(exam.model), FULL_SIZE)
+        return lambda _k, task: coder.decode(coder.encode(task.truth))
     own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
     settings = edit_settings({"method": exam.method, **own})
     source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))

@@ -11,6 +11,7 @@ from synclora_lite.errors import ConfigError
 Row = Mapping[str, Any]
 LABELS = ("clip", "kind")  # what a row of the exam holds besides metrics
 LEVEL = 0.95  # share of the resampled means that an interval holds
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -26,26 +27,19 @@ class Interval:
         return f"{self.mean:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
-def bootstrap(values: Iterable[float | None], *, resamples: int = 2000, seed: int = 0) -> Interval:
-    """Return the mean and its 95 % percentile interval (Efron 1979), drawing with replacement.
-
-    A clip without a value is left out; ConfigError if there is none with one.
-    """
+def bootstrap(values: Iterable[float | None], *, seed: int = 0) -> Interval:
+    """Return mean and percentile interval (Efron 1979) of the known values; else ConfigError."""
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         raise ConfigError("no values to average", "at least one clip with a value")
-    picks = np.random.default_rng(seed).integers(0, len(known), (resamples, len(known)))
+    picks = np.random.default_rng(seed).integers(0, len(known), (RESAMPLES, len(known)))
     means = known[picks].mean(1)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
 def difference(first: Sequence[Row], second: Sequence[Row], metric: str) -> Interval:
-    """Return the mean of `first` minus `second` on the clips both have, with its interval.
-
-    The clips are the same, so the interval is of paired differences: narrower than the two
-    intervals of the methods suggest.
-    """
+    """Return the mean paired difference `first` - `second` over the clips both have."""
     others = {row["clip"]: row.get(metric) for row in second}
     pairs = [(row.get(metric), others.get(row["clip"])) for row in first]
     return bootstrap(a - b for a, b in pairs if a is not None and b is not None)

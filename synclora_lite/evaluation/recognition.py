@@ -1,8 +1,7 @@
 """Is it the same person? A metric for photographs only, by a network that comes on request.
 
-The network is SFace (Zhong et al. 2021, arXiv 2205.12010), as OpenCV's model zoo publishes it
-(Apache 2.0): 128 numbers a face, compared by their cosine. It was trained on photographs. Its
-numbers say nothing of drawn faces, which are therefore refused.
+The network is SFace (Zhong et al. 2021, arXiv 2205.12010; OpenCV's model zoo, Apache 2.0): 128
+numbers a face, compared by their cosine. They say nothing of drawn faces, which are refused.
 """
 
 from pathlib import Path
@@ -12,10 +11,13 @@ import numpy as np
 from jaxtyping import Float
 
 from synclora_lite.artifacts import download
+from synclora_lite.editing.domain import load_domain, strangeness
 from synclora_lite.errors import ArtifactError, EditError
 from synclora_lite.files import sha256, write_atomic
 from synclora_lite.landmarks import Track
 from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.models import load_model
+from synclora_lite.models.folders import model_folder
 from synclora_lite.video import Clip
 
 COMMIT = "aeee99703db82d838f6c66b90429b0468bcedeb3"
@@ -31,10 +33,7 @@ POINTS: tuple[tuple[int, ...], ...] = ((33, 133), (362, 263), (1,), (61,), (291,
 
 
 def network() -> Path:
-    """Return the file of the network; it is fetched once, and only with its SHA-256.
-
-    Raises ArtifactError if it cannot be fetched, or is another file.
-    """
+    """Return the file of the network, fetched once; ArtifactError if it cannot be had."""
     path = cache_dir() / "sface.onnx"
     if not path.exists() or sha256(path) != DIGEST:
         try:
@@ -45,23 +44,19 @@ def network() -> Path:
 
 
 def face_features(clip: Clip, track: Track, file: Path) -> Float[np.ndarray, "frames features"]:
-    """Return a unit vector for the face of each frame, NaN where there is none.
-
-    The clip holds photographs, `track` their landmarks in pixels; for `file` see `network`.
-    """
+    """Return a unit vector for the face of each frame, NaN where there is none."""
     recogniser = cv2.FaceRecognizerSF.create(str(file), "")
-    seen, rows = ~np.isnan(track.face).any((1, 2)), list[np.ndarray]()
-    for frame, face in zip(clip.frames[seen], track.face[seen], strict=True):
+    features: dict[int, np.ndarray] = {}
+    for t in np.flatnonzero(~np.isnan(track.face).any((1, 2))):
+        face = track.face[t]
         points = [face[list(which), :2].mean(0) for which in POINTS]
         box = np.concatenate([face[:, :2].min(0), np.ptp(face[:, :2], axis=0)])
         found = np.concatenate([box, *points, [1.0]]).astype(np.float32)  # as YuNet's rows
-        aligned = recogniser.alignCrop(np.ascontiguousarray(frame[..., ::-1]), found)  # BGR
+        aligned = recogniser.alignCrop(np.ascontiguousarray(clip.frames[t, ..., ::-1]), found)
         feature = recogniser.feature(aligned).ravel().astype(np.float64)
-        rows.append(feature / np.linalg.norm(feature))
-    features = np.full((len(seen), len(rows[0]) if rows else 1), np.nan)
-    if rows:
-        features[seen] = rows
-    return features
+        features[int(t)] = feature / np.linalg.norm(feature)
+    nowhere = np.full_like(next(iter(features.values()), np.empty(1)), np.nan)
+    return np.stack([features.get(t, nowhere) for t in range(len(clip))])
 
 
 def same_person(
@@ -69,9 +64,8 @@ def same_person(
 ) -> dict[str, float]:
     """Compare the faces of an edit with its own first face, and with the source's, frame by frame.
 
-    Returns the mean cosines `to_first_frame` (does the edited person stay one?) and `to_source`
-    (is it still the person of the source? An edit of age or beard should lower it). Raises
-    EditError if faces are drawn, or no frame shows one in both clips.
+    Returns the mean cosines `to_first_frame` and `to_source`, which an edit of age or beard should
+    lower. Raises EditError if faces are drawn, or no frame shows one in both clips.
     """
     for clip, what in zip(clips, ("source", "edit"), strict=True):
         _check_photographs(clip, what)
@@ -89,17 +83,10 @@ def same_person(
 
 def _check_photographs(clip: Clip, what: str) -> None:
     """Raise EditError if a clip looks like the drawings that the lite model was made for."""
-    from synclora_lite.editing.domain import load_domain, strangeness
-    from synclora_lite.models import load_model
-    from synclora_lite.models.folders import model_folder
-
     domain = load_domain(model_folder("lite"))
     some = clip.frames[:: max(1, len(clip.frames) // 5)][:5]
     size = (domain.side, domain.side)
     small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in some])
     if np.median(strangeness(load_model("lite").vae, small)) <= domain.limit:
-        raise EditError(
-            f"the {what} looks like {domain.kind}",
-            "photographs: a face recogniser's features are those of real skin and bone",
-            "leave out --identity; synclora exam compares rendered edits with their truth",
-        )
+        advice = "leave out --identity; synclora exam compares rendered edits with their truth"
+        raise EditError(f"the {what} looks like {domain.kind}", "photographs", advice)

@@ -1,8 +1,7 @@
-"""Clips in and out: read, probe, write, crop, resample; every failure a `VideoError`.
+"""Clips in and out, as RGB `UInt8[np.ndarray, "frames height width 3"]`; failures: `VideoError`.
 
-Frames are RGB, `UInt8[np.ndarray, "frames height width 3"]`. Files are decoded and encoded by the
-ffmpeg binary that comes with imageio-ffmpeg, in a process of its own with limits on frames,
-pixels, memory and time, so that a broken or hostile file cannot take the interpreter with it.
+The ffmpeg of imageio-ffmpeg runs in a process of its own with limits on frames, pixels, memory and
+time, so that a broken or hostile file cannot take the interpreter with it.
 """
 
 from synclora_lite.errors import VideoError
@@ -10,6 +9,5 @@ from synclora_lite.video.clip import Clip, resample, resample_indices
 from synclora_lite.video.geometry import Box, crop, letterbox_box, parse_box
 from synclora_lite.video.images import read_image, write_image
 from synclora_lite.video.limits import LIMITS, Limits
-from synclora_lite.video.metadata import read_metadata
-from synclora_lite.video.reading import VideoInfo, probe, read_clip, side_by_side
+from synclora_lite.video.reading import probe, read_clip, read_metadata, side_by_side
 from synclora_lite.video.writing import write_clip

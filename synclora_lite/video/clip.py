@@ -10,6 +10,7 @@ from jaxtyping import Int, UInt8
 from synclora_lite.errors import VideoError
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
+Grid = tuple[float, Int[np.ndarray, " grid"]]  # a rate, and which frame to show at each moment
 Number = float | int  # what a checker of types at run time also takes for 12
 
 
@@ -48,45 +49,34 @@ def check_frames(frames: object) -> None:
     expected = "a uint8 numpy array of shape (frames, height, width, 3)"
     if not isinstance(frames, np.ndarray):
         raise VideoError(f"frames of type {type(frames).__name__}", expected)
-    shape = frames.shape
-    if frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
-        raise VideoError(f"frames of shape {shape} and type {frames.dtype}", expected)
+    if frames.dtype != np.uint8 or frames.shape[3:] != (3,) or not frames.size:
+        raise VideoError(f"frames of shape {frames.shape} and type {frames.dtype}", expected)
 
 
 def resample_indices(
     frames: int, fps: Number, target_fps: Number
 ) -> Int[np.ndarray, " target_frames"]:
-    """Return, for each frame at `target_fps`, the nearest of `frames` frames at `fps`.
-
-    The first maps to the first, indices never fall, and the duration is kept to within half a
-    target frame.
-    """
+    """Return, for each frame at `target_fps`, the nearest of `frames` frames at `fps`."""
     count = max(1, round(frames * target_fps / fps))
     nearest = np.floor(np.arange(count) * (fps / target_fps) + 0.5 - 1e-9).astype(np.int64)
     return np.clip(nearest, 0, frames - 1)
 
 
 def resample(clip: Clip, fps: Number) -> Clip:
-    """Show the clip at another frame rate by repeating or leaving out whole frames.
-
-    Frames are never blended: a blink stays as sharp as it was filmed.
-    """
+    """Repeat or leave out whole frames: never blended, a blink stays as sharp as it was filmed."""
     if fps == clip.fps:
         return clip
     other = replace(clip, fps=fps)
     return replace(other, frames=clip.frames[resample_indices(len(clip), clip.fps, fps)])
 
 
-def regular_grid(
-    times: Sequence[float], declared: Number | None, limit: int
-) -> tuple[float, Int[np.ndarray, " grid"]]:
+def regular_grid(times: Sequence[float], declared: Number | None, limit: int) -> Grid:
     """Find the constant frame rate that a file's time stamps stand for.
 
     If every stamp (seconds, in the order of decoding) lies within half a frame of a constant rate,
     the declared one first, each frame is kept once. Otherwise the rate is that of the median step
     (the declared one if it is close), and the grid shows at each moment the last frame that had
-    begun. Returns the rate, and for every frame of the grid the index of the frame to show; raises
-    VideoError if that are more than `limit`.
+    begun. Raises VideoError if it has more than `limit` frames.
     """
     stamps = np.maximum.accumulate(np.asarray(times, dtype=np.float64))
     count, span = len(stamps), float(stamps[-1] - stamps[0])

@@ -1,13 +1,11 @@
 """Run ffmpeg on files nobody vouches for: no shell, a few known formats, bounded memory and time.
 
-File names reach ffmpeg as `file:` addresses, so that leading dashes, colons and `concat:` are
-plain characters of a name. Only container formats that hold their own pictures are let in:
-play lists, subtitles and image patterns, which can name other files, are not.
+File names reach ffmpeg as `file:` addresses, in which no character has a meaning. Only container
+formats that hold their own pictures are let in, not those that can name other files.
 
-Why not PyAV: its decoding runs inside this process and cannot be ended. With a WebM of 50 kB that
-unfolds to 16384x8192 pixels, PyAV 18 with `timeout=0.2` (which bounds reading alone) took 2.1 s and
-650 MB for each frame, and closing the container from a watching thread crashed the interpreter. In
-a process of its own it would need all that is here; and its ffmpeg has no zscale for HDR.
+Why not PyAV: its decoding runs inside this process and cannot be ended. Of a WebM of 50 kB that
+unfolds to 16384x8192 pixels, PyAV 18 took 2.1 s and 650 MB for each frame, and closing it from a
+watching thread crashed the interpreter. Its ffmpeg has no zscale for HDR.
 """
 
 import os
@@ -67,10 +65,7 @@ class Run:
             whole = line.endswith(b"\n")
 
     def watch(self, limits: Limits, done: threading.Event) -> None:
-        """Kill ffmpeg when it computes without progress, or takes too long altogether.
-
-        Progress is measured against processor time: on a busy machine a good clip takes long, too.
-        """
+        """Kill ffmpeg if it takes too long, or too much processor time without progress."""
         begin, beats, spent = time.monotonic(), 0, 0.0
         with suppress(psutil.NoSuchProcess):  # it has ended by itself
             while not done.wait(min(0.2, limits.stall_seconds / 2)):
@@ -88,21 +83,13 @@ def source_arguments(path: Path, limits: Limits) -> list[str]:
     return [
         *("-protocol_whitelist", "file", "-format_whitelist", FORMATS),
         *("-max_streams", str(limits.streams), "-threads", "1"),
-        *("-max_pixels", str(limits.frame_pixels), "-i", address(path)),
+        *("-max_pixels", str(limits.frame_pixels), "-i", f"file:{path}"),
     ]
-
-
-def address(path: Path) -> str:
-    """Return the path as an ffmpeg address in which no character has a meaning."""
-    return f"file:{path}"
 
 
 @contextmanager
 def run_ffmpeg(arguments: Sequence[str], limits: Limits) -> Iterator[Run]:
-    """Start ffmpeg with pipes on all three streams; when the block ends it has ended too.
-
-    One thread reads the log, another kills the process when it stalls or takes too long.
-    """
+    """Start ffmpeg, its log read and its progress watched; when the block ends it has ended too."""
     try:
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostats", "-v", "level+info"]
     except RuntimeError as error:

@@ -49,10 +49,7 @@ def resize_picture(
 
 
 def letterbox_box(size: tuple[int, int], target: tuple[int, int]) -> Box:
-    """Return where a picture of `size` (height, width) comes to lie in a frame of `target`.
-
-    It is as large as fits with its aspect kept, and centred.
-    """
+    """Return where a picture (height, width) lies, centred and as large as fits, in a frame."""
     scale = min(target[0] / size[0], target[1] / size[1])
     height, width = (
         min(room, max(1, round(side * scale))) for side, room in zip(size, target, strict=True)

@@ -16,7 +16,6 @@ from synclora_lite.video.limits import LIMITS, check_size, label, regular_file
 
 EXPECTED = "a PNG, JPEG, WebP or BMP picture"
 _LARGEST_FILE = 200_000_000  # bytes
-_WRITTEN = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 # What Pillow raises on files that are broken in one way or another.
 _BROKEN = (
     *(OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError),
@@ -27,9 +26,9 @@ _BROKEN = (
 def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "height width 3"]:
     """Read a picture (of an animation the first) as 8-bit RGB, turned upright as its tag asks.
 
-    With `convert` grey is repeated, 16 bit keeps its upper 8, transparency is laid over white.
-    Raises VideoError if the file is missing, empty, no picture, damaged, too small or too large;
-    or is not 8-bit RGB while `convert` is False.
+    With `convert` grey is repeated, 16 bit keeps its upper 8, transparency is laid over white;
+    without, such a picture is a VideoError, as is one that is missing, damaged, too small or too
+    large.
     """
     path = regular_file(path, EXPECTED)
     if path.stat().st_size > _LARGEST_FILE:
@@ -56,12 +55,11 @@ def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "
 def write_image(path: str | Path, picture: UInt8[np.ndarray, "height width 3"]) -> Path:
     """Write an RGB picture as PNG or JPEG, by the suffix; VideoError unless it is whole."""
     path = Path(path)
-    kind = _WRITTEN.get(path.suffix.lower())
-    if kind is None:
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise VideoError(f"the picture {label(path)}", "a name ending in .png or .jpg")
     try:
         with atomic_path(path) as temporary:
-            Image.fromarray(picture).save(temporary, format=kind, quality=95)
+            Image.fromarray(picture).save(temporary, quality=95)
     except OSError as error:
         raise VideoError(f"{label(path)} cannot be written ({error.strerror})") from error
     return path

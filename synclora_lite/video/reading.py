@@ -1,10 +1,12 @@
-"""Read a clip: decode, apply rotation and pixel aspect, find the frame rate, crop and scale."""
+"""Read a clip, upright, with square pixels and at one rate; and the provenance stored in it."""
 
+import json
 import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,18 @@ import numpy as np
 from jaxtyping import UInt8
 
 from synclora_lite.errors import VideoError
-from synclora_lite.video.clip import Clip, regular_grid
-from synclora_lite.video.ffmpeg import Run, address, run_ffmpeg, source_arguments
+from synclora_lite.video.clip import Clip, Grid, regular_grid
+from synclora_lite.video.ffmpeg import Run, run_ffmpeg, source_arguments
 from synclora_lite.video.geometry import crop
 from synclora_lite.video.limits import CLIP, LIMITS, Limits, check_size, label, regular_file
 from synclora_lite.video.stream import Stream, describe
 
 AGAIN = "export it again, for example with: ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4"
 _LATEST = 1e7  # seconds; a later time stamp means "unknown", or nothing
+_LONGEST = 240_000  # characters of tags read; one argument of a process may have 128 kB
+_TAG = re.compile(
+    r"^(?:\[|(?P<key>(?:[^=\\\n;#\[]|\\.)+)=(?P<value>(?:[^\\\n]|\\(?:.|\n))*)$)", re.MULTILINE
+)
 Picture = UInt8[np.ndarray, "height width 3"]
 
 
@@ -39,11 +45,9 @@ class VideoInfo:
 
 def probe(path: str | Path, *, limits: Limits = LIMITS) -> VideoInfo:
     """Describe a clip by decoding it once without keeping the frames; raises as `read_clip`."""
-    path = regular_file(path, CLIP)
     sizes: list[tuple[int, int]] = []
-    times, rate, stream = _decode(path, lambda picture: sizes.append(picture.shape[:2]), limits)
+    (fps, grid), _, stream = _decode(Path(path), lambda p: sizes.append(p.shape[:2]), limits)
     height, width = sizes[0]
-    fps, grid = regular_grid(times, rate, limits.frames)
     about = stream.rotation, stream.has_audio, stream.codec
     return VideoInfo(width, height, len(grid), fps, len(grid) / fps, *about)
 
@@ -52,12 +56,10 @@ def read_clip(path: str | Path, *, limits: Limits = LIMITS) -> Clip:
     """Read a clip as upright RGB frames with square pixels at a constant rate.
 
     A variable frame rate becomes a constant one (`regular_grid`), HDR and other colours plain ones
-    (see `stream`; `Clip.notes` says so); the sound track, if any, is remembered as `Clip.audio` and
-    written again by `write_clip`. Raises VideoError if the file is missing, empty, no video,
-    damaged, too small or too large.
+    (`stream`; `Clip.notes` says so); the sound track is remembered as `Clip.audio`. Raises
+    VideoError if the file is missing, empty, no video, damaged, too small or too large.
     """
-    path = regular_file(path, CLIP)
-    kept: list[Any] = []
+    path, kept = Path(path), list[Any]()
 
     def keep(picture: Picture) -> None:
         if kept and picture.shape != kept[0].shape:
@@ -65,15 +67,13 @@ def read_clip(path: str | Path, *, limits: Limits = LIMITS) -> Clip:
         kept.append(picture)
         _check_total(path, len(kept), picture, limits)
 
-    times, rate, stream = _decode(path, keep, limits)
-    fps, grid = regular_grid(times, rate, limits.frames)
+    (fps, grid), start, stream = _decode(path, keep, limits)
     _check_total(path, len(grid), kept[0], limits)
     frames = np.empty((len(grid), *kept[0].shape), dtype=np.uint8)
     for row, index in enumerate(grid):
         frames[row] = kept[index]
         kept[:index] = [None] * int(index)  # free what is copied
-    audio = path if stream.has_audio else None
-    return Clip(frames, fps, audio, max(0.0, times[0]), stream.notes)
+    return Clip(frames, fps, path if stream.has_audio else None, start, stream.notes)
 
 
 def _check_total(path: Path, count: int, picture: Picture, limits: Limits) -> None:
@@ -85,10 +85,9 @@ def _check_total(path: Path, count: int, picture: Picture, limits: Limits) -> No
 
 
 def side_by_side(source: Clip | str | Path) -> tuple[Clip, Clip]:
-    """Split a two-panel clip into its left and right halves (a middle odd column is dropped).
+    """Split a two-panel clip, as the pairs of arXiv 2512.03013 are, into its halves.
 
-    The pairs of arXiv 2512.03013 are generated this way: 960x480, two panels of 480x480. Raises
-    VideoError if the file cannot be read, or a half would be narrower than 16 pixels.
+    A middle odd column is dropped. Raises VideoError if a half would be narrower than 16 pixels.
     """
     clip = source if isinstance(source, Clip) else read_clip(source)
     height, width = clip.size
@@ -98,20 +97,16 @@ def side_by_side(source: Clip | str | Path) -> tuple[Clip, Clip]:
 
 def _decode(
     path: Path, add: Callable[[Picture], None], limits: Limits
-) -> tuple[list[float], float | None, Stream]:
-    """Decode a file in a process of its own and hand each picture to `add`.
-
-    Returns the seconds at which each picture begins, the frame rate that the file declares if it
-    does, and what the file says about its pictures.
-    """
-    stream = describe(path, limits)
+) -> tuple[Grid, float, Stream]:
+    """Hand each picture to `add`; return rate and grid, the start in seconds, and the stream."""
+    stream = describe(regular_file(path, CLIP), limits)
     with tempfile.TemporaryDirectory(prefix="synclora-") as folder:
         stamps = Path(folder) / "stamps"
         arguments = [
             *("-nostdin", *stream.decoder, *source_arguments(path, limits), "-map", "0:V:0"),
             *("-map_metadata", "-1", "-vf", stream.filters),
             *("-fps_mode", "passthrough", "-frames:v", str(limits.frames + 1)),
-            *("-stats_enc_pre", address(stamps), "-stats_enc_pre_fmt", "{tb} {ptsi} {tbi}"),
+            *("-stats_enc_pre", f"file:{stamps}", "-stats_enc_pre_fmt", "{tb} {ptsi} {tbi}"),
             *("-threads", "1", "-f", "image2pipe", "-c:v", "ppm", "pipe:1"),
         ]
         pixels = 0
@@ -123,17 +118,16 @@ def _decode(
                 add(picture)
                 pixels += picture.size // 3
                 if pixels > limits.decoded_pixels:
-                    what = (
-                        f"{label(path)} holds over {limits.decoded_pixels / 1e9:g} billion pixels"
-                    )
-                    raise VideoError(what, "at most 24 seconds of full HD", "trim or scale it down")
+                    most = f"{limits.decoded_pixels / 1e9:g} billion pixels: 24 s of full HD"
+                    raise VideoError(f"{label(path)} is too large", most, "trim or scale it down")
         lines = stamps.read_text("utf-8").splitlines() if stamps.exists() else []
     times, rate = _stamps(lines)
     _check_whole(path, run, limits, shown=bool(times))
     if run.beats > limits.frames:
         what = f"{label(path)} holds more than {limits.frames} frames"
         raise VideoError(what, f"at most {limits.frames}", "trim it")
-    return times[: run.beats], rate, stream
+    times = times[: run.beats]
+    return regular_grid(times, rate, limits.frames), max(0.0, times[0]), stream
 
 
 def _check_whole(path: Path, run: Run, limits: Limits, *, shown: bool) -> None:
@@ -160,8 +154,7 @@ def _check_whole(path: Path, run: Run, limits: Limits, *, shown: bool) -> None:
 
 def _stamps(lines: Sequence[str]) -> tuple[list[float], float | None]:
     """Return seconds for each frame, and the frame rate, whose inverse the encoder counts in."""
-    times: list[float] = []
-    rate: float | None = None
+    times, rate = list[float](), None
     for line in lines:
         unit, stamp, stamp_unit = line.split()
         rate = float(1 / Fraction(unit)) if Fraction(unit) > 0 else None
@@ -175,9 +168,35 @@ def _read_ppm(run: Run, limits: Limits) -> Picture | None:
     """Read one picture in the portable pixmap format, which tells its own size; None at the end."""
     header = b"".join(run.stdout.readline(32) for _ in range(3))
     match = re.fullmatch(rb"P6\n(\d+) (\d+)\n255\n", header)
-    if not match or int(match[1]) * int(match[2]) > limits.frame_pixels:
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 0 < width * height <= limits.frame_pixels:
         return None
-    width, height = int(match[1]), int(match[2])
     pixels = run.stdout.read(3 * width * height)
     whole = len(pixels) == 3 * width * height
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3) if whole else None
+
+
+def read_metadata(path: str | Path) -> dict[str, Any]:
+    """Return the JSON object that `write_clip(..., metadata=...)` stored in a clip; else {}.
+
+    A stranger may have written it: show it escaped. Raises VideoError if the file cannot be read.
+    """
+    path = regular_file(path, CLIP)
+    arguments = ["-nostdin", *source_arguments(path, LIMITS), "-f", "ffmetadata", "pipe:1"]
+    with run_ffmpeg(arguments, LIMITS) as run:
+        text = run.stdout.read(_LONGEST).decode("utf-8", "replace")
+    if run.timed_out or not text.startswith(";FFMETADATA"):
+        why = f" ({run.verdict()})" if run.verdict() else ""
+        raise VideoError(f"the tags of {label(path)} cannot be read{why}", CLIP)
+    try:
+        value = json.loads(_tags(text).get("comment", ""))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Read the global part, up to a section such as [STREAM], of ffmpeg's metadata format."""
+    found = takewhile(lambda line: line["key"], _TAG.finditer(text))
+    plain = [[re.sub(r"(?s)\\(.)", r"\1", part) for part in line.groups()] for line in found]
+    return {key.lower(): value for key, value in plain}

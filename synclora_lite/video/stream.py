@@ -120,8 +120,7 @@ def describe(path: Path, limits: Limits) -> Stream:
     with run_ffmpeg(["-nostdin", *source_arguments(path, limits)], limits) as run:
         run.stdout.read()
     text = "\n".join(run.lines)
-    found = _VIDEO.search(text)
-    if found is None:
+    if (found := _VIDEO.search(text)) is None:
         return Stream()
     tags, fields, ranged = ("unknown",) * 3, "", found["pixels"].startswith("yuvj")
     for word in (found["tags"] or "").split(", "):
@@ -137,10 +136,9 @@ def describe(path: Path, limits: Limits) -> Stream:
     after = text[found.end() :].partition("Stream #")[0]
     alpha = re.match(r"yuva|gbrap|rgba|bgra|argb|abgr|ya\d", found["pixels"])
     tagged = re.search(r"(?mi)^\[info\] +alpha_mode +: 1$", after)
-    size = int(found["width"]) * int(found["height"])
-    rotation = round(float(turned[1])) % 360 if turned else 0
-    sound = re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", text)
     return Stream(
-        *(found["codec"], found["pixels"], size, tags, ranged, fields),
-        *(bool(alpha or tagged), rotation, sound is not None),
+        *(found["codec"], found["pixels"], int(found["width"]) * int(found["height"]), tags),
+        *(ranged, fields, bool(alpha or tagged)),
+        rotation=round(float(turned[1])) % 360 if turned else 0,
+        has_audio=re.search(r"(?m)^\[info\] +Stream #0:\d+\S*: Audio: ", text) is not None,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from synclora_lite.errors import VideoError
 from synclora_lite.files import atomic_path
 from synclora_lite.video.clip import Clip, Frames, Number
-from synclora_lite.video.ffmpeg import address, run_ffmpeg, source_arguments
+from synclora_lite.video.ffmpeg import run_ffmpeg, source_arguments
 from synclora_lite.video.limits import LIMITS, label, regular_file
 
 _COLOUR = "bt709"
@@ -29,17 +29,10 @@ def write_clip(
 ) -> Path:
     """Write frames as an mp4 that starts before it is fully loaded; whole or not at all.
 
-    H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice.
-    A clip that has `audio` takes that file's first sound track along, cut to its own length.
-    Raises VideoError if the frames, the rate, the name or the sound make no sense, or writing
-    fails.
-
-    Args:
-        path: The file to write, ending in .mp4 or .mov; folders are made as needed.
-        clip: A clip, or frames alone.
-        fps: Frames a second; needed for frames alone, and wins over the clip's.
-        metadata: Provenance to keep in the file, see `read_metadata`.
-        quality: x264's constant rate factor: 0 is lossless, 16 looks it, 51 is worst.
+    H.264 with 4:2:0 colour has even sides only: an odd side gets its last row or column twice. Of a
+    clip's `audio` the first sound track is taken along, cut to the clip's length. `fps` is needed
+    for frames alone, `metadata` is what `read_metadata` returns, `quality` x264's constant rate
+    factor: 0 is lossless, 16 looks it, 51 is worst. Raises VideoError if that cannot be done.
     """
     path = Path(path)
     if fps is not None:
@@ -68,8 +61,7 @@ def _encode(output: Path, path: Path, clip: Clip, comment: str, quality: int) ->
                 run.beats += 1
         except BrokenPipeError:
             pass
-    failed = run.timed_out or run.process.returncode != 0 or run.problems
-    if not failed and output.is_file():
+    if not (run.timed_out or run.process.returncode or run.problems) and output.is_file():
         return
     problem = "out of time" if run.timed_out else run.verdict() or "ffmpeg stopped"
     expected, advice = "room on the disk", "free some space"
@@ -105,5 +97,5 @@ def _arguments(output: Path, clip: Clip, comment: str, quality: int) -> list[str
         *("-color_trc", _COLOUR, "-color_range", "tv", "-fps_mode", "passthrough"),
         *("-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact"),
         *("-metadata", f"comment={comment}", "-movflags", "+faststart", "-f", "mp4"),
-        address(output),
+        f"file:{output}",
     ]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from synclora_lite.cli import run
-from synclora_lite.editing.output import Outputs
+from synclora_lite.editing.report import Outputs
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip, read_clip, read_metadata, write_clip, write_image
 
@@ -190,17 +190,3 @@ def test_an_edit_is_the_method_itself_unless_restoration_is_asked_for(  # type: 
         record = json.loads((tmp_path / "out.mp4.json").read_text())
         assert record["provenance"]["method"] == "sync-lora"
         assert record["provenance"]["restore"] is wanted
-
-
-def test_old_words_answer_with_a_line_that_says_the_new_one(  # type: ignore[no-untyped-def]
-    edit, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
-    assert edit(*paths, "--method", "bend-warp", "--no-strict") == 0
-    assert "Note: bend-warp is now deformation-propagation" in capsys.readouterr().err
-    record = json.loads((tmp_path / "out.mp4.json").read_text())
-    assert record["provenance"]["method"] == "deformation-propagation"
-    assert edit(*paths, "--steps", "1", "--sync-guidance=1.5", "--no-strict") == 0
-    assert "Note: --sync-guidance is now --guidance" in capsys.readouterr().err
-    record = json.loads((tmp_path / "out.mp4.json").read_text())
-    assert record["provenance"]["guidance"] == 1.5

@@ -11,6 +11,7 @@ from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_ex
 from synclora_lite import evaluation, viz
 from synclora_lite.editing import SDEdit
 from synclora_lite.editing.domain import Domain, save_domain
+from synclora_lite.editing.methods import Copy
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
@@ -25,12 +26,6 @@ from synclora_lite.portraits import held_out
 TRUTH, COPY = Exam("truth"), Exam("copy")
 
 
-def copied(source, first_frame):
-    output = source.frames.copy()
-    output[0] = first_frame
-    return output
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("exams")
@@ -40,7 +35,7 @@ def folder(tmp_path_factory):
 def rows(folder):
     return {
         "truth": run_exam(TRUTH, 2, folder=folder),
-        "copy": run_exam(COPY, 2, folder=folder, edit=copied),
+        "copy": run_exam(COPY, 2, folder=folder),
     }
 
 
@@ -54,14 +49,17 @@ def test_the_truth_keeps_the_whole_edit_and_the_copy_none(rows):
 def test_methods_see_the_source_and_the_edited_first_frame_only(folder, pixels_only):
     seen = []
 
-    def edit(source, first_frame):
-        seen.append((source, first_frame))
-        return copied(source, first_frame)
+    class Peek(Copy):
+        name = "peek"
 
-    run_exam(Exam("peek"), 1, folder=folder, edit=edit)
+        def __call__(self, window):
+            seen.append(window)
+            return super().__call__(window)
+
+    run_exam(Exam(Peek()), 1, folder=folder)
     source, truth = render_case(held_out(0, 1)[0])
-    np.testing.assert_array_equal(seen[0][0].frames, source.frames)
-    np.testing.assert_array_equal(seen[0][1], truth[0])
+    np.testing.assert_array_equal(seen[0].frames, source.frames)
+    np.testing.assert_array_equal(seen[0].first_frame, truth[0])
 
 
 def test_an_exam_that_was_stopped_judges_only_what_is_missing(folder, rows, monkeypatch):
@@ -75,10 +73,10 @@ def test_an_exam_that_was_stopped_judges_only_what_is_missing(folder, rows, monk
         return {k: v for k, v in rows["copy"][1].items() if k not in ("clip", "kind")}
 
     monkeypatch.setattr(evaluation.exam, "judge", judge)
-    assert run_exam(COPY, 2, folder=folder, edit=copied) == rows["copy"]
+    assert run_exam(COPY, 2, folder=folder) == rows["copy"]
     assert path.read_bytes() == whole
     assert len(judged) == 1
-    assert run_exam(COPY, 1, folder=folder, edit=copied) == rows["copy"][:1]
+    assert run_exam(COPY, 1, folder=folder) == rows["copy"][:1]
 
 
 def test_other_settings_or_weights_are_another_exam(tmp_path):

@@ -22,7 +22,7 @@ from synclora_lite.settings import build
 from synclora_lite.tensors import read_tensors
 from synclora_lite.training import AdapterConfig
 from synclora_lite.video import parse_box
-from synclora_lite.video.metadata import _parse, _tags
+from synclora_lite.video.reading import _tags
 
 PLACE = Path(tempfile.gettempdir()) / "synclora-fuzz.safetensors"
 
@@ -51,7 +51,7 @@ def tensors(data: bytes) -> None:
 def tags(data: bytes) -> None:
     """Read the tags of a clip, and a crop."""
     text = data.decode("utf-8", "replace")
-    _parse(_tags(text).get("comment", text))
+    _tags(text)
     parse_box(text)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synclora_lite.video import Clip, read_metadata, write_clip
-from synclora_lite.video.metadata import _parse, _tags
+from synclora_lite.video.reading import _tags
 
 json_values = st.recursive(
     st.none()
@@ -55,11 +55,6 @@ def test_the_escapes_of_the_tag_format_are_undone(value: str) -> None:
 def test_a_long_record_survives(tmp_path: Path, clip_of_two: Clip) -> None:
     metadata = {"steps": list(range(9000)), "note": "; = # \\ \n " * 50}
     assert read_metadata(write_clip(tmp_path / "a.mp4", clip_of_two, metadata=metadata)) == metadata
-
-
-@given(st.text(max_size=30))
-def test_a_comment_that_is_not_ours_is_no_record(comment: str) -> None:
-    assert isinstance(_parse(comment), dict)
 
 
 def test_tags_of_a_stream_do_not_replace_those_of_the_file() -> None:
