@@ -2,7 +2,6 @@
 
 from synclora_lite.models.adapter import (
     AdapterSettings,
-    adapter_weights,
     add_adapter,
     load_adapter,
     read_adapter,
@@ -10,7 +9,6 @@ from synclora_lite.models.adapter import (
 )
 from synclora_lite.models.formats import (
     Coverage,
-    KeyFormat,
     adapter_file,
     coverage,
     from_any_format,

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from synclora_lite.core.flow import TIMESTEPS
 
+Factor = Float[Tensor, "batch tokens channels"]
+
 
 class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
     """`LTXVideoTransformer3DModel` between the factors of `preconditioning`.
@@ -32,11 +34,7 @@ class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
 
     def preconditioning(
         self, sigmas: Float[Tensor, "batch tokens 1"]
-    ) -> tuple[
-        Float[Tensor, "batch tokens channels"],
-        Float[Tensor, "batch tokens channels"],
-        Float[Tensor, "batch tokens channels"],
-    ]:
+    ) -> tuple[Factor, Factor, Factor]:
         """Return c_in, c_skip and c_out of  v = c_skip x_t + c_out network(c_in x_t).
 
         For uncorrelated channels of deviation s the best linear guess of the clean latent is

@@ -25,9 +25,8 @@ SCORES = "scores.safetensors"
 class LatentDataset:
     """Random access to the rows of a bank: of all its shards, or of `files`.
 
-    `key` names the tensor to read, `latents` or `frames`; `scores` holds `weight` and `accepted`
-    of every pair, if not the folder does. Raises TrainingError if there are no shards, or one is
-    broken or lacks the tensor.
+    `key` names the tensor to read; `scores` stands for the folder's own. Raises TrainingError if
+    there are no shards, or one is broken or lacks the tensor.
     """
 
     def __init__(
@@ -86,10 +85,7 @@ class LatentDataset:
         return training, validation
 
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
-        """Return pairs, source first; half precision becomes float32.
-
-        Raises TrainingError if one holds values that are no numbers.
-        """
+        """Return pairs, source first, in float32; TrainingError for values that are no numbers."""
         places = [self.places[row] for row in rows.tolist()]
         pairs = [self.shards[shard][place] for shard, place in places]
         if not pairs[0].is_floating_point():

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -111,6 +112,12 @@ RECIPES: dict[str, type[AdapterConfig] | type[LTX2Config]] = {
     "ltx-2": LTX2Config,
 }
 C = TypeVar("C")
+
+
+def check_installed(setting: str, package: str) -> None:
+    """Raise ConfigError if a setting needs a package that is not installed."""
+    if find_spec(package) is None:
+        raise ConfigError(setting, f"{package} to be installed", f"pip install {package}")
 
 
 def load_config(path: str | Path) -> tuple[Config, Path]:
