@@ -40,8 +40,8 @@ from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, in
 from synclora_lite.files import write_result
 from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
 from synclora_lite.models.latents import legal_size
+from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.models.precision import NAMED, fast_dtype
-from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training import LoopConfig
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks

@@ -1,6 +1,7 @@
 """The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
 
 import copy
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.tensors import write_tensors
 
+# of LTX-2.3, and of tiny models for tests and examples
+SIZES: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("sizes.toml").read_text("utf-8")
+)
+TINY_VAE, TINY_TRANSFORMER = SIZES["tiny"]["vae"], SIZES["tiny"]["transformer"]
 SETTINGS = "synclora.json"  # what diffusers has no place for: rate, positions, steps
 
 
@@ -83,10 +89,7 @@ class I2VModel:
         reference: Latents | None = None,
         layout: Layout = "reference-self",
     ) -> Conditioning:
-        """Return what the transformer is told about clips besides their noise.
-
-        `size` is latent frames, rows and columns, `reference` the source clips' latents.
-        """
+        """Return what is told besides noise; `size` is latent frames, rows and columns."""
         return Conditioning(self.caption, self.coordinates(*size), reference, layout)
 
 
@@ -106,6 +109,14 @@ def create_model(
         caption = torch.randn(1, 1, network.config.caption_channels)
     schedule = FlowMatchEulerDiscreteScheduler(**(scheduler or {}))
     return I2VModel(autoencoder, network, schedule, caption, **settings)
+
+
+def tiny_model(
+    seed: int = 0, positions: Positions = "causal", scheduler: dict[str, Any] | None = None
+) -> I2VModel:
+    """Return a random model small enough for tests and examples: 16 px and 4 frames per latent."""
+    told: dict[str, Any] = {"seed": seed, "positions": positions, "name": "tiny"}
+    return create_model(TINY_VAE, TINY_TRANSFORMER, scheduler, **told)
 
 
 def load_model(

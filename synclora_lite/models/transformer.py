@@ -20,10 +20,7 @@ Factor = Float[Tensor, "batch tokens channels"]
 
 
 class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
-    """`LTXVideoTransformer3DModel` between the factors of `preconditioning`.
-
-    `core.predict_velocity` looks for the method; stock pipelines call `forward`.
-    """
+    """The stock class between the factors of `preconditioning`."""
 
     latent_deviation: Tensor
 

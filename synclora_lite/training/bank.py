@@ -20,6 +20,7 @@ from synclora_lite.files import atomic_path
 from synclora_lite.tensors import read_tensors
 
 SCORES = "scores.safetensors"
+Split = tuple[Int[Tensor, " training"], Int[Tensor, " held"]]
 
 
 class LatentDataset:
@@ -41,8 +42,8 @@ class LatentDataset:
         found = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
         self.files = found if files is None else list(files)
         if not self.files:
-            advice = "build the bank first"
-            raise TrainingError(f"{folder} holds no shards", "a bank of safetensors files", advice)
+            what = f"{folder} holds no shards"
+            raise TrainingError(what, "a bank of safetensors files", "build the bank first")
         self.shards: list[Tensor] = []
         for file in self.files:
             try:
@@ -71,9 +72,7 @@ class LatentDataset:
         """Size of one clip: channels, frames, height, width of latents."""
         return self.shards[0].shape[2:]
 
-    def split(
-        self, held: int, *, accepted: bool = True
-    ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+    def split(self, held: int, *, accepted: bool = True) -> Split:
         """Return the rows to train on, perhaps the accepted ones only, and the last, held back.
 
         Raises ConfigError if all are held back, TrainingError if none of the others is accepted.
@@ -108,9 +107,7 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
 
 
-def split_rows(
-    rows: Int[Tensor, " rows"], held: int
-) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+def split_rows(rows: Int[Tensor, " rows"], held: int) -> Split:
     """Hold the last rows back for validation; ConfigError if none would be left to train on."""
     if held >= len(rows):
         what = f"validation_clips = {held} of a bank of {len(rows)} pairs"

@@ -69,7 +69,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingError]]:
-    """Return the newest checkpoint that is whole, if any, and what is wrong with newer ones.
+    """Return the newest whole checkpoint, if any, and what is wrong with newer ones.
 
     Raises TrainingError if there are checkpoints, and all of them are damaged.
     """

@@ -18,14 +18,11 @@ Beta = Annotated[float, Field(ge=0, le=0.99999)]
 
 @dataclass(frozen=True)
 class LoopConfig(Settings):
-    """How any recipe is run: steps, optimiser, precision, and what is written when.
-
-    `accumulate` is the number of batches in a step; several processes share them.
-    """
+    """How any recipe is run: steps, optimiser, precision, and what is written when."""
 
     steps: Steps
     batch: Size = 16
-    accumulate: Size = 1
+    accumulate: Size = 1  # batches in a step; several processes share them
     optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
     lr: NonNegative = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"

@@ -15,12 +15,11 @@ class CsvLog:
     """Rows of numbers by step; a resumed run drops the rows after the step it resumes from."""
 
     def __init__(self, path: Path, step: int) -> None:
-        self.path = path
-        self.rows: list[Mapping[str, float]] = [r for r in read_log(path) if r["step"] <= step]
+        self.path, self.rows = path, [row for row in read_log(path) if row["step"] <= step]
         if path.exists():
             self._write()
 
-    def write(self, step: int, values: Mapping[str, int | float]) -> None:
+    def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add one row; a value under a new name adds a column."""
         self.rows.append({"step": step, **values})
         self._write()

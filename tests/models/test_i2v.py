@@ -37,7 +37,7 @@ from synclora_lite.models import (
     save_model,
     tiny_model,
 )
-from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
 
 DYNAMIC = {"use_dynamic_shifting": True, "base_shift": 0.95, "max_shift": 2.05}
 SCHEDULERS: list[dict[str, Any]] = [
