@@ -31,7 +31,7 @@ class AdapterSettings(Settings):
 
 
 def add_adapter(
-    transformer: LTXVideoTransformer3DModel, settings: AdapterSettings, seed: int = 0
+    transformer: torch.nn.Module, settings: AdapterSettings, seed: int = 0
 ) -> list[torch.nn.Parameter]:
     """Put a fresh adapter into the transformer, freeze the rest, and return what is to be trained.
 
@@ -126,7 +126,7 @@ def read_adapter(
     return weights, settings
 
 
-def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
+def _check_free(transformer: torch.nn.Module) -> None:
     if core.lora_state_dict(transformer):
         what = "a transformer that has an adapter already"
         raise ModelError(what, "one without", "load the model anew")

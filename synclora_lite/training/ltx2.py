@@ -4,7 +4,6 @@ Sizes are what is different: the frozen base may be kept in 8 bits, its blocks m
 memory, and every pair is trained at a size of its own aspect.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,11 @@ from diffusers import LTX2VideoTransformer3DModel
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from synclora_lite.core import inject, lora_state_dict, sample_sigmas, token_shift
+from synclora_lite.core import lora_state_dict, sample_sigmas, token_shift
 from synclora_lite.core.flow import TIMESTEPS
 from synclora_lite.core.sequence import Latents
 from synclora_lite.errors import ConfigError
+from synclora_lite.models import AdapterSettings, add_adapter
 from synclora_lite.models.folders import model_folder
 from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
 from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
@@ -77,10 +77,7 @@ class LTX2Training:
         self.transformer: LTX2VideoTransformer3DModel = self.model.pipe.transformer
         if config.quantise == "int8":
             quantise_blocks(self.transformer)
-        drawn = torch.Generator().manual_seed(loop.seed)
-        if not inject(self.transformer, config.targets, config.rank, drawn):
-            what = f"no layer is named {', '.join(config.targets[:3])}"
-            raise ConfigError(what, "endings of layer names such as attn1.to_q")
+        add_adapter(self.transformer, AdapterSettings(config.rank, config.targets), loop.seed)
         if loop.checkpointing or config.block_offload:
             self.transformer.enable_gradient_checkpointing()
         place(self.transformer, self.device, stream=config.block_offload)
@@ -122,13 +119,12 @@ class LTX2Training:
     def _sample(self, row: int, out: Path) -> None:
         """Edit a held-back pair by the dev setting: source, target and edit side by side."""
         config, model, how = self.config, self.model, LTX2Sampling(distilled=True)
+        pipe, device = model.pipe, self.device
         if model.negative is not None:
             how = LTX2Sampling(distilled=False, steps=config.sample_steps)
         pair = read_manifest(config.bank)[row]
         source, edited = pair_clips(config.bank, pair, model.frame_rate, self.size_of)
-        with ExitStack() as stack:
-            for part in (model.pipe.vae, model.pipe.audio_vae, model.pipe.vocoder):
-                stack.enter_context(awake(part, self.device))
+        with awake(pipe.vae, device), awake(pipe.audio_vae, device), awake(pipe.vocoder, device):
             made = edit_ltx2(model, source, edited[0], how)
         wall = np.concatenate([source, edited, made], axis=2)
         write_clip(out / f"{pair.id}.mp4", wall, fps=model.frame_rate)
