@@ -40,14 +40,13 @@ from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, in
 from synclora_lite.files import write_result
 from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
 from synclora_lite.models.latents import legal_size
-from synclora_lite.models.precision import fast_dtype
-from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models.precision import NAMED, fast_dtype
 from synclora_lite.training import LoopConfig
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import place, quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss
 from synclora_lite.training.optimizer import make_optimizers
-from synclora_lite.training.precision import NAMED
 
 WARM, TIMED = 2, 5  # steps
 WAYS: dict[str, dict[str, Any]] = {

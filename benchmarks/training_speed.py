@@ -46,10 +46,10 @@ from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
 from synclora_lite.files import PROJECT, data_dir, write_result
 from synclora_lite.models import encode, load_model, save_model, tiny_model
 from synclora_lite.models.latents import to_model_range
+from synclora_lite.models.precision import NAMED, compute_dtype
 from synclora_lite.training import AdapterConfig, LatentDataset, adapter_recipe, write_shard
 from synclora_lite.training.config import read_config
 from synclora_lite.training.loop import start_run, take_step
-from synclora_lite.training.precision import NAMED, compute_dtype
 from synclora_lite.training.processes import keep_freed_memory
 from synclora_lite.video import read_clip
 
@@ -248,7 +248,8 @@ def utilisation(
 
     The rate is the fastest one seen, of all sizes, in the step's precision and in float32.
     """
-    precision = str(NAMED["float32"] if name.endswith("float32") else compute_dtype(config.loop))
+    own = compute_dtype(config.loop.precision, config.loop.device)
+    precision = str(torch.float32 if name.endswith("float32") else own)
     best = {
         kind: max(rate for label, rate in gflops.items() if label.startswith(kind))
         for kind in (precision.removeprefix("torch."), "float32")

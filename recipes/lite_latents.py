@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 
 from synclora_lite.files import atomic_path
 from synclora_lite.models import encode_pair, to_model_range
-from synclora_lite.models.autoencoder import MotionAutoencoder, motion_to_first, to_light
+from synclora_lite.models.autoencoder import MotionAutoencoder, cut, motion_to_first, to_light, warp
 
 
 class Moments:
@@ -64,10 +64,11 @@ def fit_components(vae: MotionAutoencoder, pairs: Iterable[Float[Tensor, "b 2 3 
     for batch in pairs:
         motion = motion_to_first(batch[:, 0])
         for light in to_light(batch).unbind(1):
-            pictures.add(vae.pictures(light[:, :, ::4]))
-            motions.add(vae.motion_blocks(motion))
+            pictures.add(cut(light[:, :, ::4], **vae.picture))
+            motions.add(cut(motion, **vae.cells))
             changed += float((light[:, :, 1:] - light[:, :, :1]).square().sum())
-            residuals.add(vae.residual_blocks(light, light[:, :, :1], motion))
+            unexplained = light[:, :, 1:] - warp(light[:, :, :1], motion)
+            residuals.add(cut(unexplained, **vae.block))
     explained = changed - float(residuals.gram.trace())
     weight = (explained / float(motions.gram.trace())) ** 0.5
     basis, of_motion = motions.components(len(vae.motion_basis), 0.0)

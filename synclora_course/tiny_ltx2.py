@@ -16,8 +16,7 @@ from diffusers.utils import logging
 
 from synclora_lite.files import write_json
 from synclora_lite.models.captions import CAPTION
-from synclora_lite.models.model import SETTINGS
-from synclora_lite.models.presets import SIZES
+from synclora_lite.models.model import SETTINGS, SIZES
 from synclora_lite.tensors import write_tensors
 
 TRANSFORMER_23, CONNECTORS_23 = (SIZES["ltx-2.3"][part] for part in ("transformer", "connectors"))

@@ -11,7 +11,6 @@ from synclora_lite.core.flow import (
     inference_sigmas,
     sample_sigmas,
     scheduler_shift,
-    shift_sigmas,
     token_shift,
     velocity_target,
 )

@@ -31,11 +31,6 @@ def velocity_target(
     return noise - latents
 
 
-def shift_sigmas(sigmas: Float[Tensor, "*shape"], mu: float) -> Float[Tensor, "*shape"]:
-    """Move noise levels up by `mu` in log-odds: sigma -> e^mu / (e^mu + 1/sigma - 1)."""
-    return math.exp(mu) * sigmas / (1 + (math.exp(mu) - 1) * sigmas)
-
-
 def token_shift(tokens: int, scheduler: FlowMatchEulerDiscreteScheduler) -> float:
     """Return mu for a clip of `tokens` target tokens: linear, as `calculate_shift` of diffusers."""
     config = scheduler.config
@@ -61,8 +56,6 @@ def sample_sigmas(
     uniform: float = 0.1,
 ) -> Float[Tensor, " batch"]:
     """Draw noise levels for training from a shifted logit-normal, some of them uniformly.
-
-    A logit-normal of mean `mu` is the one of mean zero after `shift_sigmas` by `mu`.
 
     Args:
         batch: How many to draw.

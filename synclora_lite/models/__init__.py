@@ -2,7 +2,6 @@
 
 from synclora_lite.models.adapter import (
     AdapterSettings,
-    adapter_weights,
     add_adapter,
     load_adapter,
     read_adapter,
@@ -10,7 +9,6 @@ from synclora_lite.models.adapter import (
 )
 from synclora_lite.models.formats import (
     Coverage,
-    KeyFormat,
     adapter_file,
     coverage,
     from_any_format,
@@ -27,6 +25,5 @@ from synclora_lite.models.latents import (
     to_model_range,
 )
 from synclora_lite.models.loading import load_part
-from synclora_lite.models.model import I2VModel, create_model, load_model, save_model
+from synclora_lite.models.model import I2VModel, create_model, load_model, save_model, tiny_model
 from synclora_lite.models.precision import multiplies_bfloat16
-from synclora_lite.models.presets import tiny_model

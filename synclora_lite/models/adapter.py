@@ -7,30 +7,12 @@ import torch
 from diffusers import LTXVideoTransformer3DModel
 from peft import LoraConfig
 
-from synclora_lite.core import (
-    FEED_FORWARD,
-    SELF_ATTENTION,
-    Layout,
-    inject,
-    load_lora_state_dict,
-    lora_state_dict,
-    merge,
-    set_scale,
-    target_layers,
-)
+from synclora_lite import core
+from synclora_lite.core import FEED_FORWARD, SELF_ATTENTION, Layout
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, write_json
-from synclora_lite.models.formats import (
-    METADATA,
-    WEIGHTS,
-    KeyFormat,
-    Weights,
-    adapter_file,
-    one_rank,
-    read_weights,
-    reference_downscale,
-    to_format,
-)
+from synclora_lite.models import formats
+from synclora_lite.models.formats import METADATA, WEIGHTS, KeyFormat, Weights
 from synclora_lite.settings import Settings, Size, build
 from synclora_lite.tensors import write_tensors
 
@@ -40,11 +22,7 @@ PEFT_WEIGHTS = "adapter_model.safetensors"  # what peft looks for, beside adapte
 
 @dataclass(frozen=True)
 class AdapterSettings(Settings):
-    """What must be known to use an adapter as it was trained.
-
-    The default targets leave out the cross-attention, in which a constant caption of one token has
-    nothing to choose.
-    """
+    """What must be known to use an adapter as it was trained."""
 
     rank: Size = 32  # of the update; alpha equals it
     targets: tuple[str, ...] = SELF_ATTENTION + FEED_FORWARD  # endings of layer names
@@ -53,27 +31,19 @@ class AdapterSettings(Settings):
 
 
 def add_adapter(
-    transformer: LTXVideoTransformer3DModel, settings: AdapterSettings, seed: int = 0
+    transformer: torch.nn.Module, settings: AdapterSettings, seed: int = 0
 ) -> list[torch.nn.Parameter]:
     """Put a fresh adapter into the transformer, freeze the rest, and return what is to be trained.
 
-    A fresh adapter changes nothing: its second factor starts at zero. Raises ModelError if no layer
-    has one of the target names, or the transformer has an adapter.
+    Raises ModelError if no layer has one of the target names, or the transformer has an adapter.
     """
     _check_free(transformer)
     generator = torch.Generator().manual_seed(seed)
-    parameters = inject(transformer, settings.targets, settings.rank, generator)
+    parameters = core.inject(transformer, settings.targets, settings.rank, generator)
     if not parameters:
-        raise ModelError(
-            f"no layer is named {', '.join(settings.targets[:3])}",
-            "endings of layer names such as to_q",
-        )
+        what = f"no layer is named {', '.join(settings.targets[:3])}"
+        raise ModelError(what, "endings of layer names such as to_q")
     return parameters
-
-
-def adapter_weights(transformer: LTXVideoTransformer3DModel) -> Weights:
-    """Return the adapter's weights under plain names, as copies on the CPU."""
-    return {name: value.cpu().clone() for name, value in lora_state_dict(transformer).items()}
 
 
 def save_adapter(
@@ -90,7 +60,7 @@ def save_adapter(
     makes a folder for `PeftModel.from_pretrained`, with that library's file names.
     """
     folder = Path(folder)
-    weights = to_format(adapter_weights(transformer), key_format)
+    weights = formats.to_format(core.lora_state_dict(transformer), key_format)
     stored = {name: value.to(dtype or value.dtype) for name, value in weights.items()}
     write_tensors(folder / (PEFT_WEIGHTS if key_format == "peft" else WEIGHTS), stored, METADATA)
     if key_format == "peft":
@@ -115,10 +85,10 @@ def load_adapter(
     _check_free(transformer)
     weights, settings = read_adapter(transformer, source)
     add_adapter(transformer, settings)
-    load_lora_state_dict(transformer, weights)
-    set_scale(transformer, strength)
+    core.load_lora_state_dict(transformer, weights)
+    core.set_scale(transformer, strength)
     if fuse:
-        merge(transformer)
+        core.merge(transformer)
     return settings
 
 
@@ -127,42 +97,36 @@ def read_adapter(
 ) -> tuple[Weights, AdapterSettings]:
     """Read the factors of a saved adapter, all of one rank, and how to use it.
 
-    The source is a folder that `save_adapter` wrote, a safetensors file in any key format, or the
-    name of a downloaded hub repository. For a bare file all but rank and targets are the usual ones
-    of public in-context adapters: shared positions and full attention.
+    The source is whatever `adapter_file` knows. For a bare file all but rank and targets are the
+    usual settings of public in-context adapters: shared positions and full attention.
 
     Raises ModelError if files are missing or do not fit the transformer, which is not changed,
     ConfigError if the settings beside the weights are damaged.
     """
-    file = adapter_file(source)
-    weights = one_rank(read_weights(file, transformer))
-    if (smaller := reference_downscale([file])) != 1:
-        raise ModelError(
-            f"{file.name} knows a reference of 1/{smaller} the size", "the target's own size"
-        )
+    file = formats.adapter_file(source)
+    weights = formats.one_rank(formats.read_weights(file, transformer))
+    if (smaller := formats.reference_downscale([file])) != 1:
+        what = f"{file.name} knows a reference of 1/{smaller} the size"
+        raise ModelError(what, "the target's own size")
     beside = file.with_name(SETTINGS)
+    layers = sorted({name.rsplit(".lora_", 1)[0] for name in weights})
+    rank = len(weights[f"{layers[0]}.lora_A.weight"])
     if Path(source).name == file.name or not beside.exists():  # a bare file: what it implies
-        modules = sorted({name.rsplit(".lora_", 1)[0] for name in weights})
-        rank = weights[f"{modules[0]}.lora_A.weight"].shape[0]
-        settings = AdapterSettings(rank, tuple(modules), layout="full", base="an LTX transformer")
+        settings = AdapterSettings(rank, tuple(layers), layout="full", base="an LTX transformer")
     else:
         settings = build(AdapterSettings, read_json(beside), f"{beside}: ")
-    expected = {}
-    for name, layer in target_layers(transformer, settings.targets).items():
-        expected[f"{name}.lora_A.weight"] = (settings.rank, layer.in_features)
-        expected[f"{name}.lora_B.weight"] = (layer.out_features, settings.rank)
-    if {name: tuple(value.shape) for name, value in weights.items()} != expected:
+    wanted = core.target_layers(transformer, settings.targets)
+    if rank != settings.rank or set(layers) != wanted.keys():
         raise ModelError(
             f"{file} holds {len(weights)} weights, {beside.name} beside it asks for "
-            f"{len(expected)} of rank {settings.rank}",
+            f"{2 * len(wanted)} of rank {settings.rank}",
             "one to fit the other",
             "restore both, or name the file itself",
         )
     return weights, settings
 
 
-def _check_free(transformer: LTXVideoTransformer3DModel) -> None:
-    if lora_state_dict(transformer):
-        raise ModelError(
-            "a transformer that has an adapter already", "one without", "load the model anew"
-        )
+def _check_free(transformer: torch.nn.Module) -> None:
+    if core.lora_state_dict(transformer):
+        what = "a transformer that has an adapter already"
+        raise ModelError(what, "one without", "load the model anew")

@@ -33,6 +33,7 @@ Video = Float[Tensor, "batch 3 frames height width"]
 Picture = Float[Tensor, "batch 3 1 height width"]
 Motion = Float[Tensor, "batch 2 later_frames cell_rows cell_columns"]
 Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width"]
+Blocks = Float[Tensor, "b f h w values"]
 
 CELL = 4  # pixels: side of a cell that moves as one
 FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
@@ -60,44 +61,42 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         timestep_conditioning: bool = False,  # for stock pipelines; there is no timestep
     ) -> None:
         super().__init__()
-        self.spatial_compression_ratio = spatial_ratio
-        self.temporal_compression_ratio = temporal_ratio
-        picture, cells = 3 * spatial_ratio**2, 2 * (spatial_ratio // CELL) ** 2
+        self.spatial_compression_ratio = s = spatial_ratio
+        self.temporal_compression_ratio = r = temporal_ratio
+        # what `cut` makes of first frames, of later ones, and of their motion
+        self.picture, self.block = {"t": 1, "y": s, "x": s}, {"t": r, "y": s, "x": s}
+        self.cells = {"t": r, "y": s // CELL, "x": s // CELL}
+        picture, cells = 3 * s**2, 2 * (s // CELL) ** 2
         for name, value in {
             "mean": torch.zeros(picture),
             "picture_basis": torch.zeros(latent_channels, picture),
             "picture_scale": torch.ones(latent_channels),
-            "motion_basis": torch.zeros(motion_channels, temporal_ratio * cells),
-            "residual_basis": torch.zeros(
-                latent_channels - motion_channels, temporal_ratio * picture
-            ),
+            "motion_basis": torch.zeros(motion_channels, r * cells),
+            "residual_basis": torch.zeros(latent_channels - motion_channels, r * picture),
             "scale": torch.ones(latent_channels),
         }.items():
             self.register_parameter(name, torch.nn.Parameter(value, requires_grad=False))
         self.register_buffer("latents_mean", torch.zeros(latent_channels), persistent=False)
         self.register_buffer("latents_std", torch.ones(latent_channels), persistent=False)
 
-    def encode(
-        self, x: Video, return_dict: bool = True, motion: Motion | None = None
-    ) -> AutoencoderKLOutput | tuple[DiagonalGaussianDistribution]:
+    def encode(self, x: Video, motion: Motion | None = None) -> AutoencoderKLOutput:
         """Return the distribution of a clip's latents, which is (nearly) a point.
 
         `motion` may be another clip's: an edit moves as its source does.
         """
         light = to_light(x)
-        first = (self.pictures(light[:, :, :1]) - self.mean) @ self.picture_basis.T
+        first = (cut(light[:, :, :1], **self.picture) - self.mean) @ self.picture_basis.T
         first = first / self.picture_scale
         z = first.movedim(-1, 1)
         if x.shape[2] > 1:
             moved = motion_to_first(x) if motion is None else motion
-            d = self.motion_blocks(moved) @ self.motion_basis.T
-            residual = self.residual_blocks(light, self._first_frame(first), self._motion(d))
-            later = torch.cat([d, residual @ self.residual_basis.T], dim=-1) / self.scale
+            d = cut(moved, **self.cells) @ self.motion_basis.T
+            unexplained = light[:, :, 1:] - warp(self._first_frame(first), self._motion(d))
+            residual = cut(unexplained, **self.block) @ self.residual_basis.T
+            later = torch.cat([d, residual], dim=-1) / self.scale
             z = torch.cat([z, later.movedim(-1, 1)], dim=2)
-        posterior = DiagonalGaussianDistribution(
-            torch.cat([z, torch.full_like(z, NO_NOISE)], dim=1)
-        )
-        return AutoencoderKLOutput(latent_dist=posterior) if return_dict else (posterior,)
+        sure = torch.cat([z, torch.full_like(z, NO_NOISE)], dim=1)
+        return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(sure))
 
     def decode(
         self, z: Latents, temb: Tensor | None = None, return_dict: bool = True
@@ -110,41 +109,26 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
                 [len(self.motion_basis), len(self.residual_basis)], dim=-1
             )
             later = warp(video, self._motion(motion))
-            later = later + self._cut(residual @ self.residual_basis, 3, back=True)
+            later = later + join(residual @ self.residual_basis, **self.block)
             video = torch.cat([video, later], dim=2)
         video = to_pixels(video)
         return DecoderOutput(sample=video) if return_dict else (video,)
 
-    def pictures(self, x: Video) -> Float[Tensor, "batch f h w picture"]:
-        """Cut single frames into blocks."""
-        s = self.spatial_compression_ratio
-        return rearrange(x, "b c f (h y) (w x) -> b f h w (c y x)", y=s, x=s)
-
-    def motion_blocks(self, motion: Motion) -> Float[Tensor, "batch f h w cells"]:
-        """Cut motion into blocks."""
-        return self._cut(motion, 2)
-
-    def residual_blocks(
-        self, x: Video, first: Picture, motion: Motion
-    ) -> Float[Tensor, "batch f h w block"]:
-        """Cut what the motion of the first frame does not explain into blocks."""
-        return self._cut(x[:, :, 1:] - warp(first, motion), 3)
-
     def _motion(self, components: Float[Tensor, "batch f h w motion_channels"]) -> Motion:
-        return self._cut(components @ self.motion_basis, 2, back=True)
+        return join(components @ self.motion_basis, **self.cells)
 
     def _first_frame(self, z: Float[Tensor, "batch 1 h w c"]) -> Picture:
-        s = self.spatial_compression_ratio
-        blocks = self.mean + (z * self.picture_scale) @ self.picture_basis
-        return rearrange(blocks, "b f h w (c y x) -> b c f (h y) (w x)", c=3, y=s, x=s)
+        return join(self.mean + (z * self.picture_scale) @ self.picture_basis, **self.picture)
 
-    def _cut(self, values: Tensor, channels: int, *, back: bool = False) -> Tensor:
-        """Cut pixels or cells of later frames into blocks, or put them together again."""
-        r, s = self.temporal_compression_ratio, self.spatial_compression_ratio
-        s = s if channels == 3 else s // CELL
-        whole, blocks = "b c (f t) (h y) (w x)", "b f h w (c t y x)"
-        pattern = f"{blocks} -> {whole}" if back else f"{whole} -> {blocks}"
-        return rearrange(values, pattern, c=channels, t=r, y=s, x=s)
+
+def cut(values: Float[Tensor, "b c frames rows columns"], **size: int) -> Blocks:
+    """Cut pixels or cells into blocks of t frames, y rows and x columns."""
+    return rearrange(values, "b c (f t) (h y) (w x) -> b f h w (c t y x)", **size)
+
+
+def join(blocks: Blocks, **size: int) -> Float[Tensor, "b c frames rows columns"]:
+    """Undo `cut`."""
+    return rearrange(blocks, "b f h w (c t y x) -> b c (f t) (h y) (w x)", **size)
 
 
 def to_light(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from diffusers import LTXImageToVideoPipeline
-from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.errors import ModelError
@@ -39,23 +38,16 @@ def kept_caption(
             return kept
     encoder = folder / "text_encoder"
     if not encoder.is_dir():
-        raise ModelError(
-            f"{folder} holds neither {CAPTION} nor a text encoder",
-            "one of the two",
-            "download the model with its text encoder; it is needed once",
-        )
+        advice = "download the model with its text encoder; it is needed once"
+        what = f"{folder} holds neither {CAPTION} nor a text encoder"
+        raise ModelError(what, "one of the two", advice)
     embedded = embed(folder, torch.bfloat16 if weight_bytes(encoder) > LARGE else torch.float32)
     write_tensors(beside if os.access(folder, os.W_OK) else elsewhere, embedded, {})
     return embedded
 
 
-def load_caption(folder: Path) -> Float[Tensor, "1 caption_tokens dim"]:
-    """Return the kept caption embedding of an LTX-Video folder; see `kept_caption`."""
-    return kept_caption(folder, _embed)["caption"]
-
-
 @torch.no_grad()
-def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
+def embed_prompt(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed the prompt without the tokens of padding, which the transformer would mask anyway."""
     pipe = LTXImageToVideoPipeline.from_pretrained(
         folder, transformer=None, vae=None, dtype=dtype, use_safetensors=True, local_files_only=True

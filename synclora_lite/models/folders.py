@@ -19,10 +19,7 @@ NEWER = ("prompt_enhancer", "duration_head")  # parts that only LTX-2.5 has
 
 
 def model_folder(name: str | Path) -> Path:
-    """Return the folder of a shipped model, of a path, or of a hub name such as `owner/model`.
-
-    Raises ModelError if there is no such folder, and no such model was downloaded.
-    """
+    """Return the folder of a shipped model, a path, or a downloaded hub model; else ModelError."""
     for folder in (shipped(name), Path(name)):
         if folder.is_dir():
             return folder
@@ -33,19 +30,15 @@ def model_folder(name: str | Path) -> Path:
 
 
 def hub_folder(name: str | Path, expected: str) -> Path:
-    """Return where the hub's client keeps a repository; downloading is a command of its own.
-
-    Raises ModelError if the name is none of a repository, or it was never downloaded.
-    """
+    """Return where the hub's client keeps a repository; ModelError if it was not downloaded."""
     advice = "check the name; `lite` and `lite-adapter` are shipped"
     if str(name).count("/") != 1 or str(name).startswith((".", "/", "~")):
         raise ModelError(f"no model {str(name)!r}", expected, advice)
     try:
         return Path(snapshot_download(str(name), local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError) as error:
-        raise ModelError(
-            f"{name} is neither a folder nor a downloaded hub model", expected, _download(name)
-        ) from error
+        what = f"{name} is neither a folder nor a downloaded hub model"
+        raise ModelError(what, expected, _download(name)) from error
 
 
 def pipeline_class(folder: Path) -> str:
@@ -59,10 +52,7 @@ def is_ltx2(name: str | Path) -> bool:
 
 
 def check_generation(folder: Path) -> None:
-    """Raise ModelError for an LTX-2.5, which has the same pipelines as LTX-2.3.
-
-    It has another text encoder, so no adapter or kept caption of LTX-2.3 belongs to it.
-    """
+    """Raise ModelError for an LTX-2.5: the pipelines of LTX-2.3, but another text encoder."""
     index = _index(folder)
     encoder = str((index.get("text_encoder") or ["", ""])[-1])
     if encoder.startswith("Gemma4") or any((index.get(part) or [None])[-1] for part in NEWER):

@@ -1,8 +1,8 @@
 """Names of adapter weights in the files of different tools.
 
-All describe the same matrices; they differ in what stands before `transformer_blocks`, in the
-word for the two factors, and in what a few layers outside the blocks are called: "comfyui" is the
-layout of the original LTX code, in which LTX trainers save and the released Sync-LoRA is stored.
+They differ in what stands before `transformer_blocks`, in the word for the two factors, and in
+what a few layers outside the blocks are called: "comfyui" is the layout of the original LTX code,
+in which LTX trainers save and the released Sync-LoRA is stored.
 """
 
 import re
@@ -35,6 +35,7 @@ METADATA = {"format": "pt", DOWNSCALE: "1", TEMPORAL: "1"}  # what is written wi
 _PREFIX = re.compile(r"(transformer\.)?(base_model\.model\.)?(diffusion_model\.)?(model\.)?")
 _UNDERSCORES = re.compile(r"lora_(?:unet|transformer)_([^.]*)")  # kohya: no dots in layers
 _FACTOR = re.compile(r"\.(?:alpha|lora_(A|B|down|up)(?:\.default)?\.weight)$")
+_BLOCK = re.compile(r"^transformer_blocks\.\d+\.")
 _LETTERS = {"A": "A", "down": "A", "B": "B", "up": "B"}
 _SCALES = ("{0}_scale", "{0}.scale", "{1}.weight_scale", "{1}.scale_weight", "{1}.scale")
 _OTHERS = {
@@ -83,9 +84,8 @@ def to_format(weights: Weights, key_format: KeyFormat) -> Weights:
 def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
     """Return the weights under plain names, whichever tool wrote them, in floating point.
 
-    A scale `alpha` stored beside the factors is multiplied into `lora_B`, so that what comes back
-    always has alpha = rank; so are the scales of factors in 8 bits. The names of the model's layers
-    are needed for names with underscores in place of dots.
+    A scale `alpha` is multiplied into `lora_B`, so that what comes back always has alpha = rank.
+    The names of the model's layers are needed for names with underscores in place of dots.
 
     Raises ModelError if a name is none of a LoRA's, a layer lacks one of its two matrices, or a
     factor in whole numbers its scale.
@@ -104,11 +104,9 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
             raise ModelError(f"a scale for {layer} without its factors", "lora_A and lora_B")
         if a is None or b is None or not (a.ndim == b.ndim == 2 and len(a) == b.shape[1] > 0):
             shapes = ["missing" if value is None else tuple(value.shape) for value in (a, b)]
-            raise ModelError(
-                f"the factors of {layer} have the shapes {shapes[0]} and {shapes[1]}",
-                "(rank, inputs) and (outputs, rank)",
-                "check that the file is a whole LoRA of linear layers",
-            )
+            what = f"the factors of {layer} have the shapes {shapes[0]} and {shapes[1]}"
+            advice = "check that the file is a whole LoRA of linear layers"
+            raise ModelError(what, "(rank, inputs) and (outputs, rank)", advice)
         if alpha is not None and alpha.numel() != 1:
             raise ModelError(f"a scale for {layer} of {alpha.numel()} numbers", "one number")
         scale = 1.0 if alpha is None else alpha.item() / len(a)
@@ -119,41 +117,36 @@ def from_any_format(weights: Stored, layers: Iterable[str] = ()) -> Weights:
 def adapter_file(source: str | Path) -> Path:
     """Return the weights' file of an adapter: shipped, a file, a folder, or of a hub repository.
 
-    A file of a repository that holds several is named owner/repository/file.safetensors. Raises
-    ModelError if there is none, or a folder holds several and none has the usual name.
+    A repository's file is owner/repository/file.safetensors. Raises ModelError if there is none,
+    or a folder holds several and none has the usual name.
     """
     source, expected = Path(source), "an adapter folder or safetensors file"
     parts = source.parts
-    places = (shipped(source), source) if len(parts) == 1 else (source,)
-    place = next((place for place in places if place.exists()), None)
-    if place is None:
+    place = shipped(source) if len(parts) == 1 and shipped(source).exists() else source
+    if not place.exists():
         bare, inside = source.suffix == ".safetensors", Path(*parts[2:])
         if bare and (len(parts) != 3 or source.is_absolute() or Path(*parts[:2]).exists()):
             raise ModelError(f"{source} does not exist", expected)
         repository = Path(*parts[:2]) if bare else source
-        place = (
-            hub_folder(repository, "lite-adapter, a folder or file, or a hub repository") / inside
-        )
+        known = "lite-adapter, a folder or file, or a hub repository"
+        place = hub_folder(repository, known) / inside
     if place.is_file():
         return place
-    if (place / WEIGHTS).exists():
-        return place / WEIGHTS
-    found = sorted(place.glob("*.safetensors"))
-    if len(found) == 1:
-        return found[0]
+    usual, found = place / WEIGHTS, sorted(place.glob("*.safetensors"))
+    if usual in found or len(found) == 1:
+        return usual if usual in found else found[0]
     if found:
         names = ", ".join(file.name for file in found[:3]) + (", ..." if found[3:] else "")
         raise ModelError(f"{place} holds {names}", "one file", "name the file itself")
-    raise ModelError(f"{place / WEIGHTS} does not exist", expected)
+    raise ModelError(f"{usual} does not exist", expected)
 
 
-def read_weights(source: str | Path, transformer: torch.nn.Module) -> Weights:
-    """Read an adapter's weights for a transformer, from any place in any layout, by plain names.
+def read_weights(file: Path, transformer: torch.nn.Module) -> Weights:
+    """Read an adapter's weights for a transformer, from a file in any layout, by plain names.
 
-    Raises ModelError if there is no such file, it holds no LoRA, or one for another model,
-    ArtifactError if it is damaged.
+    Raises ModelError if it holds no LoRA, or one for another model, ArtifactError if it is damaged.
     """
-    file, layers = adapter_file(source), _linear(transformer)
+    layers = _linear(transformer)
     weights = from_any_format(read_tensors(file), layers)
     if not weights:
         raise ModelError(f"{file} is empty", "an adapter's weights")
@@ -165,9 +158,8 @@ def read_weights(source: str | Path, transformer: torch.nn.Module) -> Weights:
         if not torch.isfinite(value).all():
             raise ModelError(f"{name} in {file.name} holds values that are no numbers", "numbers")
         layer, down = layers[_layer(name)], ".lora_A." in name
-        has, needed = (
-            (value.shape[1], layer.in_features) if down else (len(value), layer.out_features)
-        )
+        has = value.shape[1] if down else len(value)
+        needed = layer.in_features if down else layer.out_features
         if has != needed:
             what = f"{name} of {file.name} has {has} channels, the layer {needed}"
             raise ModelError(what, *expected)
@@ -176,12 +168,9 @@ def read_weights(source: str | Path, transformer: torch.nn.Module) -> Weights:
 
 def coverage(changed: Collection[str], transformer: torch.nn.Module) -> Coverage:
     """Count the layers that are changed, and the usual ones and their like in all blocks."""
-
-    def kind(layer: str) -> str:
-        return re.sub(r"^transformer_blocks\.\d+\.", "", layer)
-
-    kinds = {*SELF_ATTENTION, *FEED_FORWARD, *map(kind, changed)}
-    return Coverage(len(changed), sum(kind(name) in kinds for name in _linear(transformer)))
+    kinds = {*SELF_ATTENTION, *FEED_FORWARD, *(_BLOCK.sub("", layer) for layer in changed)}
+    usual = sum(_BLOCK.sub("", layer) in kinds for layer in _linear(transformer))
+    return Coverage(len(changed), usual)
 
 
 def reference_downscale(files: Sequence[Path]) -> int:
@@ -234,11 +223,9 @@ def _in_floating_point(weights: Stored) -> Weights:
         places = [place.format(name, name.removesuffix(".weight")) for place in _SCALES]
         scale = next((plain.pop(place).float() for place in places if place in plain), None)
         if scale is None and not value.dtype.is_floating_point:
-            raise ModelError(
-                f"{name} holds whole numbers without a scale",
-                f"the scale as {places[0]}, or floating point",
-                "export the adapter in bfloat16",
-            )
+            what = f"{name} holds whole numbers without a scale"
+            expected = f"the scale as {places[0]}, or floating point"
+            raise ModelError(what, expected, "export the adapter in bfloat16")
         if scale is not None and scale.ndim == 1 < value.ndim:  # one for each row
             scale = scale[:, None]
         plain[name] = value.float() * (1 if scale is None else scale)
@@ -254,11 +241,9 @@ def _plain(name: str, dotted: dict[str, str]) -> str:
         short = dotted[flat[1]] + short[flat.end() :]
     factor = _FACTOR.search(short)
     if factor is None:
-        raise ModelError(
-            f"{name[:80]} is not an adapter weight",
-            "names such as transformer.transformer_blocks.0.attn1.to_q.lora_A.weight",
-            "check that the file is a LoRA for an LTX transformer",
-        )
+        expected = "names such as transformer.transformer_blocks.0.attn1.to_q.lora_A.weight"
+        advice = "check that the file is a LoRA for an LTX transformer"
+        raise ModelError(f"{name[:80]} is not an adapter weight", expected, advice)
     kind = f"lora_{_LETTERS[factor[1]]}.weight" if factor[1] else "alpha"
     return f"{_renamed(short[: factor.start()], _STOCK)}.{kind}"
 

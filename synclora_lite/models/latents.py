@@ -8,39 +8,42 @@ from torch import Tensor
 
 from synclora_lite.core import Layout, inference_sigmas, sample
 from synclora_lite.errors import ModelError
-from synclora_lite.models.autoencoder import Autoencoder, MotionAutoencoder, motion_to_first
-from synclora_lite.models.model import I2VModel, Latents
+from synclora_lite.models.autoencoder import (
+    Autoencoder,
+    Latents,
+    MotionAutoencoder,
+    Video,
+    motion_to_first,
+)
+from synclora_lite.models.model import I2VModel
+
+Frames = UInt8[Tensor, "batch frames height width 3"]
 
 
-def to_model_range(
-    frames: UInt8[Tensor, "batch frames height width 3"],
-) -> Float[Tensor, "batch 3 frames height width"]:
+def to_model_range(frames: Frames) -> Video:
     """Return video frames as the autoencoder takes them, in [-1, 1]."""
     return frames.permute(0, 4, 1, 2, 3).float() / 127.5 - 1
 
 
-def to_frames(
-    video: Float[Tensor, "batch 3 frames height width"],
-) -> UInt8[Tensor, "batch frames height width 3"]:
+def to_frames(video: Video) -> Frames:
     """Return decoded clips as video frames."""
     return ((video.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).contiguous()
 
 
-def encode(
-    model: I2VModel | torch.nn.Module, video: Float[Tensor, "batch 3 frames height width"]
-) -> Float[Tensor, "batch channels latent_frames latent_height latent_width"]:
+def encode(model: I2VModel | torch.nn.Module, video: Video, **motion: Tensor) -> Latents:
     """Encode clips in [-1, 1] to normalised latents, the posterior's mode (no randomness).
 
-    The autoencoder may be any of the LTX family; their scaling factors are all 1. Raises ModelError
-    for a size that it cannot take, see `check_size`.
+    The autoencoder may be any of the LTX family; their scaling factors are all 1. Only
+    `MotionAutoencoder` takes a `motion`. Raises ModelError for a size that it cannot take.
     """
-    return _encode(model.vae if isinstance(model, I2VModel) else model, video)
+    vae: Any = model.vae if isinstance(model, I2VModel) else model
+    check_size(vae, *video.shape[2:])
+    latents = vae.encode(video.to(vae.dtype), **motion).latent_dist.mode()
+    return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
 
 
 def encode_pair(
-    model: I2VModel | torch.nn.Module,
-    source: Float[Tensor, "batch 3 frames height width"],
-    target: Float[Tensor, "batch 3 frames height width"],
+    model: I2VModel | torch.nn.Module, source: Video, target: Video
 ) -> Float[Tensor, "batch 2 channels latent_frames latent_height latent_width"]:
     """Encode clips and others that move alike; see `encode`.
 
@@ -52,19 +55,10 @@ def encode_pair(
     shared = {}
     if isinstance(vae, MotionAutoencoder):
         shared = {"motion": motion_to_first(source.to(vae.dtype))}
-    return torch.stack([_encode(vae, clip, **shared) for clip in (source, target)], dim=1)
+    return torch.stack([encode(vae, clip, **shared) for clip in (source, target)], dim=1)
 
 
-def _encode(vae: Any, video: Tensor, **shared: Tensor) -> Tensor:
-    check_size(vae, *video.shape[2:])
-    latents = vae.encode(video.to(vae.dtype), **shared).latent_dist.mode()
-    return (latents - _channel(vae.latents_mean)) / _channel(vae.latents_std)
-
-
-def decode(
-    model: I2VModel | Autoencoder,
-    latents: Float[Tensor, "batch channels latent_frames latent_height latent_width"],
-) -> Float[Tensor, "batch 3 frames height width"]:
+def decode(model: I2VModel | Autoencoder, latents: Latents) -> Video:
     """Decode normalised latents to clips in [-1, 1]."""
     vae = model.vae if isinstance(model, I2VModel) else model
     latents = latents * _channel(vae.latents_std) + _channel(vae.latents_mean)
@@ -74,7 +68,7 @@ def decode(
 
 def denoise(
     model: I2VModel,
-    first_frame: Float[Tensor, "batch channels 1 height width"],
+    first_frame: Float[Tensor, "batch channels 1 latent_height latent_width"],
     noise: Latents,
     *,
     steps: int = 20,
@@ -97,16 +91,12 @@ def check_size(vae: Any, frames: int, height: int, width: int) -> None:
     r, s = vae.temporal_compression_ratio, vae.spatial_compression_ratio
     if frames < 1 or (frames - 1) % r:
         down = max(0, (frames - 1) // r) * r + 1
-        raise ModelError(
-            f"{frames} frames", f"{r}k+1 frames", f"trim to {down} or pad to {down + r} frames"
-        )
+        advice = f"trim to {down} or pad to {down + r} frames"
+        raise ModelError(f"{frames} frames", f"{r}k+1 frames", advice)
     if height % s or width % s or not height or not width:
-        nearest = [max(s, round(n / s) * s) for n in (width, height)]
-        raise ModelError(
-            f"a clip of {width}x{height} pixels",
-            f"multiples of {s}",
-            f"resize or crop to {nearest[0]}x{nearest[1]}",
-        )
+        nearest = "x".join(str(max(s, round(n / s) * s)) for n in (width, height))
+        what, advice = f"a clip of {width}x{height} pixels", f"resize or crop to {nearest}"
+        raise ModelError(what, f"multiples of {s}", advice)
 
 
 def legal_size(

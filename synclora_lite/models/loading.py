@@ -26,12 +26,11 @@ _ADVICE = "restore the folder, or make it again"
 
 
 def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.float32) -> Part:
-    """Load one network from `config.json` and safetensors files.
+    """Load one network of the given class, unless its configuration names one of OURS.
 
-    Pickled weights are never read, whatever the folder holds, and a configuration that asks for
-    more than the largest models have is refused before anything is built. The network is of the
-    given class, unless its configuration names one of OURS. Raises ModelError if a file is missing
-    or damaged, or the weights do not fit the configuration.
+    Pickled weights are never read, and a configuration that asks for more than the largest models
+    have is refused before anything is built. Raises ModelError if a file is missing or damaged, or
+    the weights do not fit the configuration.
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():
@@ -49,19 +48,13 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
         )
     except _BROKEN as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise ModelError(f"{folder} cannot be loaded ({reason})", "a whole network", _ADVICE) from (
-            error
-        )
-    part: Part = loaded[0]
-    info: dict[str, list[str]] = loaded[1]
-    missing = [*info["missing_keys"], *info["mismatched_keys"]]
-    if missing:
-        raise ModelError(
-            f"{folder} lacks {len(missing)} weights, such as {str(missing[0])[:100]}",
-            "weights that fit config.json",
-            _ADVICE,
-        )
-    return part
+        what = f"{folder} cannot be loaded ({reason})"
+        raise ModelError(what, "a whole network", _ADVICE) from error
+    part, info = loaded
+    if missing := [*info["missing_keys"], *info["mismatched_keys"]]:
+        what = f"{folder} lacks {len(missing)} weights, such as {str(missing[0])[:100]}"
+        raise ModelError(what, "weights that fit config.json", _ADVICE)
+    return cast("Part", part)
 
 
 def part_class(config: dict[str, Any], kind: type[Part]) -> type[Part]:

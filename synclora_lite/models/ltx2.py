@@ -33,12 +33,7 @@ from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
 from synclora_lite.models.folders import check_generation, hub_folder, model_folder, pipeline_class
-from synclora_lite.models.formats import (
-    Coverage,
-    coverage,
-    read_weights,
-    reference_downscale,
-)
+from synclora_lite.models.formats import Coverage, coverage, read_weights, reference_downscale
 from synclora_lite.models.latents import legal_size
 from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
 from synclora_lite.models.model import SETTINGS
@@ -46,13 +41,13 @@ from synclora_lite.models.precision import weight_bytes
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.video import Clip, read_clip, write_clip
 
-Offload = Literal["auto", "none", "parts", "layers"]
+Offload = Literal["none", "parts", "layers"]  # what waits in main memory
 Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_tokens"]]
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
-LOCAL = {"local_files_only": True}  # no downloads
+LOCAL = {"local_files_only": True, "use_safetensors": True}  # no downloads, no pickles
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
 
 
@@ -103,11 +98,9 @@ class LTX2Model:
         if not guided:
             return told
         if self.negative is None:
-            raise ModelError(
-                f"{self.name} holds no embedding of the negative prompt and no text encoder",
-                "one of the two for the dev setting",
-                "say --distilled, or download the text encoder; it is needed once",
-            )
+            what = f"{self.name} holds no embedding of the negative prompt and no text encoder"
+            advice = "say --distilled, or download the text encoder; it is needed once"
+            raise ModelError(what, "one of the two for the dev setting", advice)
         names = ("negative_prompt_embeds", "negative_prompt_attention_mask")
         return told | dict(zip(names, self.negative, strict=True))
 
@@ -119,14 +112,11 @@ def load_ltx2(
     upsampler: str | Path | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
-    offload: Offload = "auto",
 ) -> LTX2Model:
     """Load an LTX-2 model for editing, by folder or hub name, and adapters stacked on it.
 
-    With an upsampler (folder or hub name) edits take two stages. `offload` says what waits in main
-    memory: "none", "parts", "layers" (slow, fits any card); "auto" goes by the GPU's free memory.
-    Raises ModelError if something is missing, of another family, or an adapter does not fit,
-    ConfigError if `synclora.json` is damaged.
+    With an upsampler (folder or hub name) edits take two stages. Raises ModelError if something is
+    missing, of another family, or an adapter does not fit, ConfigError for a damaged synclora.json.
     """
     folder = model_folder(name)
     if not pipeline_class(folder).startswith("LTX2"):
@@ -137,13 +127,13 @@ def load_ltx2(
     diffusers.utils.logging.disable_progress_bar()
     (caption, mask), negative = _prompts(folder, device, dtype)
     pipe = LTX2InContextPipeline.from_pretrained(
-        folder, text_encoder=None, tokenizer=None, dtype=dtype, use_safetensors=True, **LOCAL
+        folder, text_encoder=None, tokenizer=None, dtype=dtype, **LOCAL
     )
     pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler
     pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(stock.config, **AS_GIVEN)
     covered = _add_adapters(pipe, adapters)
-    _place(pipe, folder, device, offload)
+    _place(pipe, folder, device)
     return LTX2Model(
         *(pipe, stock, caption, mask, negative, Path(name).name),
         **asdict(settings),
@@ -159,8 +149,8 @@ def edit_ltx2(model: LTX2Model, source: Frames, first_frame: Picture, how: LTX2S
     """Carry the edit of the first frame through a clip, cropped to the person, at the model's rate.
 
     With an upsampler the official two stages: half the size with the reference, then doubled,
-    noised a little and refined without reference and without the in-context adapter. A clip whose
-    length is not 8k+1, or whose size no multiple of 32 (64), is padded and cropped again.
+    noised a little and refined without reference and without the in-context adapter. A clip of
+    other sizes than multiples of 32 (64), or not of 8k+1 frames, is padded and cropped again.
 
     Raises ModelError for the dev setting without an embedding of the negative prompt, EditError
     for steps that the setting does not have.
@@ -198,10 +188,7 @@ def edit_ltx2(model: LTX2Model, source: Frames, first_frame: Picture, how: LTX2S
 
 
 def _refine(
-    model: LTX2Model,
-    upsampler: LTX2LatentUpsamplePipeline,
-    latents: Tensor,
-    common: dict[str, Any],
+    model: LTX2Model, upsampler: LTX2LatentUpsamplePipeline, latents: Tensor, common: dict[str, Any]
 ) -> Any:
     """Double the sides of latents and refine them, with the adapters that are meant for it."""
     large = upsampler(latents=latents, output_type="latent", return_dict=False)[0]
@@ -258,9 +245,7 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
     parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(
-        folder, **parts, dtype=dtype, use_safetensors=True, **LOCAL
-    )
+    pipe = LTX2InContextPipeline.from_pretrained(folder, **parts, dtype=dtype, **LOCAL)
     caption, mask, negative, negative_mask = pipe.encode_prompt(
         PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )
@@ -302,29 +287,26 @@ def _upsampler(
     if (folder / "latent_upsampler").is_dir():
         folder = folder / "latent_upsampler"
     try:
-        model = LTX2LatentUpsamplerModel.from_pretrained(
-            folder, dtype=dtype, use_safetensors=True, **LOCAL
-        )
+        model = LTX2LatentUpsamplerModel.from_pretrained(folder, dtype=dtype, **LOCAL)
     except (OSError, ValueError) as error:
         raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
     return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))
 
 
-def _place(pipe: LTX2InContextPipeline, folder: Path, device: str, offload: Offload) -> None:
+def _place(pipe: LTX2InContextPipeline, folder: Path, device: str) -> None:
     """Bring the weights to the device, or let them come when they are needed."""
-    if offload == "auto":
-        on_gpu = torch.device(device).type == "cuda"
-        loaded = [name for name, part in pipe.components.items() if part is not None]
-        parts = {name: weight_bytes(folder / name) for name in loaded}
-        free = torch.cuda.mem_get_info(device)[0] if on_gpu else float("inf")
-        offload = choose_offload(parts, free)
+    loaded = [name for name, part in pipe.components.items() if part is not None]
+    parts = {name: weight_bytes(folder / name) for name in loaded}
+    on_gpu = torch.device(device).type == "cuda"
+    free = torch.cuda.mem_get_info(device)[0] if on_gpu else float("inf")
+    offload = choose_offload(parts, free)
     if offload == "none":
         pipe.to(device)
         return
     pipe.vae.enable_tiling()
     if offload == "parts":
         pipe.enable_model_cpu_offload(device=device)
-    else:
+    else:  # slow, fits any card
         pipe.enable_sequential_cpu_offload(device=device)
 
 

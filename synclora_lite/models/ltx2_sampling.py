@@ -18,7 +18,7 @@ from diffusers.pipelines.ltx2.utils import (
 )
 
 from synclora_lite.errors import EditError
-from synclora_lite.models.presets import SIZES
+from synclora_lite.models.model import SIZES
 
 AS_GIVEN: dict[str, Any] = {"use_dynamic_shifting": False, "shift_terminal": None, "shift": 1.0}
 DEV_STEPS = 30
@@ -33,10 +33,8 @@ DEV_GUIDANCE: dict[str, Any] = {
     "audio_guidance_rescale": 0.7,
     "spatio_temporal_guidance_blocks": [28],
 }
-UNGUIDED: dict[str, Any] = {
-    **dict.fromkeys(("guidance_scale", "modality_scale"), 1.0),
-    **dict.fromkeys(("audio_guidance_scale", "audio_modality_scale"), 1.0),
-    **dict.fromkeys(("stg_scale", "audio_stg_scale"), 0.0),
+UNGUIDED: dict[str, Any] = {  # a difference that counts nothing has the factor 0, or else 1
+    name: 0.0 if "stg" in name else 1.0 for name in DEV_GUIDANCE if name.endswith("_scale")
 }
 REFINING: dict[str, Any] = {  # the second stage: noised again to its first level, no guidance
     "sigmas": STAGE_2_DISTILLED_SIGMA_VALUES,

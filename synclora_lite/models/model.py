@@ -1,6 +1,7 @@
 """The I2V model: autoencoder, transformer, scheduler and one constant caption, as a folder."""
 
 import copy
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,15 +21,19 @@ from torch import Tensor
 from synclora_lite.core import Conditioning, Layout, Positions, token_coordinates
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, write_json
-from synclora_lite.models.autoencoder import Autoencoder
-from synclora_lite.models.captions import CAPTION, load_caption
+from synclora_lite.models.autoencoder import Autoencoder, Latents
+from synclora_lite.models.captions import CAPTION, embed_prompt, kept_caption
 from synclora_lite.models.folders import model_folder, pipeline_class, stock_positions
 from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.tensors import write_tensors
 
+# of LTX-2.3, and of tiny models for tests and examples
+SIZES: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
+    Path(__file__).with_name("sizes.toml").read_text("utf-8")
+)
+TINY_VAE, TINY_TRANSFORMER = SIZES["tiny"]["vae"], SIZES["tiny"]["transformer"]
 SETTINGS = "synclora.json"  # what diffusers has no place for: rate, positions, steps
-Latents = Float[Tensor, "batch channels frames height width"]
 
 
 @dataclass(frozen=True)
@@ -84,11 +89,7 @@ class I2VModel:
         reference: Latents | None = None,
         layout: Layout = "reference-self",
     ) -> Conditioning:
-        """Return what the transformer is told about clips besides their noise.
-
-        `size` is latent frames, rows and columns of the target, `reference` the normalised latents
-        of the source clips, of that size, and `layout` what they may attend to.
-        """
+        """Return what is told besides noise; `size` is latent frames, rows and columns."""
         return Conditioning(self.caption, self.coordinates(*size), reference, layout)
 
 
@@ -110,6 +111,14 @@ def create_model(
     return I2VModel(autoencoder, network, schedule, caption, **settings)
 
 
+def tiny_model(
+    seed: int = 0, positions: Positions = "causal", scheduler: dict[str, Any] | None = None
+) -> I2VModel:
+    """Return a random model small enough for tests and examples: 16 px and 4 frames per latent."""
+    told: dict[str, Any] = {"seed": seed, "positions": positions, "name": "tiny"}
+    return create_model(TINY_VAE, TINY_TRANSFORMER, scheduler, **told)
+
+
 def load_model(
     name: str | Path = "lite",
     device: str | torch.device = "cpu",
@@ -122,11 +131,9 @@ def load_model(
     folder = model_folder(name)
     for part in ("vae", "transformer", "scheduler"):
         if not (folder / part).exists():
-            raise ModelError(
-                f"{folder} holds no {part}",
-                "a model folder in diffusers layout",
-                "name `lite`, a folder that save_model wrote, or a hub name",
-            )
+            advice = "name `lite`, a folder that save_model wrote, or a hub name"
+            what = f"{folder} holds no {part}"
+            raise ModelError(what, "a model folder in diffusers layout", advice)
     if pipeline_class(folder).startswith("LTX2"):
         what, expected = f"{name} is an LTX-2 model", "one of the LTX-Video family"
         raise ModelError(what, expected, "use load_ltx2 for it")
@@ -134,7 +141,8 @@ def load_model(
     if (folder / SETTINGS).exists():
         settings |= asdict(build(_Settings, read_json(folder / SETTINGS)))
     scheduler = _load_scheduler(folder / "scheduler")
-    caption = load_caption(folder)  # first, so that a text encoder is gone before the rest comes
+    # first, so that a text encoder is gone before the rest comes
+    caption = kept_caption(folder, embed_prompt)["caption"]
     diffusers.utils.logging.disable_progress_bar()  # bars of a second's length are only noise
     return I2VModel(
         load_part(AutoencoderKLLTXVideo, folder / "vae", dtype).to(device).eval(),
@@ -162,11 +170,7 @@ def save_model(
     *,
     max_shard_size: str = "5GB",
 ) -> Path:
-    """Write the model in diffusers layout, so that the stock LTX pipelines load it.
-
-    Weights may be converted, e.g. to `torch.float16` for half the size; larger files than
-    `max_shard_size` are split.
-    """
+    """Write the model, its weights converted or not, so that the stock LTX pipelines load it."""
     folder = Path(folder)
     for name, part in (("vae", model.vae), ("transformer", model.transformer)):
         kept = part if dtype is None else torch.nn.Module.to(copy.deepcopy(part), dtype)
@@ -178,7 +182,7 @@ def save_model(
     index: dict[str, Any] = {
         "_class_name": "LTXImageToVideoPipeline",
         "_diffusers_version": diffusers.__version__,
-        **{name: [None, None] for name in ("text_encoder", "tokenizer")},
+        **dict.fromkeys(("text_encoder", "tokenizer"), (None, None)),
     }
     for name in ("scheduler", "transformer", "vae"):
         kind = type(getattr(model, name))

@@ -9,6 +9,7 @@ import torch
 
 from synclora_lite.errors import ConfigError
 
+NAMED = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 LARGE = 1e9  # bytes of weights from which half precision matters
 
 
@@ -35,6 +36,14 @@ def multiplies_bfloat16() -> bool:
     """Return whether this processor has units for bfloat16; without them float32 is faster."""
     known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(known.get(unit, False) for unit in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
+def compute_dtype(name: str, device: str) -> torch.dtype:
+    """Return the format of a name or, for "auto", what the device multiplies fastest."""
+    if name in NAMED:
+        return NAMED[name]
+    on_cpu = torch.device(device).type == "cpu"
+    return torch.bfloat16 if on_cpu and multiplies_bfloat16() else fast_dtype(device)
 
 
 def natural_dtype(folder: Path, device: str | torch.device) -> torch.dtype:

@@ -16,12 +16,11 @@ from torch import Tensor
 
 from synclora_lite.core.flow import TIMESTEPS
 
+Factor = Float[Tensor, "batch tokens channels"]
+
 
 class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
-    """`LTXVideoTransformer3DModel` between the factors of `preconditioning`.
-
-    `core.predict_velocity` looks for the method; stock pipelines call `forward`.
-    """
+    """The stock class between the factors of `preconditioning`."""
 
     latent_deviation: Tensor
 
@@ -32,11 +31,7 @@ class PreconditionedLTXTransformer(LTXVideoTransformer3DModel):
 
     def preconditioning(
         self, sigmas: Float[Tensor, "batch tokens 1"]
-    ) -> tuple[
-        Float[Tensor, "batch tokens channels"],
-        Float[Tensor, "batch tokens channels"],
-        Float[Tensor, "batch tokens channels"],
-    ]:
+    ) -> tuple[Factor, Factor, Factor]:
         """Return c_in, c_skip and c_out of  v = c_skip x_t + c_out network(c_in x_t).
 
         For uncorrelated channels of deviation s the best linear guess of the clean latent is

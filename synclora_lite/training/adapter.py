@@ -12,22 +12,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synclora_lite.core import (
-    Objective,
-    flow_loss,
-    in_context_batch,
-    scheduler_shift,
-    training_loss,
-)
+from synclora_lite import core
 from synclora_lite.errors import ConfigError
 from synclora_lite.models import AdapterSettings, add_adapter, load_model, save_adapter
 from synclora_lite.models.folders import model_folder, transformer_digest
-from synclora_lite.models.precision import awake, natural_dtype
+from synclora_lite.models.precision import compute_dtype, natural_dtype
+from synclora_lite.pairs.manifest import MANIFEST
 from synclora_lite.training.bank import LatentDataset, shuffled_rows
 from synclora_lite.training.config import AdapterConfig, Config, LTX2Config
 from synclora_lite.training.loop import Metrics, Recipe
-from synclora_lite.training.pair_latents import is_pairs, pair_latents
-from synclora_lite.training.precision import base_dtype
+from synclora_lite.training.pair_latents import pair_latents
 from synclora_lite.training.processes import process_group
 from synclora_lite.training.validation import loss_by_level, sample_clips
 
@@ -63,7 +57,7 @@ class AdapterTraining:
 
     def __init__(self, config: AdapterConfig) -> None:
         self.config, loop = config, config.loop
-        dtype = base_dtype(config.base, loop)
+        dtype = compute_dtype(config.base if config.base != "auto" else loop.precision, loop.device)
         small = natural_dtype(model_folder(config.model), loop.device) == torch.float32
         self.model = load_model(config.model, loop.device, torch.float32 if small else dtype)
         self.transformer = self.model.transformer
@@ -79,15 +73,15 @@ class AdapterTraining:
             config.validation_clips, accepted=config.data == "filtered"
         )
         mu, tokens = config.flow.mu, self.dataset.shape[1:].numel()
-        self.objective = Objective(
-            mu=scheduler_shift(tokens, self.model.scheduler) if mu is None else mu,
+        self.objective = core.Objective(
+            mu=core.scheduler_shift(tokens, self.model.scheduler) if mu is None else mu,
             std=config.flow.std,
             uniform=config.flow.uniform,
             first_frame_probability=config.first_frame,
             reference_dropout=config.reference_dropout,
             huber=config.huber,
         )
-        self.loss_of = torch.compile(training_loss) if loop.compile else training_loss
+        self.loss_of = torch.compile(core.training_loss) if loop.compile else core.training_loss
 
     def rows(self, index: int) -> Int[Tensor, " batch"]:
         """Return which pairs batch number `index` is made of."""
@@ -118,44 +112,31 @@ class AdapterTraining:
         conditioning = self.model.conditioning(edited.shape[2:], source, config.layout)
 
         def held_loss(noise: Tensor, levels: Tensor) -> Float[Tensor, " batch"]:
-            batch = in_context_batch(edited, noise, levels, conditioning)
-            return flow_loss(self.transformer, batch)
+            batch = core.in_context_batch(edited, noise, levels, conditioning)
+            return core.flow_loss(self.transformer, batch)
 
-        return loss_by_level(held_loss, edited) | sample_clips(
-            self.model,
-            edited[: config.samples],
-            out / "samples" / f"step-{step:08d}.mp4",
-            reference=source[: config.samples],
-            layout=config.layout,
-        )
+        path, known = out / "samples" / f"step-{step:08d}.mp4", source[: config.samples]
+        given = (self.model, edited[: config.samples], path, known, config.layout)
+        return loss_by_level(held_loss, edited) | sample_clips(*given)
 
     def export(self, folder: Path) -> Path:
         """Write the adapter."""
         return save_adapter(self.transformer, self.settings, folder)
 
     def _dataset(self) -> LatentDataset:
-        """Open the latents; a folder of pairs is encoded first, by one process."""
+        """Open the latents; a folder of pairs is encoded first."""
         config, model = self.config, self.model
-        if is_pairs(config.bank):
-            group, size = process_group(config.loop.device), (config.size, config.size)
-            with group.main_process_first(), awake(model.vae, model.device):
-                dataset = pair_latents(
-                    config.bank,
-                    model.vae,
-                    model.frame_rate,
-                    lambda *_: (config.frames, *size),
-                    f"{config.frames} frames of {config.size}",
-                    progress=group.is_main_process,
-                )
+        if (config.bank / MANIFEST).is_file():
+            size = (config.frames, config.size, config.size)
+            how = (lambda *_: size, f"{config.frames} frames of {config.size}", config.loop.device)
+            dataset = pair_latents(config.bank, model.vae, model.frame_rate, *how)
         else:
             dataset = LatentDataset(config.bank)
         channels = self.transformer.config.in_channels
         if dataset.shape[0] != channels:
-            raise ConfigError(
-                f"{config.bank} holds latents of {dataset.shape[0]} channels",
-                f"{channels}, as {model.name} has",
-                "name the model whose autoencoder made them",
-            )
+            what = f"{config.bank} holds latents of {dataset.shape[0]} channels"
+            advice = "name the model whose autoencoder made them"
+            raise ConfigError(what, f"{channels}, as {model.name} has", advice)
         return dataset
 
 

@@ -20,14 +20,14 @@ from synclora_lite.files import atomic_path
 from synclora_lite.tensors import read_tensors
 
 SCORES = "scores.safetensors"
+Split = tuple[Int[Tensor, " training"], Int[Tensor, " held"]]
 
 
 class LatentDataset:
     """Random access to the rows of a bank: of all its shards, or of `files`.
 
-    `key` names the tensor to read, `latents` or `frames`; `scores` holds `weight` and `accepted`
-    of every pair, if not the folder does. Raises TrainingError if there are no shards, or one is
-    broken or lacks the tensor.
+    `key` names the tensor to read; `scores` stands for the folder's own. Raises TrainingError if
+    there are no shards, or one is broken or lacks the tensor.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class LatentDataset:
         found = sorted(p for p in self.folder.glob("[!.]*.safetensors") if p.name != SCORES)
         self.files = found if files is None else list(files)
         if not self.files:
-            advice = "build the bank first"
-            raise TrainingError(f"{folder} holds no shards", "a bank of safetensors files", advice)
+            what = f"{folder} holds no shards"
+            raise TrainingError(what, "a bank of safetensors files", "build the bank first")
         self.shards: list[Tensor] = []
         for file in self.files:
             try:
@@ -72,9 +72,7 @@ class LatentDataset:
         """Size of one clip: channels, frames, height, width of latents."""
         return self.shards[0].shape[2:]
 
-    def split(
-        self, held: int, *, accepted: bool = True
-    ) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+    def split(self, held: int, *, accepted: bool = True) -> Split:
         """Return the rows to train on, perhaps the accepted ones only, and the last, held back.
 
         Raises ConfigError if all are held back, TrainingError if none of the others is accepted.
@@ -86,10 +84,7 @@ class LatentDataset:
         return training, validation
 
     def read(self, rows: Int[Tensor, " batch"]) -> Shaped[Tensor, "batch 2 ..."]:
-        """Return pairs, source first; half precision becomes float32.
-
-        Raises TrainingError if one holds values that are no numbers.
-        """
+        """Return pairs, source first, in float32; TrainingError for values that are no numbers."""
         places = [self.places[row] for row in rows.tolist()]
         pairs = [self.shards[shard][place] for shard, place in places]
         if not pairs[0].is_floating_point():
@@ -112,9 +107,7 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
 
 
-def split_rows(
-    rows: Int[Tensor, " rows"], held: int
-) -> tuple[Int[Tensor, " training"], Int[Tensor, " held"]]:
+def split_rows(rows: Int[Tensor, " rows"], held: int) -> Split:
     """Hold the last rows back for validation; ConfigError if none would be left to train on."""
     if held >= len(rows):
         what = f"validation_clips = {held} of a bank of {len(rows)} pairs"

@@ -30,11 +30,8 @@ class Checkpoint:
     settings: dict[str, Any]
 
 
-def save_checkpoint(checkpoint: Checkpoint, folder: Path, keep: int = 2) -> Path:
-    """Write `folder/step-00000500` in one rename, and remove all but the newest `keep`.
-
-    A checkpoint is renamed before it is removed, too: one that is half there has a hidden name.
-    """
+def save_checkpoint(checkpoint: Checkpoint, folder: Path, keep: int) -> None:
+    """Write `folder/step-00000500` in one rename, and remove all but the newest `keep`."""
     final = folder / f"step-{checkpoint.step:08d}"
     partial = folder / f".partial-{checkpoint.step:08d}"
     clear_unfinished(folder)
@@ -50,7 +47,6 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path, keep: int = 2) -> Path
     partial.rename(final)
     for old in checkpoints(folder)[:-keep]:
         _remove(old)
-    return final
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -67,14 +63,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 raise ValueError("another hash")
     except (ArtifactError, OSError, KeyError, TypeError, ValueError) as error:
         advice = f"delete {path} to resume from an earlier checkpoint"
-        what = f"{file} is damaged"
-        raise TrainingError(what, "the file that was written", advice) from error
+        raise TrainingError(f"{file} is damaged", "the file that was written", advice) from error
     parts = {part: read_tensors(path / f"{part}.safetensors") for part in PARTS}
     return Checkpoint(step=step, settings=settings, **parts)
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingError]]:
-    """Return the newest checkpoint that is whole, if any, and what is wrong with newer ones.
+    """Return the newest whole checkpoint, if any, and what is wrong with newer ones.
 
     Raises TrainingError if there are checkpoints, and all of them are damaged.
     """
@@ -85,11 +80,9 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[TrainingErr
         except TrainingError as error:
             refused.append(error)
     if refused:
-        raise TrainingError(
-            f"every checkpoint in {folder} is damaged ({refused[0].what})",
-            "the files that were written",
-            "delete the folder to start again",
-        )
+        what = f"every checkpoint in {folder} is damaged ({refused[0].what})"
+        expected = "the files that were written"
+        raise TrainingError(what, expected, "delete the folder to start again")
     return None, []
 
 
@@ -105,7 +98,7 @@ def clear_unfinished(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.exists():
+    if path.exists():  # renamed first: what is half there has a hidden name
         doomed = path.with_name(f".old-{path.name}")
         path.rename(doomed)
         shutil.rmtree(doomed)

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -17,14 +18,11 @@ Beta = Annotated[float, Field(ge=0, le=0.99999)]
 
 @dataclass(frozen=True)
 class LoopConfig(Settings):
-    """How any recipe is run: steps, optimiser, precision, and what is written when.
-
-    `accumulate` is the number of batches in a step; several processes share them.
-    """
+    """How any recipe is run: steps, optimiser, precision, and what is written when."""
 
     steps: Steps
     batch: Size = 16
-    accumulate: Size = 1
+    accumulate: Size = 1  # batches in a step; several processes share them
     optimizer: Literal["adamw", "adamw8bit", "muon"] = "adamw"
     lr: NonNegative = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -112,6 +110,12 @@ RECIPES: dict[str, type[AdapterConfig] | type[LTX2Config]] = {
     "ltx-2": LTX2Config,
 }
 C = TypeVar("C")
+
+
+def check_installed(setting: str, package: str) -> None:
+    """Raise ConfigError if a setting needs a package that is not installed."""
+    if find_spec(package) is None:
+        raise ConfigError(setting, f"{package} to be installed", f"pip install {package}")
 
 
 def load_config(path: str | Path) -> tuple[Config, Path]:

@@ -1,28 +1,25 @@
-"""The log of a run: plain CSV, and a plot of it."""
+"""The log of a run: plain CSV, and what accelerate tracks."""
 
 import csv
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
-from synclora_lite.errors import ConfigError
 from synclora_lite.files import atomic_path
-from synclora_lite.training.config import LoopConfig
+from synclora_lite.training.config import LoopConfig, check_installed
 
 
 class CsvLog:
     """Rows of numbers by step; a resumed run drops the rows after the step it resumes from."""
 
     def __init__(self, path: Path, step: int) -> None:
-        self.path = path
-        self.rows: list[Mapping[str, float]] = [r for r in read_log(path) if r["step"] <= step]
+        self.path, self.rows = path, [row for row in read_log(path) if row["step"] <= step]
         if path.exists():
             self._write()
 
-    def write(self, step: int, values: Mapping[str, int | float]) -> None:
+    def write(self, step: int, values: Mapping[str, float]) -> None:
         """Add one row; a value under a new name adds a column."""
         self.rows.append({"step": step, **values})
         self._write()
@@ -48,9 +45,7 @@ class RunLog:
         self.validated = CsvLog(out / "validation.csv", step)
         self.tracker: GeneralTracker | None = None
         if (name := config.log_with) != "csv":
-            if find_spec(name) is None:
-                expected, advice = f"{name} to be installed", f"pip install {name}"
-                raise ConfigError(f"log_with = {name!r}", expected, advice)
+            check_installed(f"log_with = {name!r}", name)
             kind = LOGGER_TYPE_TO_CLASS[name]
             place = {"logging_dir": out / "logs"} if kind.requires_logging_directory else {}
             self.tracker = kind(out.name, **place)
@@ -95,17 +90,3 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     with Path(path).open(newline="") as stream:
         rows = list(csv.DictReader(line for line in stream if line.endswith("\n")))
     return [{name: float(x) for name, x in row.items() if x} for row in rows if row.get("step")]
-
-
-def plot_log(path: str | Path, picture: str | Path) -> None:
-    """Draw the loss of a log against the step, on a logarithmic scale."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    axes = figure.subplots()
-    points = [(row["step"], row["loss"]) for row in read_log(path) if "loss" in row]
-    if points:
-        axes.plot(*zip(*points, strict=True), linewidth=1)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
-    with atomic_path(picture) as partial:
-        figure.savefig(partial)

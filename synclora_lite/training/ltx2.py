@@ -4,7 +4,6 @@ Sizes are what is different: the frozen base may be kept in 8 bits, its blocks m
 memory, and every pair is trained at a size of its own aspect.
 """
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,13 +15,16 @@ from diffusers import LTX2VideoTransformer3DModel
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from synclora_lite.core import inject, lora_state_dict, sample_sigmas, token_shift
+from synclora_lite.core import lora_state_dict, sample_sigmas, token_shift
+from synclora_lite.core.flow import TIMESTEPS
+from synclora_lite.core.sequence import Latents
 from synclora_lite.errors import ConfigError
+from synclora_lite.models import AdapterSettings, add_adapter
 from synclora_lite.models.folders import model_folder
 from synclora_lite.models.formats import METADATA, WEIGHTS, to_format
 from synclora_lite.models.ltx2 import LTX2Model, edit_ltx2, load_ltx2
 from synclora_lite.models.ltx2_sampling import LTX2Sampling
-from synclora_lite.models.precision import awake, natural_dtype
+from synclora_lite.models.precision import awake, compute_dtype, natural_dtype
 from synclora_lite.pairs.ltx2_trainer import bucket_of
 from synclora_lite.pairs.manifest import read_manifest
 from synclora_lite.tensors import write_tensors
@@ -32,13 +34,8 @@ from synclora_lite.training.frozen import place, quantise_blocks
 from synclora_lite.training.log import mean_metrics
 from synclora_lite.training.loop import Metrics
 from synclora_lite.training.pair_latents import pair_clips, pair_latents
-from synclora_lite.training.precision import base_dtype
-from synclora_lite.training.processes import process_group
 from synclora_lite.training.validation import loss_by_level
 from synclora_lite.video import write_clip
-
-Latents = Float[Tensor, "batch channels frames height width"]
-TIMESTEPS = 1000  # the transformer is told sigma times this
 
 
 @dataclass(frozen=True)
@@ -69,23 +66,18 @@ class LTX2Training:
             raise ConfigError(f"batch = {loop.batch}", "1: pairs differ in size", advice)
         folder = model_folder(config.model)
         small = natural_dtype(folder, loop.device) == torch.float32
-        dtype = torch.float32 if small else base_dtype("auto", loop)
-        self.model = load_ltx2(folder, dtype=dtype, offload="none")  # into main memory
+        dtype = torch.float32 if small else compute_dtype(loop.precision, loop.device)
+        self.model = load_ltx2(folder, dtype=dtype)  # into main memory
         self.size_of = partial(bucket_of, side=config.side, most=config.frames)
-        vae, group = self.model.pipe.vae, process_group(loop.device)
         words = f"up to {config.frames} frames of {config.side} squared"
-        how = (vae, self.model.frame_rate, self.size_of, words)
-        with group.main_process_first(), awake(vae, self.device):  # each pair in its own aspect
-            self.dataset = pair_latents(config.bank, *how, progress=group.is_main_process)
+        how = (self.model.pipe.vae, self.model.frame_rate, self.size_of, words)
+        self.dataset = pair_latents(config.bank, *how, loop.device)  # each in its own aspect
         self.train_rows, self.held_rows = self.dataset.split(config.validation_clips)
         self.context = cache_context(self.model, self.device)[-1]
         self.transformer: LTX2VideoTransformer3DModel = self.model.pipe.transformer
         if config.quantise == "int8":
             quantise_blocks(self.transformer)
-        drawn = torch.Generator().manual_seed(loop.seed)
-        if not inject(self.transformer, config.targets, config.rank, drawn):
-            what = f"no layer is named {', '.join(config.targets[:3])}"
-            raise ConfigError(what, "endings of layer names such as attn1.to_q")
+        add_adapter(self.transformer, AdapterSettings(config.rank, config.targets), loop.seed)
         if loop.checkpointing or config.block_offload:
             self.transformer.enable_gradient_checkpointing()
         place(self.transformer, self.device, stream=config.block_offload)
@@ -121,19 +113,18 @@ class LTX2Training:
 
     def export(self, folder: Path) -> Path:
         """Write the adapter in the released one's layout: for diffusers, ComfyUI, LTX-2 itself."""
-        weights = {name: value.cpu() for name, value in lora_state_dict(self.transformer).items()}
-        return write_tensors(folder / WEIGHTS, to_format(weights, "comfyui"), METADATA)
+        weights = to_format(lora_state_dict(self.transformer), "comfyui")
+        return write_tensors(folder / WEIGHTS, weights, METADATA)
 
     def _sample(self, row: int, out: Path) -> None:
         """Edit a held-back pair by the dev setting: source, target and edit side by side."""
         config, model, how = self.config, self.model, LTX2Sampling(distilled=True)
+        pipe, device = model.pipe, self.device
         if model.negative is not None:
             how = LTX2Sampling(distilled=False, steps=config.sample_steps)
         pair = read_manifest(config.bank)[row]
         source, edited = pair_clips(config.bank, pair, model.frame_rate, self.size_of)
-        with ExitStack() as stack:
-            for part in (model.pipe.vae, model.pipe.audio_vae, model.pipe.vocoder):
-                stack.enter_context(awake(part, self.device))
+        with awake(pipe.vae, device), awake(pipe.audio_vae, device), awake(pipe.vocoder, device):
             made = edit_ltx2(model, source, edited[0], how)
         wall = np.concatenate([source, edited, made], axis=2)
         write_clip(out / f"{pair.id}.mp4", wall, fps=model.frame_rate)
@@ -185,8 +176,7 @@ def ltx2_loss(
 def cache_context(model: LTX2Model, device: torch.device) -> list[Context]:
     """Run the connectors once, on the negative prompt if there is one and on the caption.
 
-    In their place the pipeline gets what came out, so that validation needs them no more: they are
-    as large as a small card's memory.
+    The pipeline gets what came out in their place: they are as large as a small card's memory.
     """
     pipe, prompts = model.pipe, [*filter(None, [model.negative]), (model.caption, model.mask)]
     side, kept = pipe.tokenizer_padding_side, list[Context]()

@@ -3,20 +3,19 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 
-from synclora_lite.errors import ConfigError
 from synclora_lite.training.checkpoint import Named
-from synclora_lite.training.config import LoopConfig
+from synclora_lite.training.config import LoopConfig, check_installed
 
 Parameters = Mapping[str, torch.nn.Parameter]
+Optimizers = list[torch.optim.Optimizer]
 SCALE, CHANGING = "loss_scale", ("scale", "_growth_tracker")
 
 
-def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.optim.Optimizer]:
+def make_optimizers(parameters: Parameters, config: LoopConfig) -> Optimizers:
     """Return AdamW (fused, or with moments of 8 bits), or Muon for matrices and AdamW for the rest.
 
     Weights decay, vectors do not. Muon (Jordan et al. 2024) makes the momentum of a matrix
@@ -24,7 +23,7 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     Raises ConfigError if bitsandbytes, which has the moments of 8 bits, is not installed.
     """
     decay, betas, rest = config.weight_decay, config.betas, list(parameters.values())
-    optimizers: list[torch.optim.Optimizer] = []
+    optimizers: Optimizers = []
     matrices = [p for p in rest if p.ndim == 2]
     if config.optimizer == "muon" and matrices:
         rest = [p for p in rest if p.ndim != 2]
@@ -36,9 +35,7 @@ def make_optimizers(parameters: Parameters, config: LoopConfig) -> list[torch.op
     ]
     groups = [group for group in groups if group["params"]]
     if config.optimizer == "adamw8bit":
-        if find_spec("bitsandbytes") is None:
-            what = 'optimizer = "adamw8bit"'
-            raise ConfigError(what, "bitsandbytes to be installed", "pip install bitsandbytes")
+        check_installed('optimizer = "adamw8bit"', "bitsandbytes")
         from bitsandbytes.optim import AdamW8bit  # type: ignore[import-not-found,unused-ignore]
 
         return [AdamW8bit(groups, lr=config.lr, betas=betas)]
@@ -59,7 +56,7 @@ def learning_rate(step: int, config: LoopConfig) -> float:
 
 
 def optimizer_state(
-    optimizers: list[torch.optim.Optimizer], parameters: Parameters, scaler: torch.amp.GradScaler
+    optimizers: Optimizers, parameters: Parameters, scaler: torch.amp.GradScaler
 ) -> Named:
     """Return moments and counters by parameter name, and the loss scale of float16, as tensors."""
     state = {
@@ -73,10 +70,7 @@ def optimizer_state(
 
 
 def restore_optimizer(
-    optimizers: list[torch.optim.Optimizer],
-    parameters: Parameters,
-    state: Named,
-    scaler: torch.amp.GradScaler,
+    optimizers: Optimizers, parameters: Parameters, state: Named, scaler: torch.amp.GradScaler
 ) -> None:
     """Undo `optimizer_state`."""
     owner = {p: o for o in optimizers for group in o.param_groups for p in group["params"]}

@@ -16,19 +16,15 @@ MMAP_MAX, TRIM_THRESHOLD = -4, -1  # names of settings in malloc.h
 
 
 def process_group(device: str) -> PartialState:
-    """Return accelerate's view of the processes; "cuda" means the GPU of this one's rank.
-
-    Raises ConfigError if this machine has no such device.
-    """
+    """Return accelerate's view of the processes; ConfigError if there is no such device."""
     check_device(device)
     return PartialState(cpu=device.startswith("cpu"))
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep what a step frees for the next one, where its C library is glibc.
+    """Let this whole process keep what a step frees for the next one, where its C library is glibc.
 
-    Pages that are given back and asked for again cost a sixth of a step on a CPU. For programs
-    that do nothing but train: it holds for the whole process.
+    Pages that are given back and asked for again cost a sixth of a step on a CPU.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

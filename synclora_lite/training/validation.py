@@ -4,17 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from synclora_lite.core import Layout
+from synclora_lite.core.sequence import Latents
 from synclora_lite.models import I2VModel, decode, denoise
 from synclora_lite.models.latents import to_frames
 from synclora_lite.models.precision import awake
 from synclora_lite.training.bank import seeded
 from synclora_lite.video import write_clip
 
-Latents = Float[Tensor, "batch channels frames height width"]
 LEVELS = (0.1, 0.3, 0.5, 0.7, 0.9)
 STEPS = 10
 
@@ -33,12 +32,7 @@ def loss_by_level(loss: Callable[[Tensor, Tensor], Tensor], clips: Latents) -> d
 
 
 def sample_clips(
-    model: I2VModel,
-    truth: Latents,
-    path: Path,
-    *,
-    reference: Latents,
-    layout: Layout,
+    model: I2VModel, truth: Latents, path: Path, reference: Latents, layout: Layout
 ) -> dict[str, float]:
     """Generate clips from the first frames of `truth` and write them below truth and source.
 

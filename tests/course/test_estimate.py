@@ -22,7 +22,7 @@ from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
 from synclora_lite.models import AdapterSettings, add_adapter, create_model, load_model, save_model
-from synclora_lite.models.presets import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss

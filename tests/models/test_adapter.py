@@ -6,11 +6,18 @@ from diffusers import LTXImageToVideoPipeline
 from peft import PeftModel
 from safetensors.torch import save_file
 
-from synclora_lite.core import ATTENTION, FEED_FORWARD, block, flow_loss, in_context_batch, pack
+from synclora_lite.core import (
+    ATTENTION,
+    FEED_FORWARD,
+    block,
+    flow_loss,
+    in_context_batch,
+    lora_state_dict,
+    pack,
+)
 from synclora_lite.errors import ModelError
 from synclora_lite.models import (
     AdapterSettings,
-    adapter_weights,
     add_adapter,
     denoise,
     from_any_format,
@@ -105,7 +112,7 @@ def test_a_fresh_adapter_changes_nothing_and_freezes_the_base():
     parameters = add_adapter(model.transformer, SETTINGS)
     assert torch.allclose(generate(model), before, atol=1e-6)
     assert sum(p.numel() for p in parameters) == sum(
-        v.numel() for v in adapter_weights(model.transformer).values()
+        v.numel() for v in lora_state_dict(model.transformer).values()
     )
 
 
@@ -138,7 +145,7 @@ def test_strength_zero_is_the_base_model(tmp_path):
 @pytest.mark.parametrize("key_format", ["diffusers", "peft", "comfyui"])
 def test_key_formats_round_trip(tmp_path, key_format):
     transformer = trained(tiny_model().transformer)
-    weights = adapter_weights(transformer)
+    weights = lora_state_dict(transformer)
     back = from_any_format(to_format(weights, key_format))
     assert back.keys() == weights.keys()
     save_adapter(transformer, SETTINGS, tmp_path, key_format=key_format)
@@ -146,7 +153,7 @@ def test_key_formats_round_trip(tmp_path, key_format):
     other = tiny_model().transformer
     settings = load_adapter(other, file)
     assert settings.rank == 4
-    assert all(torch.equal(v, weights[n]) for n, v in adapter_weights(other).items())
+    assert all(torch.equal(v, weights[n]) for n, v in lora_state_dict(other).items())
 
 
 def test_peft_loads_our_folder(tmp_path):
@@ -169,7 +176,7 @@ def test_layers_outside_the_blocks_have_their_original_names_for_comfyui():
 
 
 def test_a_stored_alpha_is_multiplied_in():
-    weights = adapter_weights(trained(tiny_model().transformer))
+    weights = lora_state_dict(trained(tiny_model().transformer))
     name = "transformer_blocks.0.attn1.to_q"
     stored = to_format(weights, "comfyui") | {f"diffusion_model.{name}.alpha": torch.tensor(2.0)}
     back = from_any_format(stored)
@@ -196,14 +203,14 @@ def test_the_stock_pipeline_loads_our_adapter(tmp_path, key_format, targets):
 
 def test_layers_of_different_rank_are_read_as_one(tmp_path):
     model = tiny_model()
-    weights = adapter_weights(trained(model.transformer))
+    weights = lora_state_dict(trained(model.transformer))
     layer = "transformer_blocks.0.attn1.to_q"
     a, b = f"{layer}.lora_A.weight", f"{layer}.lora_B.weight"
     small = weights | {a: weights[a][:2].clone(), b: weights[b][:, :2].clone()}
     save_file(small, tmp_path / "mixed.safetensors")
     other = tiny_model()
     assert load_adapter(other.transformer, tmp_path / "mixed.safetensors").rank == 4
-    back = adapter_weights(other.transformer)
+    back = lora_state_dict(other.transformer)
     assert torch.allclose(back[b] @ back[a], small[b] @ small[a], atol=1e-6)
 
 

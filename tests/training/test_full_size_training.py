@@ -177,11 +177,11 @@ def test_an_imported_data_set_is_encoded_once_and_trained_on(public, folder, tmp
     load_adapter(load_model(folder).transformer, tmp_path / "run" / "final")
     model, text = load_model(folder), "9 frames of 32"
     given = (tmp_path / "pairs", model.vae, model.frame_rate)
-    again = pair_latents(*given, lambda *_: (9, 32, 32), text, progress=False)
+    again = pair_latents(*given, lambda *_: (9, 32, 32), text, "cpu")
     assert sorted(again.files) == files
     assert [file.stat().st_mtime_ns for file in files] == written
     with pytest.raises(ModelError, match=r"10 frames; expected 4k\+1 frames.*trim to 9"):
-        pair_latents(*given, lambda *_: (10, 32, 32), "10 frames of 32", progress=False)
+        pair_latents(*given, lambda *_: (10, 32, 32), "10 frames of 32", "cpu")
 
 
 def test_clips_are_cut_to_a_square_and_brought_to_the_length():

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from synclora_course.estimate.metering import peak_memory
 from synclora_course.tiny_ltx2 import save_tiny_ltx2, tiny_ltx2
-from synclora_lite.errors import ConfigError
+from synclora_lite.errors import ConfigError, ModelError
 from synclora_lite.files import PROJECT
 from synclora_lite.models.ltx2 import Adapter, edit_ltx2, load_ltx2
 from synclora_lite.models.ltx2_sampling import LTX2Sampling
@@ -221,7 +221,7 @@ def test_settings_that_make_no_sense_are_refused(bank, folder):
     two = replace(config(bank, folder).loop, batch=2)
     with pytest.raises(ConfigError, match=r"^batch = 2; expected 1: pairs differ in size"):
         adapter_recipe(config(bank, folder, loop=two))
-    with pytest.raises(ConfigError, match=r"^no layer is named to_all; expected endings"):
+    with pytest.raises(ModelError, match=r"^no layer is named to_all; expected endings"):
         adapter_recipe(config(bank, folder, targets=("to_all",)))
 
 

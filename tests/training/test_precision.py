@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from synclora_lite.models import multiplies_bfloat16
-from synclora_lite.training import LoopConfig
-from synclora_lite.training.precision import compute_dtype
+from synclora_lite.models.precision import compute_dtype
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc/cpuinfo is Linux's")
@@ -18,11 +17,10 @@ def test_the_units_found_are_those_that_the_system_lists():
 
 
 def test_auto_is_bfloat16_only_where_the_processor_multiplies_it():
-    found = compute_dtype(LoopConfig(steps=1))
+    found = compute_dtype("auto", "cpu")
     assert found == (torch.bfloat16 if multiplies_bfloat16() else torch.float32)
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])
 def test_a_format_that_is_named_is_taken(name):
-    config = LoopConfig(steps=1, precision=name)
-    assert compute_dtype(config) == getattr(torch, name)
+    assert compute_dtype(name, "cpu") == getattr(torch, name)
