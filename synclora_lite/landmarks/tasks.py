@@ -4,14 +4,17 @@ Importing this module imports mediapipe, which takes seconds: others do it when 
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.landmarks.bundle import find_bundle
+from synclora_lite.artifacts import models_dir
+from synclora_lite.errors import LandmarkError
+from synclora_lite.files import sha256
 from synclora_lite.landmarks.people import Box
 from synclora_lite.video.clip import Frames
 
@@ -52,6 +55,11 @@ with native_silence():
         RunningMode,
     )
 
+SHA256 = {  # of the models that come with the project
+    "face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    "pose_landmarker.task": "e2faf45ee489cd7b170dce6db21ec64b0eac9196b355a0ff17fc07d9ba3b9817",
+    "selfie_segmenter.tflite": "79df7211697d529fd2bcae9dff7f201b6cc5b0e39f70612f7e1eecc09eb42bb4",
+}
 # Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
 # time too, which delays every cue; frames that lie this far apart pass its filter as they are.
 APART = 100_000
@@ -135,10 +143,8 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
         min_face_presence_confidence=PRESENCE,
     )
     with FaceLandmarker.create_from_options(options) as finder:
-        found = [result.face_landmarks for result in _each(finder.detect_for_video, frames)]
-    absent = np.full((478, 3), np.nan)
-    known = np.stack([_array(f[0], "xyz") if f else absent for f in found])
-    return known.astype(np.float32)
+        found = [result.face_landmarks for result in _each(finder, frames)]
+    return _first(found, 478, "xyz")
 
 
 def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
@@ -146,11 +152,9 @@ def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     model = _model("pose_landmarker.task")
     options = PoseLandmarkerOptions(base_options=model, running_mode=RunningMode.VIDEO)
     with PoseLandmarker.create_from_options(options) as finder:
-        looks = _each(finder.detect_for_video, frames[::POSE_STEP])
-        found = [result.pose_landmarks for result in looks]
-    absent, parts = np.full((33, 4), np.nan), ("x", "y", "z", "visibility")
-    known = np.stack([_array(b[0], parts) if b else absent for b in found])
-    return fill_between(known.astype(np.float32), len(frames), POSE_STEP)
+        found = [result.pose_landmarks for result in _each(finder, frames[::POSE_STEP])]
+    known = _first(found, 33, ("x", "y", "z", "visibility"))
+    return fill_between(known, len(frames), POSE_STEP)
 
 
 def fill_between(
@@ -165,15 +169,34 @@ def fill_between(
     return np.where(share > 0, between, known[before])
 
 
+def find_bundle(name: str) -> Path:
+    """Return the path of a model file; LandmarkError unless it is the one this was tested with."""
+    path, advice = models_dir() / "mediapipe" / name, "install the project again"
+    if not path.is_file():
+        raise LandmarkError(f"no file {path}", "MediaPipe's model", advice)
+    found, known = sha256(path), SHA256[name]
+    if found != known:
+        raise LandmarkError(f"{path} has SHA-256 {found[:12]}...", f"{known[:12]}...", advice)
+    return path
+
+
 def _model(name: str) -> Any:
     return BaseOptions(model_asset_path=str(find_bundle(name)))
 
 
-def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
-    return [detect(_image(frame), index * APART) for index, frame in enumerate(frames)]
+def _each(finder: Any, frames: Frames) -> list[Any]:
+    return [finder.detect_for_video(_image(frame), t * APART) for t, frame in enumerate(frames)]
 
 
-def _array(points: Any, parts: Iterable[str]) -> Float[np.ndarray, "points parts"]:
+def _first(
+    found: list[Any], points: int, parts: Sequence[str]
+) -> Float[np.ndarray, "frames points parts"]:
+    """Return the first face or body of every frame, NaN where there is none."""
+    absent = np.full((points, len(parts)), np.nan)
+    return np.stack([_array(f[0], parts) if f else absent for f in found]).astype(np.float32)
+
+
+def _array(points: Any, parts: Sequence[str]) -> Float[np.ndarray, "points parts"]:
     return np.array([[getattr(point, part) for part in parts] for point in points])
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from synclora_lite.files import sha256
-from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import Track, load, path_of, save
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.video import read_clip
@@ -28,8 +27,7 @@ def track(frames: Frames, *, person: int | Place | None = None, cache: bool = Tr
     such person, or the models are not there.
     """
     check_frames(frames)
-    key = f"{_key(person)} {frames.shape}"
-    path = path_of(key, np.ascontiguousarray(frames).data) if cache else None
+    path = path_of(f"{person} {frames.shape}", np.ascontiguousarray(frames).data) if cache else None
     return _kept(path, lambda: _run(frames, person))
 
 
@@ -43,7 +41,7 @@ def track_file(path: str | Path, *, person: int | Place | None = None) -> Track:
         clip = read_clip(path)
         return replace(_run(clip.frames, person), fps=clip.fps)
 
-    return _kept(path_of(f"{_key(person)} {sha256(path)}") if Path(path).is_file() else None, run)
+    return _kept(path_of(f"{person} {sha256(path)}") if Path(path).is_file() else None, run)
 
 
 def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, int]:
@@ -78,10 +76,6 @@ def change(frames: Frames) -> Float[np.ndarray, " frames"]:
     return np.concatenate([[0.0], steps]).astype(np.float32)
 
 
-def _key(person: int | Place | None) -> str:
-    return finder_name() if person is None else f"{finder_name()} {person}"
-
-
 def _kept(path: Path | None, run: Callable[[], Track]) -> Track:
     """Return what is kept at a path; if there is nothing, run and keep it."""
     kept = load(path) if path else None
@@ -104,13 +98,12 @@ def _run(frames: Frames, person: int | Place | None) -> Track:
     height, width = part.shape[1:3]
     scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
     return Track(
-        face * scale + origin,
-        np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1),
-        ~np.isnan(face[:, 0, 0]),
-        finder_name(),
-        (frames.shape[1], frames.shape[2]),
-        change(frames),
-        max(1, len(people)),
-        number + 1,
-        place,
+        face=face * scale + origin,
+        pose=np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1),
+        found=~np.isnan(face[:, 0, 0]),
+        change=change(frames),
+        size=(frames.shape[1], frames.shape[2]),
+        people=max(1, len(people)),
+        person=number + 1,
+        place=place,
     )

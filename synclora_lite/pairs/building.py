@@ -19,7 +19,7 @@ from synclora_lite.pairs.folder import Frames, alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair, append_pair, intact, known_pairs
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_batch
 from synclora_lite.portraits.edits import HELD_OUT
-from synclora_lite.sync.sides import same_rate
+from synclora_lite.sync.realign import same_rate
 from synclora_lite.video import read_clip, side_by_side
 
 STRIDE = 1_000_003  # seeds of two builds are so far apart

@@ -71,10 +71,9 @@ def export_pairs(
     elif layout == "ltx-2-trainer":
         write_trainer_config(out, rows)
     else:
-        lists = ("prompts", "caption"), *LAYOUTS[layout]
-        for name, column in lists:
-            lines = (" ".join(row[column].splitlines()) for row in rows)
-            write_atomic(out / f"{name}.txt", "".join(f"{line}\n" for line in lines))
+        for name, column in (("prompts", "caption"), *LAYOUTS[layout]):
+            lines = (" ".join(row[column].splitlines()) + "\n" for row in rows)
+            write_atomic(out / f"{name}.txt", "".join(lines))
     table = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return write_atomic(out / "metadata.jsonl", "".join(table))
 

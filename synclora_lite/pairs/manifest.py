@@ -10,7 +10,7 @@ A manifest may come from a stranger: every field is checked, and no path leads o
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar
 
@@ -66,8 +66,8 @@ class Pair(_Row):
 
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""
-        row = {item.name: getattr(self, item.name) for item in fields(self)}
-        files = {name: asdict(row.pop(name)) for name in ("source", "edited")}
+        row = asdict(self)
+        files = {name: row.pop(name) for name in ("source", "edited")}
         return {"id": row.pop("id"), "files": files, **row}
 
     @classmethod
@@ -154,6 +154,11 @@ def locate(folder: str | Path, path: str) -> Path:
     return root / parts
 
 
+def files_of(folder: str | Path, pair: Pair) -> tuple[Path, Path]:
+    """Return where the source and the edited clip of a pair lie; raises as `locate` does."""
+    return locate(folder, pair.source.path), locate(folder, pair.edited.path)
+
+
 def check_inside(folder: Path, path: Path) -> None:
     """Raise PairError if links lead a path out of a folder, or run in a circle."""
     try:
@@ -167,7 +172,8 @@ def check_inside(folder: Path, path: Path) -> None:
 
 def intact(folder: str | Path, pair: Pair) -> bool:
     """Whether both files are there with the content the manifest says."""
-    places = [(locate(folder, media.path), media.sha256) for media in (pair.source, pair.edited)]
+    digests = (pair.source.sha256, pair.edited.sha256)
+    places = zip(files_of(folder, pair), digests, strict=True)
     return all(place.is_file() and sha256(place) == digest for place, digest in places)
 
 

@@ -28,15 +28,15 @@ class BlinkScore:
         return bool(self.source or self.edited)
 
 
-def blink_events(closed: Closed, depth: float = limits.BLINK_DEPTH) -> tuple[int, ...]:
+def blink_events(closed: Closed) -> tuple[int, ...]:
     """Return the frame in which each blink begins.
 
-    A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
+    A blink is a peak that stands out by BLINK_DEPTH from what is around it (BLINK_WINDOW), so that
     lids which are lowered for longer, by a look down or a smile, are none. It begins when half of
     that height is passed: the fastest part, and so the best defined moment. Frames in which the
     eyes are not seen count as open.
     """
-    return tuple(onset for onset, height in _peaks(closed) if height >= depth)
+    return tuple(onset for onset, height in _peaks(closed) if height >= limits.BLINK_DEPTH)
 
 
 def match_blinks(source: Closed, edited: Closed) -> BlinkScore:

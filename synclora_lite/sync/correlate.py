@@ -6,7 +6,7 @@ its own, from all cues together.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -76,8 +76,7 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     return np.where(count < MIN_FRAMES, np.nan, np.where(moving, r, 0.0))
 
 
-@dataclass(frozen=True)
-class Lag:
+class Lag(NamedTuple):
     """How late the second trace is."""
 
     frames: int  # the best whole lag; positive when the second trace is late
@@ -115,4 +114,4 @@ def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
     """Find the lag that the evidence of several cues together speaks for."""
     evidence = [evidence_of(first, second, max_lag) for first, second in cues]
     known = [curve for curve in evidence if np.isfinite(curve).any()]
-    return lag_of_evidence(np.sum(known, axis=0)) if known else Lag(0, 0.0, 0.0)
+    return lag_of_evidence(np.sum(known or evidence, axis=0))

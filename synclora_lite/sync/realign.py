@@ -1,13 +1,25 @@
-"""Save a pair that is off by a constant number of frames: shift, crop, score again."""
+"""Bring two clips onto one time: one frame rate, and no constant offset."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synclora_lite.errors import PairError
 from synclora_lite.landmarks import track
 from synclora_lite.sync.report import SyncReport
 from synclora_lite.sync.score import score_tracks
 from synclora_lite.sync.thresholds import OFFSET_CONFIDENCE
-from synclora_lite.video.clip import Frames
+from synclora_lite.video.clip import Clip, Frames, resample
+
+
+def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
+    """Give the edit the source's frame rate.
+
+    Clips with the same number of frames belong together frame by frame, whatever rate their files
+    claim (an edit written with a default rate is common): only the label is changed. Otherwise
+    the edit is resampled, so that equal times meet.
+    """
+    if len(source) == len(edited):
+        return source, replace(edited, fps=source.fps)
+    return source, resample(edited, source.fps)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Score two clips: how well the edit keeps the source's every movement on its frame."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.landmarks import Track, track
+from synclora_lite.errors import LandmarkError
+from synclora_lite.landmarks import Track, track, track_file
 from synclora_lite.sync import correlate, thresholds
 from synclora_lite.sync.blinks import match_blinks
 from synclora_lite.sync.correlate import Curve, Trace, combined_lag, evidence_of, smooth
@@ -13,7 +15,7 @@ from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
 from synclora_lite.sync.verdict import judge
-from synclora_lite.video.clip import Clip
+from synclora_lite.video import Clip, resample_indices
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 
@@ -31,6 +33,37 @@ def score_clips(source: Frames | Clip, edited: Frames | Clip, *, cache: bool = T
     frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
     first = track(frames[0], person=person, cache=cache)
     return score_tracks(first, track(frames[1], person=first.place or person, cache=cache))
+
+
+def score_files(source: str | Path, edited: str | Path, person: int | None = None) -> SyncReport:
+    """Score two video files as `score_clips` does; what is tracked already is not decoded again.
+
+    The edit is brought to the source's frame rate, unless both have equally many frames.
+    """
+    first = track_file(source, person=person)
+    second = track_file(edited, person=first.place or person)
+    if len(first) != len(second) and first.fps and second.fps:
+        second = second[resample_indices(len(second), second.fps, first.fps)]
+    return score_tracks(first, second)
+
+
+def track_pair(source: Clip, edited: Clip, *, panels: bool = False) -> tuple[Track, Track]:
+    """Track two clips as `score_clips` does.
+
+    Raises LandmarkError if one of them shows no face in any frame; of two `panels` of one picture
+    both must, because one alone is for the verdict to reject.
+    """
+    first = track(source.frames, person=source.person)
+    second = track(edited.frames, person=first.place or source.person)
+    empty = [not each.found.any() for each in (first, second)]
+    if all(empty) or (any(empty) and not panels):
+        side, clip = ("source", source) if empty[0] else ("edited", edited)
+        raise LandmarkError(
+            f"no face in any of the {len(clip)} frames of the {side} clip",
+            "a clip of a person whose face can be seen",
+            "crop closer to the face with --crop, or choose another clip",
+        )
+    return first, second
 
 
 def score_tracks(source: Track, edited: Track) -> SyncReport:
@@ -95,8 +128,7 @@ def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
     """Find the lag of the clip, and of its two halves, from all judged cues together."""
     if not pairs:
         return OffsetScore(0, 0.0, 0.0)
-    whole = combined_lag(pairs, max_lag)
-    score = OffsetScore(whole.frames, whole.offset, whole.confidence)
+    score = OffsetScore(*combined_lag(pairs, max_lag))
     half = len(pairs[0][0]) // 2
     if half < thresholds.HALF:
         return score

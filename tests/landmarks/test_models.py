@@ -9,7 +9,7 @@ import torch
 from synclora_lite.artifacts import read_lock
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import data_dir, sha256
-from synclora_lite.landmarks import bundle, tasks, track
+from synclora_lite.landmarks import tasks, track
 from synclora_lite.portraits import render_clip, sample_identity, sample_motion
 from tools import landmarkers
 
@@ -23,20 +23,20 @@ def models(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("name", bundle.SHA256)
+@pytest.mark.parametrize("name", tasks.SHA256)
 def test_a_shipped_model_is_the_one_in_the_record(name):
-    assert sha256(bundle.find_bundle(name)) == bundle.SHA256[name]
-    assert read_lock()[f"mediapipe/{name}"]["sha256"] == bundle.SHA256[name]
+    assert sha256(tasks.find_bundle(name)) == tasks.SHA256[name]
+    assert read_lock()[f"mediapipe/{name}"]["sha256"] == tasks.SHA256[name]
 
 
-@pytest.mark.parametrize("name", bundle.SHA256)
+@pytest.mark.parametrize("name", tasks.SHA256)
 def test_a_model_that_is_missing_or_another_is_refused(models, name):
     (models / name).write_bytes((models / name).read_bytes()[:-1])
     with pytest.raises(LandmarkError, match="SHA-256"):
-        bundle.find_bundle(name)
+        tasks.find_bundle(name)
     (models / name).unlink()
     with pytest.raises(LandmarkError, match="install the project again"):
-        bundle.find_bundle(name)
+        tasks.find_bundle(name)
 
 
 def test_a_portrait_has_shoulders_beside_its_neck():
