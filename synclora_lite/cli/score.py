@@ -80,7 +80,7 @@ def _load_pair(
 ) -> tuple["Clip", "Clip"]:
     """Read the two clips, cut out the panels, and bring both to one frame rate."""
     from synclora_lite import video
-    from synclora_lite.sync.realign import same_rate
+    from synclora_lite.sync.score import same_rate
 
     boxes = [video.parse_box(text) for text in crops]
     if len(boxes) > 2 or (side_by_side and boxes):

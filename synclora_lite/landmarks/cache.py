@@ -1,7 +1,4 @@
-"""What tracking a clip gives, and a folder of it: one file a clip, named by its frames' content.
-
-Safetensors files, written whole or not at all, so that several processes may share the folder.
-"""
+"""What tracking a clip gives, and a folder of it: one file a clip, named by its frames' content."""
 
 import ast
 import hashlib
@@ -18,7 +15,7 @@ from safetensors.numpy import save as to_safetensors
 from synclora_lite.files import write_atomic
 
 FORMAT = "7"  # part of the name: raise it when tracking or the file changes
-PER_FRAME = ("face", "pose", "found", "change")
+PER_FRAME = ("face", "pose", "found")
 PER_CLIP = ("size", "people", "person", "place", "fps")
 
 
@@ -33,7 +30,6 @@ class Track:
     face: Float[np.ndarray, "frames 478 3"]  # 468 of the mesh, 5 of the right iris, 5 of the left
     pose: Float[np.ndarray, "frames 33 4"]
     found: Bool[np.ndarray, " frames"]  # whether a frame shows a face
-    change: Float[np.ndarray, " frames"]  # mean difference to the frame before, in grey of 0..1
     size: tuple[int, int]  # height and width of the frames
     people: int = 1  # how many the clip shows for a good part of its length
     person: int = 1  # which of them this is, counted from the left

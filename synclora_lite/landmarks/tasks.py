@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.artifacts import models_dir
+from synclora_lite.artifacts import models_dir, read_lock
 from synclora_lite.errors import LandmarkError
 from synclora_lite.files import sha256
 from synclora_lite.landmarks.people import Box
@@ -55,11 +55,6 @@ with native_silence():
         RunningMode,
     )
 
-SHA256 = {  # of the models that come with the project
-    "face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
-    "pose_landmarker.task": "e2faf45ee489cd7b170dce6db21ec64b0eac9196b355a0ff17fc07d9ba3b9817",
-    "selfie_segmenter.tflite": "79df7211697d529fd2bcae9dff7f201b6cc5b0e39f70612f7e1eecc09eb42bb4",
-}
 # Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
 # time too, which delays every cue; frames that lie this far apart pass its filter as they are.
 APART = 100_000
@@ -97,10 +92,7 @@ def find(
 def around_head(
     pose: Float[np.ndarray, "frames 33 4"], size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the box (x0, y0, x1, y1) in which the head is throughout, with room around it.
-
-    Without any body, or with a large head, it is the whole frame. `size`: height and width.
-    """
+    """Return the box in which the head is throughout; all of a (height, width) if it is large."""
     height, width = size
     points = pose[:, HEAD, :2] * (width, height)
     points = points[~np.isnan(points).any((1, 2))]
@@ -111,8 +103,7 @@ def around_head(
     cell = np.array([width, height]) / GRID
     low = np.clip(np.floor((points.min((0, 1)) - room) / cell), 0, GRID) * cell
     high = np.clip(np.ceil((points.max((0, 1)) + room) / cell), 0, GRID) * cell
-    left, top = low.astype(int).tolist()
-    right, bottom = high.astype(int).tolist()
+    left, top, right, bottom = np.concatenate([low, high]).astype(int).tolist()
     if right - left < room or bottom - top < room:  # a head out of the picture
         return 0, 0, width, height
     return left, top, right, bottom
@@ -170,11 +161,11 @@ def fill_between(
 
 
 def find_bundle(name: str) -> Path:
-    """Return the path of a model file; LandmarkError unless it is the one this was tested with."""
+    """Return the path of a model file; LandmarkError unless it is the one in the lock."""
     path, advice = models_dir() / "mediapipe" / name, "install the project again"
     if not path.is_file():
         raise LandmarkError(f"no file {path}", "MediaPipe's model", advice)
-    found, known = sha256(path), SHA256[name]
+    found, known = sha256(path), str(read_lock()[f"mediapipe/{name}"]["sha256"])
     if found != known:
         raise LandmarkError(f"{path} has SHA-256 {found[:12]}...", f"{known[:12]}...", advice)
     return path

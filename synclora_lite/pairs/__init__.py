@@ -1,7 +1,6 @@
 """Training pairs: built, scored, filtered, realigned, and exchanged with other trainers.
 
-The builder that needs the image-to-video model is in `synclora_lite.pairs.generated`, because it
-takes seconds to import.
+`Generated` is in `synclora_lite.pairs.generated`, because it takes seconds to import.
 """
 
 from synclora_lite.pairs.building import Builder, Drawn, Exact, add_files, build

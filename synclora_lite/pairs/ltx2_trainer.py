@@ -29,10 +29,7 @@ def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = 
 
 
 def write_trainer_config(out: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write the configuration for an exported data set; its rows name the clips in `out`.
-
-    Raises PairError if there are no rows.
-    """
+    """Write the configuration for an exported data set of rows; PairError if there are none."""
     if not rows:
         raise PairError("no pairs to train on", "at least one")
     shown, out = [probe(out / row["video"]) for row in rows], out.resolve()

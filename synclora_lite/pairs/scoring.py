@@ -34,9 +34,8 @@ def score_pairs(
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer, in `jobs` processes.
 
-    With `again` the others as well; what the cache knows is not measured again. Of several people
-    the one with the number `person` from the left is scored, or the one with the largest face.
-    Returns all pairs of the manifest; raises PairError if a file is not the one that was built.
+    With `again` the others as well; what the cache knows is not measured again. `person`: see
+    `track`. Returns all pairs of the manifest; raises PairError if a file is not as it was built.
     """
     scorer = scorer_version(person)
     with alone(manifest.manifest_path(folder).parent):
@@ -70,7 +69,8 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
             stored = read_json(kept)
             return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
     try:
-        report = score_files(*manifest.files_of(folder, pair), person)
+        source, edited = (manifest.locate(folder, m.path) for m in (pair.source, pair.edited))
+        report = score_files(source, edited, person)
     except (VideoError, LandmarkError) as error:
         checks = {"readable": None}  # None: worse than any number
         found = {"scorer": scorer, "sync_error": None, "reasons": [error.what], "checks": checks}
@@ -105,32 +105,27 @@ class Realignment:
 def realign_pairs(
     folder: str | Path, *, step: int = 4, jobs: int = 1, progress: bool = False
 ) -> list[Realignment]:
-    """Try to save every rejected pair; those that are accepted then join the manifest.
+    """Try to save every rejected pair that was not saved before; the accepted join the manifest.
 
-    The rejected pair stays as it is. A pair that was saved before is not saved twice. `step` is
-    the temporal ratio of the video autoencoder: clips get k * step + 1 frames.
-
-    Raises PairError if a pair has no score, its parameters about an earlier realignment make no
-    sense, or what it would become has no legal name, or one that is taken.
+    `step` is the temporal ratio of the video autoencoder: clips get k * step + 1 frames. Raises
+    PairError if a pair has no score, its parameters about an earlier realignment make no sense, or
+    what it would become has no legal name, or one that is taken.
     """
     folder, scorer = manifest.manifest_path(folder).parent, scorer_version()
     with alone(folder):
         pairs = manifest.read_manifest(folder)
-        for pair in pairs:
-            if pair.verdict is None:
-                advice = "run `synclora pairs score`"
-                raise PairError(f"{pair.id} has no score", "scored pairs", advice)
+        if unscored := [pair.id for pair in pairs if pair.verdict is None]:
+            what = f"{unscored[0]} has no score"
+            raise PairError(what, "scored pairs", "run `synclora pairs score`")
         rejected = [pair for pair in pairs if pair.verdict == "reject"]
         found = {e.id: e for e in map(_as_before, pairs) if e is not None}
         todo = [pair for pair in rejected if pair.id not in found]
         for pair in todo:
             new_id = Pair.from_row(pair.to_row() | {"id": f"{pair.id}-realigned"}).id
             if new_id in {pair.id for pair in pairs}:
-                raise PairError(
-                    f"there is a pair {new_id} already, not known to come from {pair.id}",
-                    "a name that is free",
-                    "rename or remove one of the two in the manifest",
-                )
+                what = f"there is a pair {new_id} already, not known to come from {pair.id}"
+                advice = "rename or remove one of the two in the manifest"
+                raise PairError(what, "a name that is free", advice)
         work = partial(_realign, folder, step=step, scorer=scorer)
         for entry in in_turn(work, todo, jobs=jobs, label="realigning", progress=progress):
             found[entry.id] = entry
@@ -140,7 +135,8 @@ def realign_pairs(
 
 
 def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
-    source, edited = (read_clip(path).frames for path in manifest.files_of(folder, pair))
+    files = (manifest.locate(folder, media.path) for media in (pair.source, pair.edited))
+    source, edited = (read_clip(file).frames for file in files)
     try:
         result = realign(source, edited, step=step)
     except PairError:  # too few frames would remain
@@ -148,10 +144,10 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
     if not result.saved:
         return Realignment(pair.id, result.shift)
     new_id = f"{pair.id}-realigned"
-    media = store(folder, new_id, (result.source, result.edited), pair.fps)
-    origin = {"realigned_from": pair.id, "shift": result.shift}
-    moved = replace(pair, id=new_id, source=media[0], edited=media[1],
-                    parameters=pair.parameters | origin, frames=len(result.source))  # fmt: skip
+    source, edited = store(folder, new_id, (result.source, result.edited), pair.fps)
+    parameters = {**pair.parameters, "realigned_from": pair.id, "shift": result.shift}
+    clips = {"source": source, "edited": edited, "frames": len(result.source)}
+    moved = replace(pair, id=new_id, parameters=parameters, **clips)
     saved = score_pair(folder, moved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 

@@ -21,8 +21,6 @@ MIN_FRAMES = 6  # fewer common frames say nothing about a correlation
 def smooth(trace: Trace, sigma: float = 1.0) -> Trace:
     """Gaussian smoothing over `sigma` frames; NaN stays NaN, without weight it does not spread."""
     known = ~np.isnan(trace)
-    if sigma <= 0 or not known.any():
-        return trace.astype(np.float64)
     weight = gaussian_filter1d(known.astype(np.float64), sigma, mode="nearest")
     value = gaussian_filter1d(np.where(known, trace, 0.0), sigma, mode="nearest")
     return np.where(known, value / np.maximum(weight, 1e-9), np.nan)

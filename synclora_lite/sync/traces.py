@@ -41,8 +41,7 @@ def cue_traces(track: Track) -> dict[str, Trace]:
 
     yaw, pitch, roll in radians; x, y: the head's place off the middle of the frame, in distances
     of the outer eye corners; mouth (lip opening), mouth_width, gaze_x, gaze_y in the same unit and
-    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual in this clip,
-    1 closed.
+    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual, 1 closed.
     """
     head = fit_head(track.face)
     height, width = track.size
@@ -64,14 +63,10 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         "blink": blink,
         **{f"blink_{side}": closed for side, closed in sides.items()},
     }
-    traces = {
-        "yaw": head.yaw,
-        "pitch": head.pitch,
-        "roll": head.roll,
-        "x": (head.centre[:, 0] - width / 2) / head.unit,
-        "y": (head.centre[:, 1] - height / 2) / head.unit,
-        **{name: np.where(turned <= limits.PROFILE, trace, np.nan) for name, trace in face.items()},
-    }
+    traces = {name: getattr(head, name) for name in ("yaw", "pitch", "roll")}
+    traces["x"] = (head.centre[:, 0] - width / 2) / head.unit
+    traces["y"] = (head.centre[:, 1] - height / 2) / head.unit
+    traces |= {name: np.where(turned <= limits.PROFILE, t, np.nan) for name, t in face.items()}
     return {name: trace.astype(np.float64) for name, trace in traces.items()}
 
 
@@ -98,9 +93,8 @@ def gaze(
 ) -> Trace:
     """Offset of the irises from the middle of the eye corners along an axis, x or y.
 
-    A straight line bridges frames without irises; it is unknown if too few show them. The upper lid
-    goes up and down with the eye, and is easier to see than a few pixels of iris: the vertical
-    gaze takes in half of its movement.
+    A straight line bridges frames without irises; it is unknown if too few show them. The vertical
+    gaze takes in half of the upper lid's movement, which is easier to see than a small iris.
     """
     total = np.zeros(len(face))
     for side, eye in EYES.items():
