@@ -1,7 +1,6 @@
 """`synclora pairs`: build, score, filter, realign, export and import training pairs."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,8 +55,7 @@ def build(
         maker = Generated(model, frames, size, steps)
     else:
         raise ConfigError(f"the builder {builder!r}", "exact, corrupted or generated")
-    kinds, shown = kind or EDIT_KINDS, sys.stderr.isatty()
-    made = room.build(folder, maker, pairs, seed=seed, kinds=kinds, jobs=jobs, progress=shown)
+    made = room.build(folder, maker, pairs, seed=seed, kinds=kind or EDIT_KINDS, jobs=jobs)
     typer.echo(f"{len(made)} {maker.name} pairs of seed {seed} in {folder}")
 
 
@@ -88,8 +86,7 @@ def score(
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    shown = sys.stderr.isatty()
-    pairs = score_pairs(folder, jobs=jobs, again=again, person=person, progress=shown)
+    pairs = score_pairs(folder, jobs=jobs, again=again, person=person)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
     for pair in pairs if not as_json else ():
@@ -144,7 +141,7 @@ def realign(
     """Shift rejected pairs that are merely late or early, and keep those that then pass."""
     from synclora_lite.pairs import read_manifest, realign_pairs
 
-    entries = realign_pairs(folder, step=step, jobs=jobs, progress=sys.stderr.isatty())
+    entries = realign_pairs(folder, step=step, jobs=jobs)
     saved = [entry for entry in entries if entry.saved is not None]
     accepted = sum(pair.verdict == "accept" for pair in read_manifest(folder))
     if as_json:

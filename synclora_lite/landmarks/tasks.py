@@ -74,10 +74,9 @@ def find(
 ) -> tuple[Float[np.ndarray, "frames 478 3"], Float[np.ndarray, "frames 33 4"]]:
     """Find face and body in every frame, in parts of the frame (0..1); NaN where absent.
 
-    The body says where the head is, and the face is looked for around it: in profile it is seen
-    in a close-up only. The mean of a pass forward and a pass backward has no delay and less
-    jitter. A face that only one direction sees is none: the tracker goes on drawing a face on
-    hair for a while after a head has turned away.
+    The face is looked for around the head of the body: in profile it is seen in a close-up only.
+    The mean of a pass forward and a pass backward has no delay and less jitter. A face that only
+    one direction sees is none: the tracker draws one on hair after a head has turned away.
     """
     with native_silence():
         pose = _pose_pass(frames)

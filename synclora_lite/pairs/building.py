@@ -72,7 +72,6 @@ def build(
     seed: int = 0,
     kinds: Sequence[str] = EDIT_KINDS,
     jobs: int = 1,
-    progress: bool = False,
 ) -> list[Pair]:
     """Make pairs 0 .. `pairs` - 1 of a build in `jobs` processes, without those already there.
 
@@ -91,8 +90,8 @@ def build(
             if pair_id in known:
                 _check_same(known[pair_id], {"kind": kind, "seed": drawn_from, **settings})
         todo = [d for d in plan if d[0] not in known or not intact(folder, known[d[0]])]
-        work, label = partial(_make, folder, builder, settings), f"{builder.name} pairs"
-        for pair in in_turn(work, todo, jobs=jobs, label=label, progress=progress):
+        work = partial(_make, folder, builder, settings)
+        for pair in in_turn(work, todo, jobs=jobs, label=f"{builder.name} pairs"):
             if pair.id not in known:
                 append_pair(folder, pair)
             elif not pair.same_clips(known[pair.id]):

@@ -24,12 +24,7 @@ Result = TypeVar("Result")
 
 
 def in_turn(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    jobs: int,
-    label: str,
-    progress: bool = False,
+    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, label: str
 ) -> Iterator[Result]:
     """Yield what joblib's workers make of each item, in their order and as soon as it is there.
 
@@ -38,7 +33,7 @@ def in_turn(
     how = "generator" if get_active_backend()[0].supports_return_generator else "list"
     workers = Parallel(n_jobs=min(jobs, max(1, len(items))), return_as=how)
     made = workers(delayed(work)(item) for item in items)
-    yield from tqdm(made, total=len(items), desc=label, disable=not progress)
+    yield from tqdm(made, total=len(items), desc=label, disable=None)  # None: in a terminal only
 
 
 def store(

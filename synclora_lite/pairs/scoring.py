@@ -25,12 +25,7 @@ _KEPT = ("verdict", "weight", "score")
 
 
 def score_pairs(
-    folder: str | Path,
-    *,
-    jobs: int = 1,
-    again: bool = False,
-    progress: bool = False,
-    person: int | None = None,
+    folder: str | Path, *, jobs: int = 1, again: bool = False, person: int | None = None
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer, in `jobs` processes.
 
@@ -44,8 +39,7 @@ def score_pairs(
             manifest.check_intact(folder, pair)
         todo = [pair for pair in pairs if again or not _is_scored(pair, scorer)]
         work = partial(score_pair, folder, scorer=scorer, person=person)
-        results = in_turn(work, todo, jobs=jobs, label="scoring", progress=progress)
-        scored = {pair.id: pair for pair in results}
+        scored = {pair.id: pair for pair in in_turn(work, todo, jobs=jobs, label="scoring")}
         pairs = [scored.get(pair.id, pair) for pair in pairs]
         if scored:
             manifest.write_manifest(folder, pairs)
@@ -102,9 +96,7 @@ class Realignment:
     saved: Pair | None = None  # the accepted pair it became, already in the manifest
 
 
-def realign_pairs(
-    folder: str | Path, *, step: int = 4, jobs: int = 1, progress: bool = False
-) -> list[Realignment]:
+def realign_pairs(folder: str | Path, *, step: int = 4, jobs: int = 1) -> list[Realignment]:
     """Try to save every rejected pair that was not saved before; the accepted join the manifest.
 
     `step` is the temporal ratio of the video autoencoder: clips get k * step + 1 frames. Raises
@@ -127,7 +119,7 @@ def realign_pairs(
                 advice = "rename or remove one of the two in the manifest"
                 raise PairError(what, "a name that is free", advice)
         work = partial(_realign, folder, step=step, scorer=scorer)
-        for entry in in_turn(work, todo, jobs=jobs, label="realigning", progress=progress):
+        for entry in in_turn(work, todo, jobs=jobs, label="realigning"):
             found[entry.id] = entry
             if entry.saved is not None:
                 manifest.append_pair(folder, entry.saved)

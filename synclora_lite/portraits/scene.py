@@ -84,10 +84,9 @@ def _head_frame(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Ten
 def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Invert ``U = X cos(yaw) + z(X, Y) sin(yaw)`` and its vertical twin for the face's surface.
 
-    The face is the paraboloid ``z = RELIEF (1 - X^2 - BEND Y^2)`` with a bump for the nose, so
-    features near the middle move further than those at the sides, as on a real head. Each axis has
-    a quadratic's visible root, ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and
-    ``c`` the rest; pixels beyond the silhouette have no root and keep a place outside of the head.
+    The face is the paraboloid ``z = RELIEF (1 - X^2 - BEND Y^2)`` with a bump for the nose. Each
+    axis has a quadratic's visible root, ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``,
+    ``b = cos`` and ``c`` the rest; pixels beyond the silhouette keep a place outside of the head.
     """
     u, v = _head_frame(u, v, m)
     cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()

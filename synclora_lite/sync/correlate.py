@@ -1,8 +1,7 @@
 """Comparing two traces: smoothing, z-scores, Pearson correlation, and the lag between them.
 
-Pearson of smoothed, z-scored traces is the measure that fits the plots of arXiv 2512.03013; the
-formula itself is not published. It hardly moves at an offset of a frame, so lag is measured on
-its own, from all cues together.
+Pearson of smoothed, z-scored traces fits the plots of arXiv 2512.03013, whose formula is not
+published. It hardly moves at an offset of a frame: lag is measured on its own, from all cues.
 """
 
 from collections.abc import Sequence
@@ -49,8 +48,7 @@ def pearson(first: Trace, second: Trace) -> float:
 def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     """Pearson of first[t] and second[t + lag] for every lag in -max_lag..max_lag.
 
-    A missing frame is left out of the sums. NaN where too few frames meet (at a lag beyond the
-    length none do), 0 where one of the traces is constant.
+    Missing frames are left out. NaN where too few frames meet, 0 where one trace is constant.
     """
     if min(np.sum(~np.isnan(first)), np.sum(~np.isnan(second))) < MIN_FRAMES:
         return np.full(2 * max_lag + 1, np.nan)

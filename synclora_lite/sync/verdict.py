@@ -1,7 +1,7 @@
 """One verdict from many measures, with its reasons in words.
 
-Every measure is divided by its limit, so that 0 is perfect and 1 just passes; the pair is accepted
-when none of these ratios is above 1. The largest one, the *sync error*, is what the ROC curves use.
+Every measure is divided by its limit: 0 is perfect, 1 just passes, and a pair with none above is
+accepted. The largest of these ratios is the *sync error*, which the ROC curves use.
 """
 
 import math
