@@ -67,9 +67,9 @@ def test_locked_player_puts_all_clips_into_one_small_video() -> None:
     assert player.html.count("<video") == 1
     assert 'data-fps="10"' in player.html
     assert 'data-count="5"' in player.html  # the shorter of the two
-    mp4, jpeg = (base64.b64decode(data) for data in re.findall(r"base64,([\w+/=]+)", player.html))
-    assert len(mp4) < 20_000
-    poster = np.asarray(Image.open(io.BytesIO(jpeg)))
+    held = dict(re.findall(r"data:(\w+/\w+);base64,([\w+/=]+)", player.html))
+    assert len(base64.b64decode(held["video/mp4"])) < 20_000
+    poster = pixels(base64.b64decode(held["image/jpeg"]))
     assert poster.shape == (64, 192, 3)
     assert abs(int(poster[32, 40, 0]) - 40) < 6
     assert abs(int(poster[32, 150, 0]) - 220) < 6
