@@ -22,7 +22,7 @@ from synclora_lite.landmarks import Track
 from synclora_lite.pairs.scoring import scorer_version
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.sync import SyncReport, score_tracks
-from synclora_lite.sync.realign import in_time
+from synclora_lite.sync.score import in_time
 
 OFFSETS = [by for by in range(-5, 6) if by]
 SHORT = 17  # frames: the clips of the lite model

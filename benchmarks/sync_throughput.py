@@ -19,8 +19,7 @@ import mediapipe
 from mediapipe.tasks.python.vision import FaceLandmarker, PoseLandmarker
 
 from synclora_lite.files import write_result
-from synclora_lite.landmarks.bundle import find_bundle
-from synclora_lite.landmarks.tasks import native_silence
+from synclora_lite.landmarks.tasks import find_bundle, native_silence
 from synclora_lite.pairs import Exact, build, locate, score_pairs
 
 SEED = 2000

@@ -16,7 +16,8 @@ from jaxtyping import Int, UInt8
 from synclora_lite.errors import PairError
 from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.pairs.folder import Frames
-from synclora_lite.portraits import HEAD, Motion, edit_case, render_clip, sample_motion
+from synclora_lite.portraits import Motion, edit_case, render_clip, sample_motion
+from synclora_lite.portraits.motion import HEAD
 
 FrameMap = Int[np.ndarray, " frames"]
 Random = np.random.Generator  # draws how strong a corruption is

@@ -5,6 +5,7 @@ verdict "reject" of `score` and `edit`.
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -14,6 +15,12 @@ from synclora_lite.cli import doctor, edit, exam, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
 from synclora_lite.cli._options import of_course
 from synclora_lite.errors import ConfigError
+
+RENAMED = {  # old words, which answer for one release with a line that says the new one
+    "--start": "--strength", "--sync-guidance": "--guidance", "--fault": "--corruption",
+    "flow-warp": "flow-propagation", "residual-warp": "residual-propagation",
+    "bend-warp": "deformation-propagation",
+}  # fmt: skip
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None,
@@ -71,7 +78,23 @@ for _name, (_command, _line) in COMMANDS.items():
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit status."""
     command = typer.main.get_command(app)
+    if arguments[:1] in (["edit"], ["exam"], ["pairs"]):
+        arguments = list(_current(arguments))
     return guarded(lambda: command.main(arguments, prog_name="synclora"))
+
+
+def _current(arguments: list[str]) -> Iterator[str]:
+    """Yield the arguments of a command with the words they have now."""
+    before = ""
+    for argument in arguments:
+        option, equals, value = argument.partition("=")
+        is_method = before == "--method" or (bool(equals) and option == "--method")
+        word = (value if equals else argument) if is_method else option
+        new = RENAMED.get(word, word) if is_method or word.startswith("--") else word
+        if new != word:
+            typer.echo(f"Note: {word} is now {new}", err=True)
+        before = argument
+        yield argument.replace(word, new, 1) if new != word else argument
 
 
 def main() -> NoReturn:

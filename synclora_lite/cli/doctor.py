@@ -96,7 +96,7 @@ def _ffmpeg() -> Finding:
 
 
 def _landmarks() -> Finding:
-    from synclora_lite.landmarks.bundle import finder_name
+    from synclora_lite.landmarks.cache import finder_name
 
     return finder_name(), ""
 

@@ -1,7 +1,6 @@
 """`synclora pairs`: build, score, filter, realign, export and import training pairs."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +54,7 @@ def build(
         maker = Generated(model, frames, size, steps)
     else:
         raise ConfigError(f"the builder {builder!r}", "exact, corrupted or generated")
-    kinds, shown = kind or EDIT_KINDS, sys.stderr.isatty()
-    made = room.build(folder, maker, pairs, seed=seed, kinds=kinds, jobs=jobs, progress=shown)
+    made = room.build(folder, maker, pairs, seed=seed, kinds=kind or EDIT_KINDS, jobs=jobs)
     typer.echo(f"{len(made)} {maker.name} pairs of seed {seed} in {folder}")
 
 
@@ -77,13 +75,17 @@ def add(
 
 @app.command()
 def score(
-    folder: Manifest, *, jobs: Jobs = 1, person: Person = None, as_json: AsJson = False
+    folder: Manifest,
+    *,
+    jobs: Jobs = 1,
+    again: Annotated[bool, Option("--again", help="Score all again.")] = False,
+    person: Person = None,
+    as_json: AsJson = False,
 ) -> None:
     """Score the synchronization of every pair that has no score yet."""
     from synclora_lite.pairs import score_pairs
 
-    shown = sys.stderr.isatty()
-    pairs = score_pairs(folder, jobs=jobs, person=person, progress=shown)
+    pairs = score_pairs(folder, jobs=jobs, again=again, person=person)
     if as_json:
         typer.echo(json.dumps([pair.to_row() for pair in pairs], indent=2))
     for pair in pairs if not as_json else ():
@@ -123,7 +125,7 @@ def realign(folder: Folder, *, jobs: Jobs = 1) -> None:
     """Shift rejected pairs that are merely late or early, and keep those that then pass."""
     from synclora_lite.pairs import read_manifest, realign_pairs
 
-    entries = realign_pairs(folder, jobs=jobs, progress=sys.stderr.isatty())
+    entries = realign_pairs(folder, jobs=jobs)
     for entry in entries:
         typer.echo(f"{entry.shift:+3d} frames  {'saved' if entry.saved else '-':<6} {entry.id}")
     saved = sum(entry.saved is not None for entry in entries)

@@ -39,14 +39,13 @@ def score(
     Exit status: 0 for accept, 3 for reject (0 with --no-strict), 1 for an error, 2 for a command
     line that makes no sense.
     """
-    from synclora_lite.sync.score import score_tracks
-    from synclora_lite.sync.sides import track_pair
+    from synclora_lite.sync.score import score_tracks, track_pair
 
     first, second = _load_pair(source, edited, crop, side_by_side=side_by_side)
     for note in dict.fromkeys(first.notes + second.notes):
         typer.echo(f"Note: {note}", err=True)
     panels = side_by_side or source == edited
-    tracks = track_pair((replace(first, person=person), second), panels=panels)
+    tracks = track_pair(replace(first, person=person), second, panels=panels)
     report = score_tracks(*tracks)
     if plot is not None:
         from synclora_lite.sync.traces import CUES, cue_traces
@@ -79,7 +78,7 @@ def _load_pair(
 ) -> tuple["Clip", "Clip"]:
     """Read the two clips, cut out the panels, and bring both to one frame rate."""
     from synclora_lite import video
-    from synclora_lite.sync.sides import same_rate
+    from synclora_lite.sync.score import same_rate
 
     boxes = [video.parse_box(text) for text in crops]
     if len(boxes) > 2 or (side_by_side and boxes):

@@ -52,10 +52,7 @@ class Person:
 
 
 def find_people(frames: Frames, detect: Callable[[Frames], list[list[Box]]]) -> list[Person]:
-    """Return who is seen for a good part of the clip, from left to right; nobody who is alone.
-
-    `detect` finds the faces of every frame.
-    """
+    """Return who is seen for a good part of the clip, from left to right; nobody who is alone."""
     looks = np.unique(np.linspace(0, len(frames) - 1, LOOKS).astype(int))
     counts = [len(faces) for faces in detect(frames[looks])]
     if sum(count > 1 for count in counts) < min(2, len(looks)):
@@ -86,7 +83,7 @@ def _distance(track: dict[int, Box], face: Box) -> float:
 def choose(people: list[Person], who: int | Place | None) -> int:
     """Return the index of a person: by number from the left, by place, or the largest.
 
-    Raises LandmarkError if there are not so many. Nobody in the list means one, who is alone.
+    Nobody in the list means one, who is alone. Raises LandmarkError if there are not so many.
     """
     if isinstance(who, int):
         if not 1 <= who <= max(1, len(people)):
@@ -103,10 +100,7 @@ def choose(people: list[Person], who: int | Place | None) -> int:
 def alone(
     frames: Frames, people: list[Person], chosen: int
 ) -> tuple[UInt8[np.ndarray, "frames part_height part_width 3"], tuple[int, int]]:
-    """Cut out the surroundings of one person and blur the faces of the others.
-
-    Returns the part of the frames, and where its left upper corner was.
-    """
+    """Cut one person out, with the faces of others blurred, and say where the corner was."""
     height, width = frames.shape[1:3]
     paths = [person.filled * (width, height, width, height) for person in people]
     x, y, w, h = paths[chosen].T

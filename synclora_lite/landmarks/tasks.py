@@ -4,14 +4,17 @@ Importing this module imports mediapipe, which takes seconds: others do it when 
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from synclora_lite.landmarks.bundle import find_bundle
+from synclora_lite.artifacts import models_dir, read_lock
+from synclora_lite.errors import LandmarkError
+from synclora_lite.files import sha256
 from synclora_lite.landmarks.people import Box
 from synclora_lite.video.clip import Frames
 
@@ -71,10 +74,9 @@ def find(
 ) -> tuple[Float[np.ndarray, "frames 478 3"], Float[np.ndarray, "frames 33 4"]]:
     """Find face and body in every frame, in parts of the frame (0..1); NaN where absent.
 
-    The body says where the head is, and the face is looked for around it: in profile it is seen
-    in a close-up only. The mean of a pass forward and a pass backward has no delay and less
-    jitter. A face that only one direction sees is none: the tracker goes on drawing a face on
-    hair for a while after a head has turned away.
+    The face is looked for around the head of the body: in profile it is seen in a close-up only.
+    The mean of a pass forward and a pass backward has no delay and less jitter. A face that only
+    one direction sees is none: the tracker draws one on hair after a head has turned away.
     """
     with native_silence():
         pose = _pose_pass(frames)
@@ -89,10 +91,7 @@ def find(
 def around_head(
     pose: Float[np.ndarray, "frames 33 4"], size: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """Return the box (x0, y0, x1, y1) in which the head is throughout, with room around it.
-
-    Without any body, or with a large head, it is the whole frame. `size`: height and width.
-    """
+    """Return the box in which the head is throughout; all of a (height, width) if it is large."""
     height, width = size
     points = pose[:, HEAD, :2] * (width, height)
     points = points[~np.isnan(points).any((1, 2))]
@@ -103,8 +102,7 @@ def around_head(
     cell = np.array([width, height]) / GRID
     low = np.clip(np.floor((points.min((0, 1)) - room) / cell), 0, GRID) * cell
     high = np.clip(np.ceil((points.max((0, 1)) + room) / cell), 0, GRID) * cell
-    left, top = low.astype(int).tolist()
-    right, bottom = high.astype(int).tolist()
+    left, top, right, bottom = np.concatenate([low, high]).astype(int).tolist()
     if right - left < room or bottom - top < room:  # a head out of the picture
         return 0, 0, width, height
     return left, top, right, bottom
@@ -135,10 +133,8 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
         min_face_presence_confidence=PRESENCE,
     )
     with FaceLandmarker.create_from_options(options) as finder:
-        found = [result.face_landmarks for result in _each(finder.detect_for_video, frames)]
-    absent = np.full((478, 3), np.nan)
-    known = np.stack([_array(f[0], "xyz") if f else absent for f in found])
-    return known.astype(np.float32)
+        found = [result.face_landmarks for result in _each(finder, frames)]
+    return _first(found, 478, "xyz")
 
 
 def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
@@ -146,11 +142,9 @@ def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     model = _model("pose_landmarker.task")
     options = PoseLandmarkerOptions(base_options=model, running_mode=RunningMode.VIDEO)
     with PoseLandmarker.create_from_options(options) as finder:
-        looks = _each(finder.detect_for_video, frames[::POSE_STEP])
-        found = [result.pose_landmarks for result in looks]
-    absent, parts = np.full((33, 4), np.nan), ("x", "y", "z", "visibility")
-    known = np.stack([_array(b[0], parts) if b else absent for b in found])
-    return fill_between(known.astype(np.float32), len(frames), POSE_STEP)
+        found = [result.pose_landmarks for result in _each(finder, frames[::POSE_STEP])]
+    known = _first(found, 33, ("x", "y", "z", "visibility"))
+    return fill_between(known, len(frames), POSE_STEP)
 
 
 def fill_between(
@@ -165,15 +159,34 @@ def fill_between(
     return np.where(share > 0, between, known[before])
 
 
+def find_bundle(name: str) -> Path:
+    """Return the path of a model file; LandmarkError unless it is the one in the lock."""
+    path, advice = models_dir() / "mediapipe" / name, "install the project again"
+    if not path.is_file():
+        raise LandmarkError(f"no file {path}", "MediaPipe's model", advice)
+    found, known = sha256(path), str(read_lock()[f"mediapipe/{name}"]["sha256"])
+    if found != known:
+        raise LandmarkError(f"{path} has SHA-256 {found[:12]}...", f"{known[:12]}...", advice)
+    return path
+
+
 def _model(name: str) -> Any:
     return BaseOptions(model_asset_path=str(find_bundle(name)))
 
 
-def _each(detect: Callable[[Any, int], Any], frames: Frames) -> list[Any]:
-    return [detect(_image(frame), index * APART) for index, frame in enumerate(frames)]
+def _each(finder: Any, frames: Frames) -> list[Any]:
+    return [finder.detect_for_video(_image(frame), t * APART) for t, frame in enumerate(frames)]
 
 
-def _array(points: Any, parts: Iterable[str]) -> Float[np.ndarray, "points parts"]:
+def _first(
+    found: list[Any], points: int, parts: Sequence[str]
+) -> Float[np.ndarray, "frames points parts"]:
+    """Return the first face or body of every frame, NaN where there is none."""
+    absent = np.full((points, len(parts)), np.nan)
+    return np.stack([_array(f[0], parts) if f else absent for f in found]).astype(np.float32)
+
+
+def _array(points: Any, parts: Sequence[str]) -> Float[np.ndarray, "points parts"]:
     return np.array([[getattr(point, part) for part in parts] for point in points])
 
 

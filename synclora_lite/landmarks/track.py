@@ -6,10 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from synclora_lite.files import sha256
-from synclora_lite.landmarks.bundle import finder_name
 from synclora_lite.landmarks.cache import Track, load, path_of, save
 from synclora_lite.landmarks.people import Place, alone, choose, find_people
 from synclora_lite.video import read_clip
@@ -19,38 +18,29 @@ SHORT_SIDE = 384  # pixels; MediaPipe's models see 192 of them in a face and 256
 
 
 def track(frames: Frames, *, person: int | Place | None = None, cache: bool = True) -> Track:
-    """Find the face and body in every frame of a clip.
+    """Find the face and body in every frame of a clip; with `cache` the result is kept.
 
-    The same frames give the same landmarks, whatever was tracked before. Of several people
-    `person` is the one with this number from the left, or nearest to this place (x and y in parts
-    of the frame); None is the one with the largest face. With `cache` the result is kept under the
-    hash of the frames. Raises VideoError if `frames` is no RGB clip, LandmarkError if there is no
-    such person, or the models are not there.
+    Of several people `person` is the one with this number from the left, or nearest to this place
+    (x and y in parts of the frame); None is the one with the largest face. Raises VideoError if
+    `frames` is no RGB clip, LandmarkError if there is no such person, or the models are not there.
     """
     check_frames(frames)
-    key = f"{_key(person)} {frames.shape}"
-    path = path_of(key, np.ascontiguousarray(frames).data) if cache else None
+    path = path_of(f"{person} {frames.shape}", np.ascontiguousarray(frames).data) if cache else None
     return _kept(path, lambda: _run(frames, person))
 
 
 def track_file(path: str | Path, *, person: int | Place | None = None) -> Track:
-    """Track a video file; when its landmarks are kept, under its content, it is not even decoded.
-
-    Raises VideoError if it cannot be read, LandmarkError as `track` does.
-    """
+    """Track a video file, decoded only if need be; raises as `track` and `read_clip` do."""
 
     def run() -> Track:
         clip = read_clip(path)
         return replace(_run(clip.frames, person), fps=clip.fps)
 
-    return _kept(path_of(f"{_key(person)} {sha256(path)}") if Path(path).is_file() else None, run)
+    return _kept(path_of(f"{person} {sha256(path)}") if Path(path).is_file() else None, run)
 
 
 def place_of(frames: Frames, person: int | None = None) -> tuple[Place | None, int]:
-    """Return where one of several people is first seen, and in which frame; None of a single one.
-
-    Raises LandmarkError as `track` does.
-    """
+    """Return where, and in which frame, one of several people is first seen; raises as `track`."""
     from synclora_lite.landmarks.tasks import faces
 
     people = find_people(frames, faces)
@@ -67,19 +57,6 @@ def enlarge(frames: Frames) -> UInt8[np.ndarray, "frames height_large width_larg
         return frames
     size = (frames.shape[2] * factor, frames.shape[1] * factor)
     return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC) for frame in frames])
-
-
-def change(frames: Frames) -> Float[np.ndarray, " frames"]:
-    """Mean absolute difference of each frame to the one before, see `Track.change`."""
-    height = max(1, round(64 * frames.shape[1] / frames.shape[2]))
-    small = [cv2.resize(frame, (64, height), interpolation=cv2.INTER_AREA) for frame in frames]
-    grey = np.stack(small).astype(np.float32).mean(-1) / 255
-    steps = np.abs(np.diff(grey, axis=0)).mean((1, 2))
-    return np.concatenate([[0.0], steps]).astype(np.float32)
-
-
-def _key(person: int | Place | None) -> str:
-    return finder_name() if person is None else f"{finder_name()} {person}"
 
 
 def _kept(path: Path | None, run: Callable[[], Track]) -> Track:
@@ -104,13 +81,11 @@ def _run(frames: Frames, person: int | Place | None) -> Track:
     height, width = part.shape[1:3]
     scale, origin = np.array([width, height, width], np.float32), np.array([*corner, 0], np.float32)
     return Track(
-        face * scale + origin,
-        np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1),
-        ~np.isnan(face[:, 0, 0]),
-        finder_name(),
-        (frames.shape[1], frames.shape[2]),
-        change(frames),
-        max(1, len(people)),
-        number + 1,
-        place,
+        face=face * scale + origin,
+        pose=np.concatenate([pose[..., :3] * scale + origin, pose[..., 3:]], axis=-1),
+        found=~np.isnan(face[:, 0, 0]),
+        size=(frames.shape[1], frames.shape[2]),
+        people=max(1, len(people)),
+        person=number + 1,
+        place=place,
     )

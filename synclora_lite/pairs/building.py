@@ -1,8 +1,7 @@
 """Build pairs one after another, so that a build that was killed goes on where it was; add others.
 
-Pair k of a build is drawn from the build's seed and k alone. Its clips are written whole under
-their final names, then its line is added to the manifest: a kill between the two costs that pair
-only, and the next run makes the same bytes again.
+Pair k is drawn from the build's seed and k alone. Its clips are written whole, then its line is
+added to the manifest: a kill between the two costs that pair only, which is made again.
 """
 
 import json
@@ -19,7 +18,7 @@ from synclora_lite.pairs.folder import Frames, alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair, append_pair, intact, known_pairs
 from synclora_lite.portraits import EDIT_KINDS, edit_case, render_batch
 from synclora_lite.portraits.edits import HELD_OUT
-from synclora_lite.sync.sides import same_rate
+from synclora_lite.sync.score import same_rate
 from synclora_lite.video import read_clip, side_by_side
 
 STRIDE = 1_000_003  # seeds of two builds are so far apart
@@ -42,7 +41,7 @@ class Builder:
     name: ClassVar[str]  # for the manifest
 
     def settings(self) -> dict[str, Any]:
-        """Return all that decides what it draws, but the seed, as JSON values."""
+        """Return all that decides what it draws, but the seed."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]
 
     def draw(self, seed: int, kind: str) -> Drawn:
@@ -73,28 +72,26 @@ def build(
     seed: int = 0,
     kinds: Sequence[str] = EDIT_KINDS,
     jobs: int = 1,
-    progress: bool = False,
 ) -> list[Pair]:
     """Make pairs 0 .. `pairs` - 1 of a build in `jobs` processes, without those already there.
 
-    A folder may hold several builds: their pairs follow one another in the manifest. The seed is
-    within 0..MAX_SEED; the kinds of edit take turns.
-
-    Raises PairError if the folder holds the same build with other settings, or is in use, or a
-    setting makes no sense.
+    The seed is within 0..MAX_SEED; the kinds of edit take turns. Raises PairError if the folder
+    holds the same build with other settings, or is in use, or a setting makes no sense.
     """
     _check(pairs, seed, kinds)
     folder, settings = Path(folder), json.loads(json.dumps(builder.settings()))
+    plan = [
+        (f"{builder.name}-{seed}-{k:06d}", kinds[k % len(kinds)], seed * STRIDE + k)
+        for k in range(pairs)
+    ]
     with alone(folder):
-        known, plan = known_pairs(folder), list[tuple[str, str, int]]()
-        for k in range(pairs):
-            draw = (f"{builder.name}-{seed}-{k:06d}", kinds[k % len(kinds)], seed * STRIDE + k)
-            plan.append(draw)
-            if draw[0] in known:
-                _check_same(known[draw[0]], {"kind": draw[1], "seed": draw[2], **settings})
+        known = known_pairs(folder)
+        for pair_id, kind, drawn_from in plan:
+            if pair_id in known:
+                _check_same(known[pair_id], {"kind": kind, "seed": drawn_from, **settings})
         todo = [d for d in plan if d[0] not in known or not intact(folder, known[d[0]])]
-        work, label = partial(_make, folder, builder, settings), f"{builder.name} pairs"
-        for pair in in_turn(work, todo, jobs=jobs, label=label, progress=progress):
+        work = partial(_make, folder, builder, settings)
+        for pair in in_turn(work, todo, jobs=jobs, label=f"{builder.name} pairs"):
             if pair.id not in known:
                 append_pair(folder, pair)
             elif not pair.same_clips(known[pair.id]):
@@ -109,8 +106,7 @@ def add_files(
 ) -> Pair:
     """Add one pair, written again with one frame rate and length; never twice.
 
-    Without `edited`, the source is a clip of two panels, the left one the source; `kind` says in
-    words what was edited.
+    Without `edited`, the source is a clip of two panels; `kind` says in words what was edited.
     """
     files, folder = [Path(path) for path in (source, edited) if path is not None], Path(folder)
     for path in files:
@@ -140,7 +136,8 @@ def _make(
     folder: Path, builder: Builder, settings: dict[str, Any], entry: tuple[str, str, int]
 ) -> Pair:
     """Draw one pair and write its clips."""
-    (pair_id, kind, seed), drawn = entry, builder.draw(entry[2], entry[1])
+    pair_id, kind, seed = entry
+    drawn = builder.draw(seed, kind)
     media = store(folder, pair_id, (drawn.source, drawn.edited), drawn.fps)
     parameters, frames = settings | drawn.parameters, len(drawn.source)
     return Pair(pair_id, *media, builder.name, kind, seed, parameters, frames, drawn.fps)
@@ -150,11 +147,9 @@ def _check_same(pair: Pair, wanted: dict[str, Any]) -> None:
     found = {"kind": pair.kind, "seed": pair.seed, **pair.parameters}
     for name, value in wanted.items():
         if found.get(name) != value:
-            raise PairError(
-                f"{pair.id} was built with {name} {found.get(name)}, now it is {value}",
-                "the settings of the build that this folder holds",
-                "use them, another seed, or another folder",
-            )
+            what = f"{pair.id} was built with {name} {found.get(name)}, now it is {value}"
+            expected = "the settings of the build that this folder holds"
+            raise PairError(what, expected, "use them, another seed, or another folder")
 
 
 def _check(pairs: int, seed: int, kinds: Sequence[str]) -> None:

@@ -1,15 +1,13 @@
 """Folders that trainers read, and back.
 
-`metadata.jsonl` has a row for each pair: caption, the target (the edited clip, which training shall
-make), the reference (the source clip), then our own columns; `LAYOUTS` names folders and columns.
+`metadata.jsonl` has a row for each pair: caption, target (the edited clip, which training shall
+make), reference (the source clip), then our own columns; `LAYOUTS` names folders and columns.
 
 - `ltx`: of LTX trainers and the public data set `SagiPolaczek/sync-lora` (532 pairs, 480x480, 81
-  frames, caption `3d1t`; its folder of targets is called media); with `metadata.csv` as well.
+  frames, caption `3d1t`); with `metadata.csv` as well.
 - `diffusers`: of finetrainers and the `datasets` library's video folders; with `prompts.txt`,
   `videos.txt` and `reference_videos.txt`, one line for each pair.
 - `ltx-2-trainer`: of the official trainer of LTX-2; with its configuration, which says what to run.
-
-Reading takes all, and any metadata file with one of the column names below.
 """
 
 import csv
@@ -71,10 +69,9 @@ def export_pairs(
     elif layout == "ltx-2-trainer":
         write_trainer_config(out, rows)
     else:
-        lists = ("prompts", "caption"), *LAYOUTS[layout]
-        for name, column in lists:
-            lines = (" ".join(row[column].splitlines()) for row in rows)
-            write_atomic(out / f"{name}.txt", "".join(f"{line}\n" for line in lines))
+        for name, column in (("prompts", "caption"), *LAYOUTS[layout]):
+            lines = (" ".join(row[column].splitlines()) + "\n" for row in rows)
+            write_atomic(out / f"{name}.txt", "".join(lines))
     table = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return write_atomic(out / "metadata.jsonl", "".join(table))
 
@@ -82,9 +79,8 @@ def export_pairs(
 def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
     """Copy the pairs of an exported or public data set, with one of `METADATA`, into a folder.
 
-    It is made if need be; pairs that are there already are left alone. Raises PairError if there
-    are no metadata, a row is broken, a path leads out of the data set, or an id stands for other
-    clips already.
+    Pairs that are there already are left alone. Raises PairError if there are no metadata, a row is
+    broken, a path leads out of the data set, or an id stands for other clips already.
     """
     folder, data = Path(folder), Path(data)
     rows = read_metadata_rows(data)
@@ -98,11 +94,9 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
                 manifest.append_pair(folder, pair)
                 known[pair.id] = pair
             elif not pair.same_clips(known[pair.id]):
-                raise PairError(
-                    f"row {number}: {folder} has a pair {pair.id} with other clips",
-                    "an id for each pair",
-                    "give the row an id of its own, or import into another folder",
-                )
+                what = f"row {number}: {folder} has a pair {pair.id} with other clips"
+                advice = "give the row an id of its own, or import into another folder"
+                raise PairError(what, "an id for each pair", advice)
             imported.append(known[pair.id])
     return imported
 

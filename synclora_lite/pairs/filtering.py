@@ -35,22 +35,17 @@ class Stage:
 
 
 def filter_pairs(
-    pairs: Iterable[Pair],
-    *,
-    limit: float = 1.0,
-    leave_out: Collection[str] = (),
+    pairs: Iterable[Pair], *, limit: float = 1.0, leave_out: Collection[str] = ()
 ) -> list[Pair]:
-    """Return the scored pairs of which no measure over its limit exceeds `limit`: 1 is the verdict.
-
-    `leave_out` names `STAGES` that are not looked at.
-    """
+    """Return the scored pairs that fail no stage; see `failing`."""
     return [pair for pair in pairs if not failing(pair, limit, leave_out)]
 
 
 def failing(pair: Pair, limit: float = 1.0, leave_out: Collection[str] = ()) -> list[str]:
-    """Name the stages whose checks this pair fails, in their order.
+    """Name the stages of which a check, a measure over its limit, exceeds `limit`, in their order.
 
-    Raises PairError if it has no score, or a stage to leave out is none.
+    With a limit of 1 it is the verdict. Raises PairError if the pair has no score, or a stage to
+    leave out is none.
     """
     for name in leave_out:
         if name not in STAGES:

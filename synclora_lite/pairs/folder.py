@@ -24,22 +24,16 @@ Result = TypeVar("Result")
 
 
 def in_turn(
-    work: Callable[[Item], Result],
-    items: Sequence[Item],
-    *,
-    jobs: int,
-    label: str,
-    progress: bool = False,
+    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, label: str
 ) -> Iterator[Result]:
     """Yield what joblib's workers make of each item, in their order and as soon as it is there.
 
     Inside `joblib.parallel_config(backend="dask")` or "ray" a cluster works that sees the folder.
     """
-    steadily = get_active_backend()[0].supports_return_generator
-    how = "generator" if steadily else "list"
+    how = "generator" if get_active_backend()[0].supports_return_generator else "list"
     workers = Parallel(n_jobs=min(jobs, max(1, len(items))), return_as=how)
     made = workers(delayed(work)(item) for item in items)
-    yield from tqdm(made, total=len(items), desc=label, disable=not progress)
+    yield from tqdm(made, total=len(items), desc=label, disable=None)  # None: in a terminal only
 
 
 def store(
@@ -56,7 +50,7 @@ def store(
 def alone(folder: Path) -> Iterator[None]:
     """Keep other processes from changing the folder, and clear away what a killed one left.
 
-    Raises PairError if another process is at work in the folder, or a link leads out of it.
+    Raises PairError if another process is at work in it, or a link leads out of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*FOLDERS, manifest.MANIFEST, LOCK):

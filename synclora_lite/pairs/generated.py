@@ -1,8 +1,8 @@
 """The paper's way to make pairs: one image-to-video run over two panels side by side."""
 
 import hashlib
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,14 +16,14 @@ from synclora_lite.pairs.folder import Frames
 from synclora_lite.portraits import edit_case, render_batch
 
 Image = UInt8[np.ndarray, "height width 3"]
+_loaded = cache(load_model)  # once in every process
 
 
 @dataclass(frozen=True)
 class Generated(Builder):
-    """Two panels side by side, animated in one run of the model, then split.
+    """Two panels side by side, animated in one run of the model, then split (arXiv 2512.03013).
 
-    arXiv 2512.03013, data generation. The halves move alike because one model saw both, but not
-    always: these pairs need the filter.
+    The halves move alike because one model saw both, but not always: these pairs need the filter.
     """
 
     name: ClassVar[str] = "generated"
@@ -32,30 +32,18 @@ class Generated(Builder):
     size: int = 96  # of each panel, in pixels
     steps: int = 20  # of the sampler
 
-    @cached_property
-    def loaded(self) -> I2VModel:
-        """The model; it stays in this object and does not travel to other processes with it."""
-        return load_model(self.model)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return asdict(self)
-
     def settings(self) -> dict[str, Any]:
         """Return the settings and a fingerprint of the weights."""
-        return super().settings() | {"weights": fingerprint(self.loaded)}
+        return super().settings() | {"weights": fingerprint(_loaded(self.model))}
 
     def draw(self, seed: int, kind: str) -> Drawn:
         """Render the first frame of a source and of its edit, and let the model animate both."""
         case = edit_case(seed, kind, 1)
         panels = render_batch([case.source, case.edited], [case.motion] * 2, self.size)[:, 0]
-        source, edited = animate_panels(
-            self.loaded,
-            *panels.numpy(),
-            frames=self.frames,
-            steps=self.steps,
-            generator=torch.Generator().manual_seed(seed),
-        )
-        return Drawn(source, edited, self.loaded.frame_rate)
+        model, generator = _loaded(self.model), torch.Generator().manual_seed(seed)
+        sampler = {"frames": self.frames, "steps": self.steps}
+        clips = animate_panels(model, *panels.numpy(), generator=generator, **sampler)
+        return Drawn(*clips, model.frame_rate)
 
 
 @torch.no_grad()
@@ -68,10 +56,7 @@ def animate_panels(
     steps: int,
     generator: torch.Generator,
 ) -> tuple[Frames, Frames]:
-    """Generate the two halves of a pair in one run, on latents twice as wide.
-
-    Raises ModelError if the model cannot make clips of this length or size.
-    """
+    """Generate both halves of a pair in one run; ModelError if the model cannot make the size."""
     check_size(model.vae, frames, *source.shape[:2])
     wide = torch.from_numpy(np.concatenate([source, edited], axis=1))[None, None]
     first = encode(model, to_model_range(wide.to(model.device))).to(model.transformer.dtype)

@@ -15,9 +15,7 @@ from synclora_lite.video import probe
 
 Bucket = tuple[int, int, int]  # frames, height, width
 SIDE, FRAMES = 512, 81  # of the released adapter's clips
-RANK = 128  # the released adapter has 256
 FILE = "ltx-2-trainer.yaml"
-_CONFIG = Path(__file__).with_name(FILE).read_text("utf-8")
 
 
 def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = FRAMES) -> Bucket:
@@ -31,26 +29,18 @@ def bucket_of(frames: int, size: tuple[int, int], side: int = SIDE, most: int = 
 
 
 def write_trainer_config(out: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write the configuration for an exported data set; its rows name the clips in `out`.
-
-    Raises PairError if there are no rows.
-    """
+    """Write the configuration for an exported data set of rows; PairError if there are none."""
     if not rows:
         raise PairError("no pairs to train on", "at least one")
     shown, out = [probe(out / row["video"]) for row in rows], out.resolve()
     buckets = [bucket_of(info.frames, (info.height, info.width)) for info in shown]
     frames, height, width = max(set(buckets), key=buckets.count)
-    samples = [
-        {
-            "prompt": row["caption"],
-            "conditions": [
-                {"type": "first_frame", "image_or_video": str(out / row["video"])},
-                {"type": "reference", "video": str(out / row["reference_video"]),
-                 "include_in_output": True},
-            ],
-        }
-        for row in rows[:2]
-    ]  # fmt: skip
+    samples = []
+    for row in rows[:2]:
+        first = {"type": "first_frame", "image_or_video": str(out / row["video"])}
+        reference = {"type": "reference", "video": str(out / row["reference_video"])}
+        conditions = [first, reference | {"include_in_output": True}]
+        samples.append({"prompt": row["caption"], "conditions": conditions})
     places = {
         "data": {"preprocessed_data_root": str(out / ".precomputed")},
         "validation": {
@@ -63,6 +53,6 @@ def write_trainer_config(out: Path, rows: list[dict[str, Any]]) -> Path:
         "output_dir": str(out / "runs"),
     }
     sizes = ";".join(f"{w}x{h}x{f}" for f, h, w in sorted(set(buckets)))
-    where = {"data": out / "metadata.jsonl", "config": out / FILE}
-    text = _CONFIG.format(**where, buckets=sizes, rank=RANK)
+    template = Path(__file__).with_name(FILE).read_text("utf-8")
+    text = template.format(data=out / "metadata.jsonl", config=out / FILE, buckets=sizes)
     return write_atomic(out / FILE, text + yaml.safe_dump(places, sort_keys=False))

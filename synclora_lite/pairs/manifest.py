@@ -1,16 +1,11 @@
-"""The list of pairs: one JSON line each, with the files, where they came from and their score.
+"""The list of pairs, FOLDER/manifest.jsonl: one line each, with files, origin and score.
 
-```
-FOLDER/manifest.jsonl
-FOLDER/source/ID.mp4    the clip whose motion counts
-FOLDER/edited/ID.mp4    the same motion, edited
-```
 A manifest may come from a stranger: every field is checked, and no path leads out of its folder.
 """
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar
 
@@ -61,13 +56,14 @@ class Pair(_Row):
 
     def same_clips(self, other: "Pair") -> bool:
         """Whether both clips have the content of another pair's."""
-        mine, theirs = ((p.source.sha256, p.edited.sha256) for p in (self, other))
-        return mine == theirs
+        return (
+            self.source.sha256 == other.source.sha256 and self.edited.sha256 == other.edited.sha256
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""
-        row = {item.name: getattr(self, item.name) for item in fields(self)}
-        files = {name: asdict(row.pop(name)) for name in ("source", "edited")}
+        row = asdict(self)
+        files = {name: row.pop(name) for name in ("source", "edited")}
         return {"id": row.pop("id"), "files": files, **row}
 
     @classmethod
@@ -96,7 +92,7 @@ def manifest_path(folder: str | Path) -> Path:
 def read_manifest(folder: str | Path) -> list[Pair]:
     """Read all pairs of a folder or a manifest; a last line cut short by a crash is left out.
 
-    Raises PairError if there is none, it is a link out of the folder, or a line is broken.
+    Raises PairError if there is no manifest, or it is broken, or a link out of the folder.
     """
     path, pairs = manifest_path(folder), dict[str, Pair]()
     if path != Path(folder):
@@ -136,10 +132,9 @@ def append_pair(folder: str | Path, pair: Pair) -> None:
 
 
 def locate(folder: str | Path, path: str) -> Path:
-    """Return where a file of a manifest lies, making sure that it is inside the folder.
+    """Return where a file of a manifest lies; PairError unless that is inside the folder.
 
-    Backslashes separate folders, too; a path with a drive letter is looked for by its end. Raises
-    PairError if the path is absolute, climbs out by "..", or a link leads outside.
+    Backslashes separate folders, too; a path with a drive letter is looked for by its end.
     """
     root, drive = manifest_path(folder).parent, PureWindowsPath(path).drive
     parts = PurePosixPath(path.replace("\\", "/").removeprefix(drive.replace("\\", "/")))

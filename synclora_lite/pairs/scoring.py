@@ -1,59 +1,48 @@
-"""Score all pairs of a folder and keep the result in its manifest.
+"""Score the pairs of a folder, and save those that are merely late or early.
 
-Every score is also kept in the user's cache, by the content of both clips and all that decides a
-score: pairs that were scored before, in this folder or another, take no time.
+Every score is kept at once in the user's cache, by the content of both clips and all that decides a
+score, and in the end in the manifest: pairs that were scored before, in this folder or another or
+by a run that was stopped, take no time.
 """
 
 import hashlib
-import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from synclora_lite.errors import ArtifactError, LandmarkError, PairError, VideoError
 from synclora_lite.files import code_sha256, read_json, write_json
-from synclora_lite.landmarks.bundle import finder_name
-from synclora_lite.landmarks.cache import FORMAT, cache_dir
+from synclora_lite.landmarks.cache import FORMAT, cache_dir, finder_name
 from synclora_lite.pairs import manifest
-from synclora_lite.pairs.folder import alone, in_turn
+from synclora_lite.pairs.folder import alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair
 from synclora_lite.settings import build
-from synclora_lite.sync import score_files, thresholds
+from synclora_lite.sync import realign, score_files, thresholds
+from synclora_lite.video import read_clip
 
-SECONDS = 5.0  # between two writings of the manifest, which grows with the number of pairs
 _KEPT = ("verdict", "weight", "score")
 
 
 def score_pairs(
-    folder: str | Path,
-    *,
-    jobs: int = 1,
-    again: bool = False,
-    progress: bool = False,
-    person: int | None = None,
+    folder: str | Path, *, jobs: int = 1, again: bool = False, person: int | None = None
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer, in `jobs` processes.
 
-    With `again` the others as well; what the cache knows is not measured again. Of several people
-    the one with the number `person` from the left is scored, or the one with the largest face.
-    Returns all pairs of the manifest; raises PairError if a file is not the one that was built.
+    With `again` the others as well; what the cache knows is not measured again. `person`: see
+    `track`. Returns all pairs of the manifest; raises PairError if a file is not as it was built.
     """
     scorer = scorer_version(person)
     with alone(manifest.manifest_path(folder).parent):
         pairs = manifest.read_manifest(folder)
         for pair in pairs:
             manifest.check_intact(folder, pair)
-        todo = [n for n, p in enumerate(pairs) if again or not _is_scored(p, scorer)]
-        written = time.monotonic()
+        todo = [pair for pair in pairs if again or not _is_scored(pair, scorer)]
         work = partial(score_pair, folder, scorer=scorer, person=person)
-        items = [pairs[n] for n in todo]
-        results = in_turn(work, items, jobs=jobs, label="scoring", progress=progress)
-        for n, scored_pair in zip(todo, results, strict=True):
-            pairs[n] = scored_pair
-            if time.monotonic() - written > SECONDS or n == todo[-1]:
-                manifest.write_manifest(folder, pairs)
-                written = time.monotonic()
+        scored = {pair.id: pair for pair in in_turn(work, todo, jobs=jobs, label="scoring")}
+        pairs = [scored.get(pair.id, pair) for pair in pairs]
+        if scored:
+            manifest.write_manifest(folder, pairs)
     return pairs
 
 
@@ -66,7 +55,6 @@ def scorer_version(person: int | None = None) -> str:
 
 def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
     """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
-    # kept by the clips, and by all that decides a score
     text = f"{scorer} {code_sha256('sync')} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
     name = hashlib.sha256(text.encode()).hexdigest()
     kept = cache_dir().parent / "scores" / name[:2] / f"{name}.json"
@@ -86,9 +74,9 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
     score = {"scorer": scorer} | {name: full[name] for name in named}
     score["pearson"] = {n: cue["pearson"] for n, cue in full["cues"].items() if cue["judged"]}
     score["blink_f1"] = full["blinks"]["f1"] if report.blinks.judged else None
-    weight = round(report.weight, 6)
-    write_json(kept, {"verdict": report.verdict, "weight": weight, "score": score})
-    return replace(pair, verdict=report.verdict, weight=weight, score=score)
+    result = {"verdict": report.verdict, "weight": full["weight"], "score": score}
+    write_json(kept, result)
+    return replace(pair, **result)
 
 
 def _is_scored(pair: Pair, scorer: str) -> bool:
@@ -97,3 +85,71 @@ def _is_scored(pair: Pair, scorer: str) -> bool:
         score = build(manifest.Score, pair.score, error=PairError)
         return score.scorer == scorer and None not in (pair.verdict, pair.weight)
     return False
+
+
+@dataclass(frozen=True)
+class Realignment:
+    """What became of one rejected pair."""
+
+    id: str  # of the rejected pair
+    shift: int  # frames by which its edit was late (negative: early); 0 if none was certain
+    saved: Pair | None = None  # the accepted pair it became, already in the manifest
+
+
+def realign_pairs(folder: str | Path, *, step: int = 4, jobs: int = 1) -> list[Realignment]:
+    """Try to save every rejected pair that was not saved before; the accepted join the manifest.
+
+    `step` is the temporal ratio of the video autoencoder: clips get k * step + 1 frames. Raises
+    PairError if a pair has no score, its parameters about an earlier realignment make no sense, or
+    what it would become has no legal name, or one that is taken.
+    """
+    folder, scorer = manifest.manifest_path(folder).parent, scorer_version()
+    with alone(folder):
+        pairs = manifest.read_manifest(folder)
+        if unscored := [pair.id for pair in pairs if pair.verdict is None]:
+            what = f"{unscored[0]} has no score"
+            raise PairError(what, "scored pairs", "run `synclora pairs score`")
+        rejected = [pair for pair in pairs if pair.verdict == "reject"]
+        found = {e.id: e for e in map(_as_before, pairs) if e is not None}
+        todo = [pair for pair in rejected if pair.id not in found]
+        for pair in todo:
+            new_id = Pair.from_row(pair.to_row() | {"id": f"{pair.id}-realigned"}).id
+            if new_id in {pair.id for pair in pairs}:
+                what = f"there is a pair {new_id} already, not known to come from {pair.id}"
+                advice = "rename or remove one of the two in the manifest"
+                raise PairError(what, "a name that is free", advice)
+        work = partial(_realign, folder, step=step, scorer=scorer)
+        for entry in in_turn(work, todo, jobs=jobs, label="realigning"):
+            found[entry.id] = entry
+            if entry.saved is not None:
+                manifest.append_pair(folder, entry.saved)
+    return [found[pair.id] for pair in rejected]
+
+
+def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
+    files = (manifest.locate(folder, media.path) for media in (pair.source, pair.edited))
+    source, edited = (read_clip(file).frames for file in files)
+    try:
+        result = realign(source, edited, step=step)
+    except PairError:  # too few frames would remain
+        return Realignment(pair.id, 0)
+    if not result.saved:
+        return Realignment(pair.id, result.shift)
+    new_id = f"{pair.id}-realigned"
+    source, edited = store(folder, new_id, (result.source, result.edited), pair.fps)
+    parameters = {**pair.parameters, "realigned_from": pair.id, "shift": result.shift}
+    clips = {"source": source, "edited": edited, "frames": len(result.source)}
+    moved = replace(pair, id=new_id, parameters=parameters, **clips)
+    saved = score_pair(folder, moved, scorer)
+    return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
+
+
+def _as_before(pair: Pair) -> Realignment | None:
+    """Return how a pair was saved earlier, or None if it is no realigned one."""
+    if "realigned_from" not in pair.parameters:
+        return None
+    origin, shift = pair.parameters["realigned_from"], pair.parameters.get("shift")
+    if not isinstance(origin, str) or type(shift) is not int:
+        what = f"the parameters of {pair.id} are broken"
+        raise PairError(what, "an id as realigned_from, a number as shift")
+    return Realignment(origin, shift, pair)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from synclora_lite.portraits.identity import CLOTHING, Color, between, chance, pick, rgb
+from synclora_lite.portraits.identity import CLOTHING, DARK, Color, between, chance, pick
 from synclora_lite.portraits.motion import smooth_noise
 from synclora_lite.portraits.scene import (
     Canvas,
@@ -26,7 +26,6 @@ from synclora_lite.portraits.scene import (
 )
 
 OCCLUDERS = ("hand", "cup", "microphone")
-LIGHT = ("side", "red", "green", "blue", "across", "down")
 AWAY = 3.0  # an occluder at this height is far below the picture
 
 
@@ -43,13 +42,11 @@ class Occluder:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """How a clip is filmed.
-
-    The light is, per frame, what is added to the identity's light from the side, the logarithm of
-    the lamp's red, green and blue, and its fall across and down the picture.
-    """
+    """How a clip is filmed."""
 
     blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
+    # what is added to the identity's light from the side, the logarithm of the lamp's red, green
+    # and blue, and its fall across and down the picture
     light: Float[Tensor, "frames 6"] | None = None
     occluder: Occluder | None = None  # what passes before the face
 
@@ -59,8 +56,9 @@ def sample_light(
 ) -> Float[Tensor, "frames 6"]:
     """Draw a lamp that wanders, dims and changes its colour through the clip."""
     seconds = torch.arange(frames) / fps
-    noise = [torch.tanh(smooth_noise(seconds, 0.9, generator)) for _ in range(5)]
-    side, bright, warm, across, down = noise
+    side, bright, warm, across, down = (
+        torch.tanh(smooth_noise(seconds, 0.9, generator)) for _ in range(5)
+    )
     bright, warm = 0.22 * bright - 0.12, 0.10 * warm
     return torch.stack(
         [1.3 * side, bright + warm, bright, bright - warm, 0.30 * across, 0.18 * down], 1
@@ -85,34 +83,29 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     height = y + (1 - there) * (1.9 - y) + sway
     height = torch.where(time > 0, height, AWAY)
     path = torch.stack([x + 0 * time + sway, height, angle + sway], 1)
-    color = pick((*CLOTHING, rgb("1c1d20")) if kind == "cup" else (rgb("1c1d20"),), g)
+    color = pick(CLOTHING + DARK if kind == "cup" else DARK, g)
     return Occluder(kind, path, between(0.85, 1.1, g), side, color)
 
 
 def stack_cameras(
     cameras: Sequence[Camera], frames: int, device: torch.device | str
 ) -> dict[str, Float[Tensor, "..."]]:
-    """One row per frame of every clip, as `identity.stack` does for people.
-
-    ``kind`` stays on the CPU: 0 where nothing is before the face, else 1 + its number.
-    """
+    """One row per frame of every clip; ``kind``, 0 where there is no occluder, stays on the CPU."""
     nothing = Occluder("hand", torch.tensor([[0.0, AWAY, 0.0]]).expand(frames, 3))
     light, thing, kinds = [], [], []
     for camera in cameras:
-        lamp = torch.zeros(frames, len(LIGHT)) if camera.light is None else camera.light[:frames]
         it = camera.occluder or nothing
         path = it.path[:frames]
         fixed = torch.tensor([it.size, it.side, *it.color, camera.blur]).expand(frames, -1)
-        light.append(lamp)
         thing.append(torch.cat([path, fixed], 1))
         seen = (path[:, 1] < 2.2) & (path[:, 0].abs() < 1.6)
         kinds.append(torch.where(seen, 1 + OCCLUDERS.index(it.kind), 0))
-    lamps, things = torch.cat(light).to(device), torch.cat(thing).to(device)
-    names = ("x", "y", "angle", "size", "mirror")
-    view = {name: things[:, k, None, None] for k, name in enumerate(names)}
-    view |= {name: lamps[:, k, None, None] for k, name in enumerate(LIGHT)}
-    view |= {"color": things[:, 5:8, None, None], "blur": things[:, 8]}
-    return view | {"tint": lamps[:, 1:4, None, None], "kind": torch.cat(kinds)}
+        light.append(torch.zeros(frames, 6) if camera.light is None else camera.light[:frames])
+    things, lamps = (torch.cat(rows).to(device)[..., None, None] for rows in (thing, light))
+    view = {name: things[:, k] for k, name in enumerate(("x", "y", "angle", "size", "mirror"))}
+    view |= {"color": things[:, 5:8], "blur": things[:, 8, 0, 0], "kind": torch.cat(kinds)}
+    view |= {"side": lamps[:, 0], "tint": lamps[:, 1:4]}
+    return view | {"across": lamps[:, 4], "down": lamps[:, 5]}
 
 
 def lens_blur(
@@ -141,12 +134,12 @@ THUMB = ((0.12, 0.12), (0.33, -0.10), 0.055)
 
 @dataclass(frozen=True)
 class _Thing(Canvas):
-    """Some frames of a scene, in the coordinates of the thing before the face."""
+    """Frames of a scene in the coordinates of what is before the face."""
 
     x: Tensor
     y: Tensor
-    light: Tensor
     own: Tensor  # its colour
+    light: Tensor
     skin: Tensor
     sleeve: Tensor
 
@@ -235,15 +228,7 @@ def occluders(s: Scene) -> None:
         x, y, angle, size, mirror, color = (s.view[name][rows] for name in names)
         du, dv, cos, sin = s.u - x, s.v - y, angle.cos(), angle.sin()
         across, down = (du * cos + dv * sin) / size * mirror, (dv * cos - du * sin) / size
-        part = _Thing(
-            image=s.image[rows],
-            pixel=2 / s.image.shape[-1] / size,
-            x=across,
-            y=down,
-            light=s.who["light"][rows] * mirror,
-            own=color,
-            skin=s.who["skin"][rows],
-            sleeve=s.who["clothing_color"][rows],
-        )
-        draw(part)
-        s.image[rows] = part.image
+        light, skin, sleeve = (s.who[name][rows] for name in ("light", "skin", "clothing_color"))
+        image, pixel = s.image[rows], 2 / s.image.shape[-1] / size
+        draw(_Thing(image, pixel, across, down, color, light * mirror, skin, sleeve))
+        s.image[rows] = image

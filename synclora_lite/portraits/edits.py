@@ -20,13 +20,13 @@ from synclora_lite.portraits.identity import (
     pick,
     sample_identity,
 )
-from synclora_lite.portraits.motion import HEAD, Motion, sample_motion
+from synclora_lite.portraits.motion import Motion, sample_motion
 
 
 def different(color: Color, options: tuple[Color, ...], g: torch.Generator) -> Color:
     """Pick a colour of the palette that is visibly not the given one."""
     far = [c for c in options if sum(abs(a - b) for a, b in zip(c, color, strict=True)) > 0.45]
-    return pick(far or list(options), g)
+    return pick(far, g)
 
 
 def _hair(i: Identity, g: torch.Generator) -> Identity:
@@ -120,15 +120,7 @@ def edit_case(seed: int, kind: str, frames: int = 17) -> EditCase:
     return EditCase(kind, source, edit_identity(source, kind, g), sample_motion(g, frames))
 
 
-def more_lively(motion: Motion) -> Motion:
-    """Turn and move the head nearly twice as far."""
-    return motion.replace(**{name: 1.8 * motion[name] for name in HEAD})
-
-
 def held_out(seed: int, clips: int, frames: int = 17) -> list[EditCase]:
-    """Cases that training never draws, cycling through all edit kinds.
-
-    Case k depends on the seed, k and the number of frames alone.
-    """
+    """Cases that training never draws, of each kind in turn; by seed, number and frames alone."""
     first = HELD_OUT + seed * _APART % (HELD_OUT - _APART)
     return [edit_case(first + k, EDIT_KINDS[k % len(EDIT_KINDS)], frames) for k in range(clips)]

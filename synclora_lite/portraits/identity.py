@@ -16,14 +16,8 @@ Color = tuple[float, float, float]
 Palette = Sequence[Color]
 
 
-def rgb(code: str) -> Color:
-    """Turn a hexadecimal colour such as ``"e8a07c"`` into three floats in [0, 1]."""
-    red, green, blue = (int(code[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    return (red, green, blue)
-
-
 def _palette(codes: str) -> tuple[Color, ...]:
-    return tuple(map(rgb, codes.split()))
+    return tuple((r / 255, g / 255, b / 255) for r, g, b in map(bytes.fromhex, codes.split()))
 
 
 SKIN = _palette("f6d7c3 eec1a2 e0a984 c98d68 ab7150 8a5640 6d4433")
@@ -32,6 +26,7 @@ BRIGHT_HAIR = _palette("3f6fb5 c2487e 3d8f74 7a4fa8 d9622b d9d4cf")
 IRIS = _palette("4a2f20 6b4a2a 3f6b8f 4d7a55 6f7f8a")
 LIPS = _palette("c06a62 b5544f a8474c cf7d74")
 BRIGHT_LIPS = _palette("c2213f 8e1f4f d8403a a03a7a")
+DARK = _palette("1c1d20")
 CLOTHING = _palette("2f4a6d a8443c 3f6b57 d9a441 54406b e4dccb 2b2f36 c9775a 6f94a8")
 BACKGROUND = _palette("cfe0e3 f1dcc4 d5dcc5 e6cfd3 b7c9d9 8fb0a9 3a4a5c e9e4da c9b6d3")
 

@@ -292,17 +292,7 @@ def hat(s: Scene) -> None:
     s.paint(s.inside(brim) * w["hat"] * w["hat_brim"], w["hat_color"], -0.15)
 
 
-Layer = Callable[[Scene], None]
-room_light: Layer = partial(lamp, share=-0.6)  # light falls softer there: `lamp` gives it too much
-FACE: tuple[Layer, ...] = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
-ORDER: tuple[Layer, ...] = (
-    background,
-    room_light,
-    back_hair,
-    body,
-    skin,
-    ears,
-    *FACE,
-    occluders,
-    lamp,
-)
+# light falls softer on the background: `lamp` gives it too much
+BEHIND = (background, partial(lamp, share=-0.6), back_hair, body, skin, ears)
+FACE = (beard, nose, mouth, eyes, brows, front_hair, glasses, hat)
+ORDER: tuple[Callable[[Scene], None], ...] = (*BEHIND, *FACE, occluders, lamp)

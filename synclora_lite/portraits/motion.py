@@ -7,12 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-CHANNELS = (
-    "yaw", "pitch", "roll", "x", "y",
-    "blink_left", "blink_right", "gaze_x", "gaze_y",
-    "mouth_open", "mouth_width", "brow", "smile",
-)  # fmt: skip
 HEAD = ("yaw", "pitch", "roll", "x", "y")
+CHANNELS = (*HEAD, "blink_left", "blink_right", "gaze_x", "gaze_y",
+            "mouth_open", "mouth_width", "brow", "smile")  # fmt: skip
 TURN = 0.27  # how far a head turns in everyday talk, in radians
 FAR_TURN = 0.6
 
@@ -73,9 +70,8 @@ def _speech(seconds: Tensor, generator: torch.Generator) -> Tensor:
     """Syllables (about 3 a second) under a slow envelope of speaking and pausing, in [0, 1]."""
     rate = 2.2 + 1.2 * float(torch.rand((), generator=generator))
     phase = 6.3 * float(torch.rand((), generator=generator))
-    syllable = 0.5 - 0.5 * torch.cos(
-        2 * math.pi * rate * seconds + phase + 0.8 * smooth_noise(seconds, 1.5, generator)
-    )
+    wander = 0.8 * smooth_noise(seconds, 1.5, generator)
+    syllable = 0.5 - 0.5 * torch.cos(2 * math.pi * rate * seconds + phase + wander)
     envelope = torch.sigmoid(3 * (smooth_noise(seconds, 0.8, generator) + 0.5))
     return syllable * envelope
 
@@ -110,3 +106,8 @@ def sample_motion(
         "smile": 0.25 * torch.sigmoid(2 * smooth_noise(seconds, 0.5, g)),
     }
     return Motion(torch.stack([values[c] for c in CHANNELS], 1), fps)
+
+
+def more_lively(motion: Motion) -> Motion:
+    """Turn and move the head nearly twice as far."""
+    return motion.replace(**{name: 1.8 * motion[name] for name in HEAD})

@@ -1,8 +1,4 @@
-"""Draw talking portraits: a relief-mapped head over flat layers, batched over clips and frames.
-
-Each feature is drawn once, in its own simple coordinates; pose enters through one inverse mapping
-from pixels to the head, see `scene`.
-"""
+"""Draw talking portraits: a relief-mapped head over flat layers, batched over clips and frames."""
 
 from collections.abc import Sequence
 
@@ -17,9 +13,7 @@ from synclora_lite.portraits.layers import ORDER
 from synclora_lite.portraits.motion import CHANNELS, Motion
 from synclora_lite.portraits.scene import HEAD_SCALE, Scene, surface_coordinates
 
-CHUNK = 4  # frames drawn at once: their fields fit in the processor's cache
 STANDARD = Camera()
-CHUNK_ELSEWHERE = 136  # a GPU is busy only with many
 
 
 def _draw(
@@ -48,21 +42,16 @@ def render_batch(
     device: torch.device | str = "cpu",
     cameras: Sequence[Camera] | None = None,
 ) -> UInt8[Tensor, "clips frames size size 3"]:
-    """Render one clip per (identity, motion); all motions have the same number of frames.
-
-    Each is filmed by a camera of its own; left out, by the standard one.
-    """
+    """Render one clip per (identity, motion, camera); all motions have equally many frames."""
     frames = len(motions[0])
     who = stack(identities, device)
     motion = torch.cat([m.values for m in motions]).to(device)
-    cameras = cameras or [STANDARD] * len(motions)
-    view = stack_cameras(cameras, frames, device)
+    view = stack_cameras(cameras or [STANDARD] * len(motions), frames, device)
     owner = torch.arange(len(identities), device=device).repeat_interleave(frames)
-    chunk = CHUNK if motion.device.type == "cpu" else CHUNK_ELSEWHERE
     drawn = []
-    for s in range(0, len(motion), chunk):
-        part = slice(s, s + chunk)
-        filmed = {name: rows[part] for name, rows in view.items()}
+    chunk = 4 if motion.device.type == "cpu" else 136  # a processor's cache is small, a GPU wide
+    for part in torch.arange(len(motion), device=device).split(chunk):
+        filmed = {name: rows[part.to(rows.device)] for name, rows in view.items()}
         people = {name: rows[owner[part]] for name, rows in who.items()}
         drawn.append(_draw(people, motion[part], filmed, size))
     return torch.cat(drawn).view(len(identities), frames, size, size, 3)

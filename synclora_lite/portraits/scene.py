@@ -1,9 +1,8 @@
 """What a layer needs: a canvas, shapes to paint, and the way from a pixel back to the head.
 
 Every pixel is mapped back to *canonical head coordinates* (X right, Y down, half the head's
-height is 1): the head turns, the drawing stays put. Shapes are signed distances, negative inside;
-`coverage` turns one into the share of a pixel that is covered, which is all the antialiasing
-needed (Quilez, "2D distance functions").
+height is 1): the head turns, the drawing stays put. Shapes are signed distances, negative inside
+(Quilez, "2D distance functions"); `coverage` makes them shares of pixels, and so antialiases.
 """
 
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Canvas:
 
     def paint(self, cover: Tensor, color: Tensor, amount: float = 0.0) -> None:
         """Blend a colour, lightened or darkened by an amount, into the picture where it covers."""
-        color = tint(color, amount) if amount else color
+        color = tint(color, amount)
         self.image.lerp_(color.expand_as(self.image), cover.unsqueeze(1).expand_as(self.image))
 
     def inside(self, distance: Tensor) -> Tensor:
@@ -62,11 +61,7 @@ class Scene(Canvas):
         return x, (v - depth * m["pitch"].sin()) / m["pitch"].cos()
 
     def solid(self, depth: float, roundness: float) -> tuple[Tensor, Tensor]:
-        """Canonical coordinates of a solid's silhouette, around a middle at a depth.
-
-        The solid is as deep as wide times `roundness`: 1 looks as wide from every side, and 0 is
-        the plane.
-        """
+        """Canonical coordinates of the silhouette of a solid `roundness` times as deep as wide."""
         m = self.motion
         u, v = _head_frame(self.u, self.v, m)
         wide = (m["yaw"].cos() ** 2 + (roundness * m["yaw"].sin()) ** 2).sqrt()
@@ -89,10 +84,9 @@ def _head_frame(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Ten
 def surface_coordinates(u: Tensor, v: Tensor, m: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Invert ``U = X cos(yaw) + z(X, Y) sin(yaw)`` and its vertical twin for the face's surface.
 
-    The face is the paraboloid ``z = RELIEF (1 - X^2 - BEND Y^2)`` with a bump for the nose, so
-    features near the middle move further than those at the sides, as on a real head. Each axis has
-    a quadratic's visible root, ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``, ``b = cos`` and
-    ``c`` the rest; pixels beyond the silhouette have no root and keep a place outside of the head.
+    The face is the paraboloid ``z = RELIEF (1 - X^2 - BEND Y^2)`` with a bump for the nose. Each
+    axis has a quadratic's visible root, ``a X^2 - b X + c = 0`` with ``a = RELIEF sin``,
+    ``b = cos`` and ``c`` the rest; pixels beyond the silhouette keep a place outside of the head.
     """
     u, v = _head_frame(u, v, m)
     cos_yaw, sin_yaw = m["yaw"].cos(), m["yaw"].sin()
@@ -127,8 +121,7 @@ def coverage(distance: Field, pixel: Value) -> Field:
 def strip(inside_top: Field, inside_bottom: Field, pixel: Value) -> Field:
     """Coverage between two curves, from the signed distances to each (negative inside).
 
-    Exactly zero once the curves meet, however flat the strip: this is what closes an eyelid
-    without the smear that a flat ellipse would leave across the face.
+    Exactly zero once the curves meet: an eyelid closes without the smear of a flat ellipse.
     """
     return (coverage(inside_top, pixel) + coverage(inside_bottom, pixel) - 1).clamp(0, 1)
 

@@ -2,8 +2,6 @@
 
 from synclora_lite.sync.blinks import match_blinks
 from synclora_lite.sync.correlate import pearson, smooth, zscore
-from synclora_lite.sync.realign import overlap, realign
 from synclora_lite.sync.report import SyncReport
-from synclora_lite.sync.score import score_clips, score_tracks
-from synclora_lite.sync.sides import score_files
+from synclora_lite.sync.score import overlap, realign, score_clips, score_files, score_tracks
 from synclora_lite.sync.traces import CUES, cue_traces

@@ -28,23 +28,21 @@ class BlinkScore:
         return bool(self.source or self.edited)
 
 
-def blink_events(closed: Closed, depth: float = limits.BLINK_DEPTH) -> tuple[int, ...]:
+def blink_events(closed: Closed) -> tuple[int, ...]:
     """Return the frame in which each blink begins.
 
-    A blink is a peak that stands out by `depth` from what is around it (BLINK_WINDOW), so that
-    lids which are lowered for longer, by a look down or a smile, are none. It begins when half of
-    that height is passed: the fastest part, and so the best defined moment. Frames in which the
-    eyes are not seen count as open.
+    A blink is a peak that stands out by BLINK_DEPTH within BLINK_WINDOW: lids that are lowered for
+    longer, by a look down or a smile, are none. It begins when half of that height is passed, the
+    fastest part. Frames in which the eyes are not seen count as open.
     """
-    return tuple(onset for onset, height in _peaks(closed) if height >= depth)
+    return tuple(onset for onset, height in _peaks(closed) if height >= limits.BLINK_DEPTH)
 
 
 def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
     """Compare the blinks of two closedness traces.
 
-    A blink of one clip counts as kept when the other closes its eyes within BLINK_TOLERANCE
-    frames, if only a share BLINK_SHARE as far: a blink just above the depth in one half and just
-    below it in the other is no fault. Frames in which either clip hides the eyes do not count.
+    A blink counts as kept when the other clip closes its eyes within BLINK_TOLERANCE frames, if
+    only a share BLINK_SHARE as far. Frames in which either clip hides the eyes do not count.
     """
     unknown = np.isnan(source) | np.isnan(edited)
     source, edited = (np.where(unknown, np.nan, trace) for trace in (source, edited))

@@ -1,12 +1,11 @@
 """Comparing two traces: smoothing, z-scores, Pearson correlation, and the lag between them.
 
-Pearson of smoothed, z-scored traces is the measure that fits the plots of arXiv 2512.03013; the
-formula itself is not published. It hardly moves at an offset of a frame, so lag is measured on
-its own, from all cues together.
+Pearson of smoothed, z-scored traces fits the plots of arXiv 2512.03013, whose formula is not
+published. It hardly moves at an offset of a frame: lag is measured on its own, from all cues.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -21,8 +20,6 @@ MIN_FRAMES = 6  # fewer common frames say nothing about a correlation
 def smooth(trace: Trace, sigma: float = 1.0) -> Trace:
     """Gaussian smoothing over `sigma` frames; NaN stays NaN, without weight it does not spread."""
     known = ~np.isnan(trace)
-    if sigma <= 0 or not known.any():
-        return trace.astype(np.float64)
     weight = gaussian_filter1d(known.astype(np.float64), sigma, mode="nearest")
     value = gaussian_filter1d(np.where(known, trace, 0.0), sigma, mode="nearest")
     return np.where(known, value / np.maximum(weight, 1e-9), np.nan)
@@ -51,8 +48,7 @@ def pearson(first: Trace, second: Trace) -> float:
 def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     """Pearson of first[t] and second[t + lag] for every lag in -max_lag..max_lag.
 
-    A missing frame is left out of the sums. NaN where too few frames meet (at a lag beyond the
-    length none do), 0 where one of the traces is constant.
+    Missing frames are left out. NaN where too few frames meet, 0 where one trace is constant.
     """
     if min(np.sum(~np.isnan(first)), np.sum(~np.isnan(second))) < MIN_FRAMES:
         return np.full(2 * max_lag + 1, np.nan)
@@ -76,8 +72,7 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     return np.where(count < MIN_FRAMES, np.nan, np.where(moving, r, 0.0))
 
 
-@dataclass(frozen=True)
-class Lag:
+class Lag(NamedTuple):
     """How late the second trace is."""
 
     frames: int  # the best whole lag; positive when the second trace is late
@@ -115,4 +110,4 @@ def combined_lag(cues: Sequence[tuple[Trace, Trace]], max_lag: int) -> Lag:
     """Find the lag that the evidence of several cues together speaks for."""
     evidence = [evidence_of(first, second, max_lag) for first, second in cues]
     known = [curve for curve in evidence if np.isfinite(curve).any()]
-    return lag_of_evidence(np.sum(known, axis=0)) if known else Lag(0, 0.0, 0.0)
+    return lag_of_evidence(np.sum(known or evidence, axis=0))

@@ -8,9 +8,13 @@ from synclora_lite.sync import thresholds
 from synclora_lite.sync.correlate import smooth
 from synclora_lite.sync.head import fit_head
 from synclora_lite.sync.report import GestureScore
-from synclora_lite.sync.traces import BODY_POINTS, body_points, eye_distance, shoulder_width
 
 Path = Float[np.ndarray, "frames 2"]
+
+JOINTS = {
+    "left_shoulder": 11, "right_shoulder": 12, "left_elbow": 13, "right_elbow": 14,
+    "left_wrist": 15, "right_wrist": 16,
+}  # fmt: skip
 
 
 def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
@@ -19,11 +23,11 @@ def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
     A gesture that differs from the first frame on may have the same *movement*, so the place
     counts as well. Frame sizes may differ; the picture's layout is taken to be the same.
     """
-    width = shoulder_width(source, eye_distance(fit_head(source.face)))
+    width = shoulder_width(source)
     ratio = np.array(source.size[::-1]) / np.array(edited.size[::-1])
-    mine, theirs = body_points(source) / width, body_points(edited) * ratio / width
+    mine, theirs = _places(source) / width, _places(edited) * ratio / width
     scores = {}
-    for row, (name, joint) in enumerate(BODY_POINTS.items()):
+    for row, (name, joint) in enumerate(JOINTS.items()):
         # shares of frames in which one clip certainly shows a joint that the other hides; frames
         # without a body count for neither: a face that is lost is looked at elsewhere
         seen = source.pose[:, joint, 3], edited.pose[:, joint, 3]
@@ -32,6 +36,20 @@ def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
         alone = float((there[0] & gone[1]).mean()), float((there[1] & gone[0]).mean())
         scores[name] = compare(mine[:, row], theirs[:, row], alone)
     return scores
+
+
+def shoulder_width(track: Track) -> float:
+    """Pixels between the shoulders: the median, or what the eyes suggest if that is more."""
+    points = _places(track)
+    across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
+    seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
+    return float(np.fmax(seen, thresholds.SHOULDERS_PER_EYES * fit_head(track.face).unit))
+
+
+def _places(track: Track) -> Float[np.ndarray, "frames 6 2"]:
+    """Return the joints in pixels, NaN below the visibility that counts as seen."""
+    seen = track.pose[:, list(JOINTS.values())]
+    return np.where(seen[..., 3:] >= thresholds.BODY_VISIBLE, seen[..., :2], np.nan)
 
 
 def compare(source: Path, edited: Path, alone: tuple[float, float] = (0.0, 0.0)) -> GestureScore:

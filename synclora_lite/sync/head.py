@@ -27,21 +27,14 @@ class Head:
     centre: Float[np.ndarray, "frames 3"]  # pixels, the point between the eyes (x, y, z)
     # the landmarks in the face's own coordinates, in distances of the eye corners
     face: Float[np.ndarray, "frames 478 3"]
+    yaw: Float[np.ndarray, " frames"]  # radians; positive when it turns to the image's right
+    pitch: Float[np.ndarray, " frames"]  # positive when it looks down
+    roll: Float[np.ndarray, " frames"]  # positive when it tilts clockwise in the image
 
     @property
-    def yaw(self) -> Float[np.ndarray, " frames"]:
-        """Radians; positive when the head turns to the image's right."""
-        return -np.arctan2(self.rotation[:, 0, 2], self.rotation[:, 2, 2])
-
-    @property
-    def pitch(self) -> Float[np.ndarray, " frames"]:
-        """Radians; positive when the head looks down."""
-        return -np.arcsin(np.clip(self.rotation[:, 1, 2], -1, 1))
-
-    @property
-    def roll(self) -> Float[np.ndarray, " frames"]:
-        """Radians; positive when the head tilts clockwise in the image."""
-        return np.arctan2(self.rotation[:, 1, 0], self.rotation[:, 1, 1])
+    def unit(self) -> float:
+        """Pixels between the outer eye corners in this clip: the median, NaN without a face."""
+        return float(np.nanmedian(self.scale)) if not np.isnan(self.scale).all() else float("nan")
 
 
 def fit_head(face: Float[np.ndarray, "frames 478 3"]) -> Head:
@@ -60,4 +53,7 @@ def fit_head(face: Float[np.ndarray, "frames 478 3"]) -> Head:
     centre = points.mean(1) - scale[:, None] * np.einsum("fcd,d->fc", rotation, mean)
     rotation[~present], scale[~present], centre[~present] = np.nan, np.nan, np.nan
     own = (face - centre[:, None]) @ rotation / scale[:, None, None]
-    return Head(rotation, scale, centre, own)
+    yaw = -np.arctan2(rotation[:, 0, 2], rotation[:, 2, 2])
+    pitch = -np.arcsin(np.clip(rotation[:, 1, 2], -1, 1))
+    roll = np.arctan2(rotation[:, 1, 0], rotation[:, 1, 1])
+    return Head(rotation, scale, centre, own, yaw, pitch, roll)

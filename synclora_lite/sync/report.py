@@ -1,5 +1,6 @@
 """What a comparison of two clips found, and how it is written down."""
 
+import json
 import math
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -75,15 +76,8 @@ class SyncReport:
         return max(self.checks.values(), default=math.inf)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, None for what is not known (JSON has no NaN)."""
-        return _finite(asdict(self) | {"sync_error": self.sync_error})
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
+        """Return plain values of six decimals, None for what is not known (JSON has no NaN)."""
+        text = json.dumps(asdict(self) | {"sync_error": self.sync_error})
+        return json.loads(
+            text, parse_float=lambda number: round(float(number), 6), parse_constant=lambda _: None
+        )

@@ -1,11 +1,13 @@
-"""Score two clips: how well the edit keeps the source's every movement on its frame."""
+"""Score two clips, how well the edit keeps each movement on its frame; and bring them in time."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.landmarks import Track, track
+from synclora_lite.errors import LandmarkError, PairError
+from synclora_lite.landmarks import Track, track, track_file
 from synclora_lite.sync import correlate, thresholds
 from synclora_lite.sync.blinks import match_blinks
 from synclora_lite.sync.correlate import Curve, Trace, combined_lag, evidence_of, smooth
@@ -13,7 +15,7 @@ from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
 from synclora_lite.sync.verdict import judge
-from synclora_lite.video.clip import Clip
+from synclora_lite.video import Clip, resample, resample_indices
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 
@@ -31,6 +33,43 @@ def score_clips(source: Frames | Clip, edited: Frames | Clip, *, cache: bool = T
     frames = [clip if isinstance(clip, np.ndarray) else clip.frames for clip in (source, edited)]
     first = track(frames[0], person=person, cache=cache)
     return score_tracks(first, track(frames[1], person=first.place or person, cache=cache))
+
+
+def score_files(source: str | Path, edited: str | Path, person: int | None = None) -> SyncReport:
+    """Score two video files as `score_clips` does; of unequal length at the source's frame rate."""
+    first = track_file(source, person=person)
+    second = track_file(edited, person=first.place or person)
+    if len(first) != len(second) and first.fps and second.fps:
+        second = second[resample_indices(len(second), second.fps, first.fps)]
+    return score_tracks(first, second)
+
+
+def same_rate(source: Clip, edited: Clip) -> tuple[Clip, Clip]:
+    """Give the edit the source's frame rate, so that equal times meet.
+
+    Clips with the same number of frames belong together frame by frame, whatever rate their files
+    claim: an edit written with a default rate is common.
+    """
+    if len(source) == len(edited):
+        return source, replace(edited, fps=source.fps)
+    return source, resample(edited, source.fps)
+
+
+def track_pair(source: Clip, edited: Clip, *, panels: bool = False) -> tuple[Track, Track]:
+    """Track two clips as `score_clips` does.
+
+    Raises LandmarkError if one of them shows no face in any frame; of two `panels` of one picture
+    both must, because one alone is for the verdict to reject.
+    """
+    first = track(source.frames, person=source.person)
+    second = track(edited.frames, person=first.place or source.person)
+    empty = [not each.found.any() for each in (first, second)]
+    if all(empty) or (any(empty) and not panels):
+        side, clip = ("source", source) if empty[0] else ("edited", edited)
+        what = f"no face in any of the {len(clip)} frames of the {side} clip"
+        advice = "crop closer to the face with --crop, or choose another clip"
+        raise LandmarkError(what, "a clip of a person whose face can be seen", advice)
+    return first, second
 
 
 def score_tracks(source: Track, edited: Track) -> SyncReport:
@@ -95,8 +134,7 @@ def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
     """Find the lag of the clip, and of its two halves, from all judged cues together."""
     if not pairs:
         return OffsetScore(0, 0.0, 0.0)
-    whole = combined_lag(pairs, max_lag)
-    score = OffsetScore(whole.frames, whole.offset, whole.confidence)
+    score = OffsetScore(*combined_lag(pairs, max_lag))
     half = len(pairs[0][0]) // 2
     if half < thresholds.HALF:
         return score
@@ -106,3 +144,48 @@ def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
     )
     sure = min(first.confidence, second.confidence)
     return replace(score, drift=second.offset - first.offset, drift_confidence=sure)
+
+
+@dataclass(frozen=True)
+class Realigned:
+    """What remains of a pair after a shift, both clips of one length, and its scores."""
+
+    source: Frames
+    edited: Frames
+    shift: int  # frames by which the edit was late, 0 if it was left where it was
+    before: SyncReport
+    after: SyncReport
+
+    @property
+    def saved(self) -> bool:
+        """Whether a rejected pair is now accepted."""
+        return self.after.accepted and not self.before.accepted
+
+
+def realign(source: Frames, edited: Frames, *, step: int = 8) -> Realigned:
+    """Estimate a constant offset, take it out, and crop both clips as `overlap` does.
+
+    `step` is the temporal ratio of the video autoencoder. Raises PairError if too little remains.
+    """
+    tracks = [track(clip) for clip in (source, edited)]
+    before = score_tracks(*tracks)
+    shift, mine, theirs = in_time(before, len(source), len(edited), step)
+    after = score_tracks(tracks[0][mine], tracks[1][theirs])
+    return Realigned(source[mine], edited[theirs], shift, before, after)
+
+
+def in_time(before: SyncReport, source: int, edited: int, step: int) -> tuple[int, slice, slice]:
+    """Return the shift that a score suggests, 0 if it is not sure, and `overlap`'s frames."""
+    shift = before.offset.frames if before.offset.confidence >= thresholds.OFFSET_CONFIDENCE else 0
+    return shift, *overlap(source, edited, shift, step)
+
+
+def overlap(source: int, edited: int, shift: int, step: int) -> tuple[slice, slice]:
+    """Return the k step + 1 frames that meet if the edit is `shift` late; PairError if k is 0."""
+    first, second = max(-shift, 0), max(shift, 0)
+    common = min(source - first, edited - second)
+    if common < step + 1:
+        what, expected = f"{common} frames remain after a shift of {shift}", f"{step + 1} or more"
+        raise PairError(what, f"{expected} ({step}k + 1)", "make the pair with more frames")
+    count = (common - 1) // step * step + 1
+    return slice(first, first + count), slice(second, second + count)

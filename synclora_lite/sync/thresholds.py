@@ -1,11 +1,8 @@
 """Every number that decides a verdict, in one place, with where it comes from.
 
-The limits were set on two kinds of pairs at once: rendered pairs with planted faults, whose truth
-is known, and generated pairs of real-looking people, whose cues agree less perfectly. A limit
-lies between what good pairs of both kinds show and what the faults show. What they achieve is
-measured on seeds that neither training nor tuning draws (`benchmarks/sync_calibration.py`,
-`data/results/sync_calibration.json`: a ROC curve for every fault) and on published clips of real
-people (`benchmarks/sync_real.py`).
+A limit lies between what good pairs show, rendered and generated ones, and what planted faults
+show. What they achieve is measured on seeds that neither training nor tuning draws
+(`benchmarks/sync_calibration.py`) and on clips of real people (`benchmarks/sync_real.py`).
 """
 
 from dataclasses import dataclass

@@ -8,19 +8,13 @@ from jaxtyping import Bool, Float
 
 from synclora_lite.landmarks import Track
 from synclora_lite.sync import thresholds as limits
-from synclora_lite.sync.head import Head, fit_head
+from synclora_lite.sync.head import fit_head
 
 Trace = Float[np.ndarray, " frames"]
 Points = Float[np.ndarray, "frames 478 3"]
 
 HEAD_CUES = ("yaw", "pitch", "roll", "x", "y")
-FACE_CUES = ("mouth", "mouth_width", "gaze_x", "gaze_y", "blink")
-CUES = HEAD_CUES + FACE_CUES
-BODY_POINTS = {
-    "left_shoulder": 11, "right_shoulder": 12, "left_elbow": 13, "right_elbow": 14,
-    "left_wrist": 15, "right_wrist": 16,
-}  # fmt: skip
-BODY_CUES = tuple(f"{point}_{axis}" for point in BODY_POINTS for axis in "xy")
+CUES = (*HEAD_CUES, "mouth", "mouth_width", "gaze_x", "gaze_y", "blink")
 
 # Face Mesh: inner lips as (upper, lower), and the corners of the mouth.
 LIPS = ((13, 14), (82, 87), (312, 317))
@@ -47,11 +41,9 @@ def cue_traces(track: Track) -> dict[str, Trace]:
 
     yaw, pitch, roll in radians; x, y: the head's place off the middle of the frame, in distances
     of the outer eye corners; mouth (lip opening), mouth_width, gaze_x, gaze_y in the same unit and
-    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual in this clip,
-    1 closed; left_wrist_x ... (`BODY_CUES`): place in shoulder widths.
+    the face's own coordinates; blink, blink_left, blink_right: 0 open as usual, 1 closed.
     """
     head = fit_head(track.face)
-    unit = eye_distance(head)
     height, width = track.size
     openness = {side: eye_openness(head.face, eye) for side, eye in EYES.items()}
     # each eye is trusted by the square of its apparent width: a head turned away shows one of them
@@ -71,16 +63,10 @@ def cue_traces(track: Track) -> dict[str, Trace]:
         "blink": blink,
         **{f"blink_{side}": closed for side, closed in sides.items()},
     }
-    body = body_points(track) / shoulder_width(track, unit)
-    traces = {
-        "yaw": head.yaw,
-        "pitch": head.pitch,
-        "roll": head.roll,
-        "x": (head.centre[:, 0] - width / 2) / unit,
-        "y": (head.centre[:, 1] - height / 2) / unit,
-        **{name: np.where(turned <= limits.PROFILE, trace, np.nan) for name, trace in face.items()},
-        **dict(zip(BODY_CUES, body.reshape(len(body), -1).T, strict=True)),
-    }
+    traces = {name: getattr(head, name) for name in ("yaw", "pitch", "roll")}
+    traces["x"] = (head.centre[:, 0] - width / 2) / head.unit
+    traces["y"] = (head.centre[:, 1] - height / 2) / head.unit
+    traces |= {name: np.where(turned <= limits.PROFILE, t, np.nan) for name, t in face.items()}
     return {name: trace.astype(np.float64) for name, trace in traces.items()}
 
 
@@ -107,9 +93,8 @@ def gaze(
 ) -> Trace:
     """Offset of the irises from the middle of the eye corners along an axis, x or y.
 
-    A straight line bridges frames without irises; it is unknown if too few show them. The upper lid
-    goes up and down with the eye, and is easier to see than a few pixels of iris: the vertical
-    gaze takes in half of its movement.
+    A straight line bridges frames without irises; it is unknown if too few show them. The vertical
+    gaze takes in half of the upper lid's movement, which is easier to see than a small iris.
     """
     total = np.zeros(len(face))
     for side, eye in EYES.items():
@@ -123,25 +108,6 @@ def gaze(
     if not shown.any() or shown.sum() < limits.FACE_SEEN * known.sum():
         return np.full_like(total, np.nan)
     return np.where(known, np.interp(frames, frames[shown], total[shown]), np.nan)
-
-
-def body_points(track: Track) -> Float[np.ndarray, "frames 6 2"]:
-    """Return the body points in pixels, NaN below the visibility that counts as seen."""
-    seen = track.pose[:, list(BODY_POINTS.values())]
-    return np.where(seen[..., 3:] >= limits.BODY_VISIBLE, seen[..., :2], np.nan)
-
-
-def shoulder_width(track: Track, unit: float) -> float:
-    """Pixels between the shoulders: the median, or what `eye_distance` suggests if that is more."""
-    points = body_points(track)
-    across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
-    seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
-    return float(np.fmax(seen, limits.SHOULDERS_PER_EYES * unit))
-
-
-def eye_distance(head: Head) -> float:
-    """Pixels between the outer eye corners of this clip's head, NaN without a face."""
-    return float(np.nanmedian(head.scale)) if not np.isnan(head.scale).all() else float("nan")
 
 
 def _distance(face: Points, ends: tuple[int, int]) -> Trace:

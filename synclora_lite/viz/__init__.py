@@ -1,8 +1,6 @@
-"""Pictures: filmstrips, traces, and players that keep clips on the same frame.
+"""Pictures (PNG) and players (HTML with an h264 video) that draw themselves in a notebook.
 
-Everything here returns an object that draws itself in a notebook with its alternative text, and
-that can be saved: `Picture` (a PNG) and `Player` (an HTML fragment with an h264 video). Nothing
-needs a network or a running kernel to be looked at.
+Each has alternative text and can be saved; none needs a network or a kernel to be looked at.
 """
 
 from synclora_lite.viz.filmstrip import Picture, contact_sheet, filmstrip

@@ -29,10 +29,10 @@ class Picture:
     alt: str
 
     @classmethod
-    def from_figure(cls, figure: Figure, alt: str, dpi: int = 110) -> "Picture":
+    def from_figure(cls, figure: Figure, alt: str) -> "Picture":
         """Rasterise a matplotlib figure."""
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", dpi=dpi)
+        figure.savefig(stream, format="png", dpi=110)
         return cls(stream.getvalue(), alt)
 
     @classmethod
@@ -60,10 +60,9 @@ class Picture:
 def filmstrip(
     clips: Mapping[str, Frames], *, columns: int = 8, height: int = 128, alt: str = ""
 ) -> Picture:
-    """Draw the same frames of every clip, one labelled row per clip.
+    """Draw `columns` frames of every clip, the first to the last, in a labelled row of a height.
 
-    `columns` frames, first and last included, are shown, each `height` pixels high; `alt` is made
-    from the labels if left empty. Raises VideoError if there is no clip, or one has no frames.
+    `alt` is made from the labels if left empty. Raises VideoError if there is nothing to draw.
     """
     if not clips or any(len(frames) == 0 for frames in clips.values()):
         raise VideoError("nothing to draw", "at least one clip with at least one frame")
@@ -71,9 +70,8 @@ def filmstrip(
     shown = np.linspace(0, shortest - 1, min(columns, shortest)).round().astype(int)
     rows = {label: frames[shown] for label, frames in clips.items()}
     sheet = contact_sheet(rows, [f"frame {t}" for t in shown], height=height)
-    return Picture.from_pixels(
-        sheet, alt or f"Filmstrip, {len(shown)} frames of each of: {', '.join(clips)}."
-    )
+    words = f"Filmstrip, {len(shown)} frames of each of: {', '.join(clips)}."
+    return Picture.from_pixels(sheet, alt or words)
 
 
 def contact_sheet(

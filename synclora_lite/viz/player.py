@@ -1,10 +1,9 @@
 """A player that keeps clips on the same frame, in one self-contained piece of HTML.
 
-The clips are laid out side by side *in one h264 video*. Separate video elements drift apart by a
-frame or two while they play, which is exactly the fault this project is about; panels of one
-video cannot. A player opens at the middle of its clips, where methods differ: the first frame is
-given to all of them. Without scripts the browser's own controls remain, and the poster shows the
-middle.
+The clips are panels of *one h264 video*: separate video elements drift apart by a frame or two
+while they play, which is exactly the fault this project is about. A player opens at the middle of
+its clips, where methods differ: the first frame is given to all of them. Without scripts the
+browser's own controls remain, and the poster shows the middle.
 """
 
 import base64
@@ -17,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
 from PIL import Image
 
 from synclora_lite.errors import VideoError
@@ -25,22 +23,16 @@ from synclora_lite.files import write_atomic
 from synclora_lite.video import Clip, write_clip
 from synclora_lite.video.clip import Number
 from synclora_lite.video.geometry import letterbox_box, resize_picture
+from synclora_lite.viz.filmstrip import Frames
 
-Frames = UInt8[np.ndarray, "_ _ _ 3"]
 _QUALITY = 23  # x264's constant rate factor: smaller is better and larger
 
 
 @dataclass(frozen=True)
 class Player:
-    """One or more clips with play, scrub and step controls.
+    """One or more clips with play, scrub and step controls."""
 
-    `mp4` holds the video, `poster` a JPEG of the frame it opens at, `html` the fragment that
-    plays it.
-    """
-
-    html: str
-    mp4: bytes
-    poster: bytes
+    html: str  # a fragment that holds the video, and a JPEG of the frame it opens at
 
     def _repr_html_(self) -> str:
         return self.html
@@ -59,35 +51,32 @@ def locked_player(
     height: int = 256,
     alt: str = "",
 ) -> Player:
-    """Put clips beside each other under one play button.
+    """Put clips beside each other under one play button, each `height` pixels high.
 
-    The shortest clip sets the length, the first `Clip` the frames per second, else they are 12; a
-    panel is `height` pixels high. `alt` says what the clips show, in a sentence. Raises VideoError
-    if there is no clip, or an empty one.
+    The shortest clip sets the length, the first `Clip` the frames per second, else they are 12.
+    `alt` says what the clips show, in a sentence. Raises VideoError if there is nothing to play.
     """
     panels = [clip.frames if isinstance(clip, Clip) else clip for clip in clips.values()]
     if not panels or any(len(frames) == 0 for frames in panels):
         raise VideoError("nothing to play", "at least one clip with at least one frame")
-    rates = [clip.fps for clip in clips.values() if isinstance(clip, Clip)] + [12.0]
-    fps, columns = fps or rates[0], min(columns, len(panels))
+    rates = [clip.fps for clip in clips.values() if isinstance(clip, Clip)]
+    fps, columns = fps or [*rates, 12.0][0], min(columns, len(panels))
     frames = _tile(panels, columns, height)
     with tempfile.TemporaryDirectory() as folder:
         mp4 = write_clip(Path(folder) / "player.mp4", frames, fps, quality=_QUALITY).read_bytes()
-    start = len(frames) // 2
-    jpeg = io.BytesIO()
+    start, jpeg = len(frames) // 2, io.BytesIO()
     Image.fromarray(frames[start]).save(jpeg, format="jpeg", quality=82)
-    poster = jpeg.getvalue()
     alt = alt or f"{', '.join(clips)}: {len(frames)} frames, played in step."
     values = {
         "ALT": html.escape(alt), "CAPTIONS": _captions(list(clips), columns),
         "WIDTH": str(frames.shape[2]), "HEIGHT": str(frames.shape[1]), "FPS": f"{fps:.6g}",
         "COUNT": str(len(frames)), "LAST": str(len(frames) - 1), "START": str(start),
         "SHARE": f"{100 / columns:.3f}",
-        "MP4": base64.b64encode(mp4).decode(), "POSTER": base64.b64encode(poster).decode(),
+        "MP4": base64.b64encode(mp4).decode(),
+        "POSTER": base64.b64encode(jpeg.getvalue()).decode(),
     }  # fmt: skip
     template = Path(__file__).with_name("player.html").read_text("utf-8")
-    page = re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], template)
-    return Player(page, mp4, poster)
+    return Player(re.sub("@([A-Z0-9]+)@", lambda match: values[match[1]], template))
 
 
 def _tile(panels: list[Frames], columns: int, height: int) -> Frames:

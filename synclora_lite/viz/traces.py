@@ -22,23 +22,17 @@ Traces = Mapping[str, Float[np.ndarray, " _"]]
 
 def plot_traces(
     clips: Mapping[str, Traces],
-    cues: Sequence[str] | None = None,
+    cues: Sequence[str],
     *,
     fps: Number,
     notes: Mapping[str, str] | None = None,
     alt: str = "",
 ) -> Picture:
-    """Draw the cue traces of several clips over one another; at least one cue.
+    """Draw the cue traces of several clips over one another; the first is the source, in grey.
 
-    Args:
-        clips: Label to traces by cue name. The first is the source, broad and grey behind.
-        cues: Which cues to draw; every cue that the first clip has if left out.
-        fps: Frames per second, for the time axis.
-        notes: A few words per cue for its title, for example "r = 0.97, lag 0".
-        alt: Alternative text; made from the labels if left empty.
-
+    `notes` are words for a cue's title, such as "r = 0.97"; `alt` is made from the labels if left
+    empty. Raises VideoError without any cue.
     """
-    cues = list(cues if cues is not None else next(iter(clips.values()), {}))
     if not cues:
         raise VideoError("no traces to draw", "at least one clip with at least one cue")
     columns = min(3, len(cues))

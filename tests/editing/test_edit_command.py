@@ -190,3 +190,17 @@ def test_an_edit_is_the_method_itself_unless_restoration_is_asked_for(  # type: 
         record = json.loads((tmp_path / "out.mp4.json").read_text())
         assert record["provenance"]["method"] == "sync-lora"
         assert record["provenance"]["restore"] is wanted
+
+
+def test_old_words_answer_with_a_line_that_says_the_new_one(  # type: ignore[no-untyped-def]
+    edit, inputs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = (inputs / "source.mp4", inputs / "edited.png", tmp_path / "out.mp4")
+    assert edit(*paths, "--method", "bend-warp", "--no-strict") == 0
+    assert "Note: bend-warp is now deformation-propagation" in capsys.readouterr().err
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert record["provenance"]["method"] == "deformation-propagation"
+    assert edit(*paths, "--steps", "1", "--sync-guidance=1.5", "--no-strict") == 0
+    assert "Note: --sync-guidance is now --guidance" in capsys.readouterr().err
+    record = json.loads((tmp_path / "out.mp4.json").read_text())
+    assert record["provenance"]["guidance"] == 1.5
