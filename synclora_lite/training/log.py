@@ -1,4 +1,4 @@
-"""The log of a run: plain CSV, and what accelerate tracks."""
+"""The log of a run: plain CSV, a plot of it, and what accelerate tracks."""
 
 import csv
 import time
@@ -90,3 +90,17 @@ def read_log(path: str | Path) -> list[dict[str, float]]:
     with Path(path).open(newline="") as stream:
         rows = list(csv.DictReader(line for line in stream if line.endswith("\n")))
     return [{name: float(x) for name, x in row.items() if x} for row in rows if row.get("step")]
+
+
+def plot_log(path: str | Path, picture: str | Path) -> None:
+    """Draw the loss of a log against the step, on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    points = [(row["step"], row["loss"]) for row in read_log(path) if "loss" in row]
+    if points:
+        axes.plot(*zip(*points, strict=True), linewidth=1)
+    axes.set(xlabel="step", ylabel="loss", yscale="log")
+    with atomic_path(picture) as partial:
+        figure.savefig(partial)

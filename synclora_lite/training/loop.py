@@ -21,7 +21,7 @@ from synclora_lite.models.precision import compute_dtype
 from synclora_lite.training import checkpoint, optimizer
 from synclora_lite.training.bank import seeded
 from synclora_lite.training.config import LoopConfig
-from synclora_lite.training.log import RunLog, mean_metrics
+from synclora_lite.training.log import RunLog, mean_metrics, plot_log
 from synclora_lite.training.processes import process_group, share
 
 FREE = {  # settings that may change between a run and its resumption
@@ -72,8 +72,8 @@ def train(recipe: Recipe, config: LoopConfig, out: str | Path, *, progress: bool
     """Run a recipe, from the newest checkpoint in `out` that is whole, if there is one.
 
     Started by `accelerate launch`, all processes share the batches of every step, and the first
-    writes: `checkpoints/`, `train.csv`, `validation.csv` and the weights in `final/`, which is
-    returned.
+    writes: `checkpoints/`, `train.csv`, `validation.csv`, `loss.png` and the weights in `final/`,
+    which is returned.
 
     Raises ConfigError if `out` holds a run with other settings, or `accumulate` is no multiple of
     the number of processes, TrainingError if a loss, a gradient, a pair or a weight is no number,
@@ -177,7 +177,7 @@ def _gradients(run: Run) -> Metrics:
 
 
 def save_run(run: Run) -> None:
-    """Write a checkpoint, if this is the process that writes."""
+    """Write a checkpoint and the plot of the loss, if this is the process that writes."""
     _check_weights(run)
     if not run.group.is_main_process:
         return
@@ -185,6 +185,7 @@ def save_run(run: Run) -> None:
     weights = {name: p.detach() for name, p in run.recipe.parameters.items()}
     saved = checkpoint.Checkpoint(run.step, weights, run.averaged, state, run.settings)
     checkpoint.save_checkpoint(saved, run.out / "checkpoints", run.config.keep)
+    plot_log(run.out / "train.csv", run.out / "loss.png")
 
 
 def _resume(run: Run) -> None:

@@ -269,6 +269,7 @@ def test_averaged_weights_are_exported_and_only_the_newest_checkpoints_kept(tmp_
     train(recipe, loop(lr=0.1, ema=0.9, keep=1), tmp_path, progress=False)
     assert 0 < exported[0] < parameter.item()
     assert [p.name for p in checkpoints(tmp_path / "checkpoints")] == ["step-00000006"]
+    assert (tmp_path / "loss.png").stat().st_size > 1000
 
 
 @given(cut=st.integers(0, 60))
