@@ -2,8 +2,9 @@
 
 import hashlib
 import platform
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,20 @@ def edit_video(
         "source": {"frames": len(source), "pixels_sha256": pixel_hash(source.frames)},
         "first_frame": {"pixels_sha256": pixel_hash(picture)},
         "weights": made.weights,
-        "versions": {"python": platform.python_version()} | {n: version(n) for n in PACKAGES},
+        "versions": _versions(),
     }
     report = {"warnings": warnings + more + made.warnings, "framing": asdict(framing)}
     report |= {**made.report, "provenance": provenance}
     return Edit(replace(source, frames=made.frames), source, frame, report)
+
+
+def _versions() -> dict[str, str]:
+    """Return versions of what makes an edit; OpenCV may be installed under another name."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
