@@ -41,9 +41,10 @@ class Generated(Builder):
         case = edit_case(seed, kind, 1)
         panels = render_batch([case.source, case.edited], [case.motion] * 2, self.size)[:, 0]
         model, generator = _loaded(self.model), torch.Generator().manual_seed(seed)
-        sampler = {"frames": self.frames, "steps": self.steps}
-        clips = animate_panels(model, *panels.numpy(), generator=generator, **sampler)
-        return Drawn(*clips, model.frame_rate)
+        source, edited = animate_panels(
+            model, *panels.numpy(), frames=self.frames, steps=self.steps, generator=generator
+        )
+        return Drawn(source, edited, model.frame_rate)
 
 
 @torch.no_grad()

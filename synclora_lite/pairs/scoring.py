@@ -136,10 +136,10 @@ def _realign(folder: Path, pair: Pair, step: int, scorer: str) -> Realignment:
     if not result.saved:
         return Realignment(pair.id, result.shift)
     new_id = f"{pair.id}-realigned"
-    source, edited = store(folder, new_id, (result.source, result.edited), pair.fps)
+    media = store(folder, new_id, (result.source, result.edited), pair.fps)
     parameters = {**pair.parameters, "realigned_from": pair.id, "shift": result.shift}
-    clips = {"source": source, "edited": edited, "frames": len(result.source)}
-    moved = replace(pair, id=new_id, parameters=parameters, **clips)
+    moved = replace(pair, id=new_id, source=media[0], edited=media[1],
+                    parameters=parameters, frames=len(result.source))  # fmt: skip
     saved = score_pair(folder, moved, scorer)
     return Realignment(pair.id, result.shift, saved if saved.verdict == "accept" else None)
 
