@@ -8,7 +8,7 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from synclora_lite.errors import PairError
 from synclora_lite.files import sha256
