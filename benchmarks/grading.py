@@ -58,7 +58,7 @@ SLIPS = [
     Slip("5.2", "torch.zeros(clean.shape[:2])", "sigmas", "the target's noise levels"),
     Slip("5.2", "[clean, tokens]", "[tokens, clean]", "the reference comes first"),
     Slip("5.3", "k[:, :, :r], v[:, :, :r]", "k, v", "full attention"),
-    Slip("5.4", "n)[:, n:]", "n)", "still there"),
+    Slip("5.4", "velocity[:, n:]", "velocity", "still there"),
     Slip("5.4", "caption, places, n)", "caption, places)", "attends to the target"),
     Slip("6.1", "torch.sigmoid(mu + normal)", "torch.sigmoid(normal) + mu", "before the sigmoid"),
     Slip("6.2", "x[:, :given] = pack(clips)[:, :given]", "pass", "first frame is noised"),

@@ -422,9 +422,8 @@ def predictor(transformer, caption, coordinates, reference=None):
             tokens, sigmas, coordinates, reference
         )
         n = x.shape[1] - tokens.shape[1]  # tokens of the reference
-        return predict_velocity(transformer, x, levels, caption, places, n)[
-            :, n:
-        ]
+        velocity = predict_velocity(transformer, x, levels, caption, places, n)
+        return velocity[:, n:]
 
     return predict
 
@@ -490,9 +489,8 @@ def state_of(parameters, optimizer, step):
     saved = {"steps": torch.tensor(step)}
     for k, parameter in enumerate(parameters):
         saved[f"{k}.weight"] = parameter.detach().clone()
-        for name, value in optimizer.state[
-            parameter
-        ].items():  # step, exp_avg, exp_avg_sq
+        # step, exp_avg, exp_avg_sq
+        for name, value in optimizer.state[parameter].items():
             saved[f"{k}.{name}"] = value.clone()
     return saved
 

@@ -47,7 +47,6 @@ Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_to
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
-LOCAL = {"local_files_only": True, "use_safetensors": True}  # no downloads, no pickles
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
 
 
@@ -127,7 +126,12 @@ def load_ltx2(
     diffusers.utils.logging.disable_progress_bar()
     (caption, mask), negative = _prompts(folder, device, dtype)
     pipe = LTX2InContextPipeline.from_pretrained(
-        folder, text_encoder=None, tokenizer=None, dtype=dtype, **LOCAL
+        folder,
+        text_encoder=None,
+        tokenizer=None,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
     )
     pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler
@@ -245,7 +249,9 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
     parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(folder, **parts, dtype=dtype, **LOCAL)
+    pipe = LTX2InContextPipeline.from_pretrained(
+        folder, **parts, dtype=dtype, local_files_only=True, use_safetensors=True
+    )
     caption, mask, negative, negative_mask = pipe.encode_prompt(
         PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )
@@ -287,7 +293,9 @@ def _upsampler(
     if (folder / "latent_upsampler").is_dir():
         folder = folder / "latent_upsampler"
     try:
-        model = LTX2LatentUpsamplerModel.from_pretrained(folder, dtype=dtype, **LOCAL)
+        model = LTX2LatentUpsamplerModel.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+        )
     except (OSError, ValueError) as error:
         raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
     return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))

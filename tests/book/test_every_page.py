@@ -27,6 +27,7 @@ TABLES_LEFT_AS_TEXT = """
 CODE_CUT_OFF = """
 () => [...document.querySelectorAll(".bd-article pre")]
   .filter(code => code.getClientRects().length && code.scrollWidth > code.clientWidth + 1)
+  .filter(code => !/https:\\/\\/\\S{60}/.test(code.textContent))  // no place to break it
   .map(code => code.textContent.slice(0, 120))
 """
 BROKEN_IMAGES = """
