@@ -133,7 +133,7 @@ def read_config(path: str | Path, recipes: Mapping[str, type[C]]) -> tuple[C, Pa
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error})", "a TOML file") from error
     recipe, out = table.pop("recipe", None), table.pop("out", None)
-    if recipe not in recipes:
+    if not isinstance(recipe, str) or recipe not in recipes:
         raise ConfigError(f"recipe = {recipe!r}", f"one of {', '.join(recipes)}")
     if not isinstance(out, str):
         raise ConfigError(f"out = {out!r}", "the folder to write to")

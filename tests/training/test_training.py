@@ -103,9 +103,10 @@ def test_wrong_settings_are_named(table, message):
 def test_a_broken_file_or_recipe_is_a_clear_error(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path / "none.toml")
-    (tmp_path / "c.toml").write_text('recipe = "magic"\nout = "x"')
-    with pytest.raises(ConfigError, match="recipe = 'magic'; expected one of adapter"):
-        load_config(tmp_path / "c.toml")
+    for recipe, told in (('"magic"', "'magic'"), ('["adapter"]', r"\['adapter'\]")):
+        (tmp_path / "c.toml").write_text(f'recipe = {recipe}\nout = "x"')
+        with pytest.raises(ConfigError, match=f"recipe = {told}; expected one of adapter"):
+            load_config(tmp_path / "c.toml")
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
