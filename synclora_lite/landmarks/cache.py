@@ -1,7 +1,7 @@
 """What tracking a clip gives, and a folder of it: one file a clip, named by its frames' content."""
 
-import ast
 import hashlib
+import json
 import os
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -14,7 +14,7 @@ from safetensors.numpy import save as to_safetensors
 
 from synclora_lite.files import write_atomic
 
-FORMAT = "7"  # part of the name: raise it when tracking or the file changes
+FORMAT = "8"  # part of the name: raise it when tracking or the file changes
 PER_FRAME = ("face", "pose", "found")
 PER_CLIP = ("size", "people", "person", "place", "fps")
 
@@ -70,7 +70,7 @@ def path_of(key: str, data: memoryview | bytes = b"") -> Path:
 
 def save(path: Path, track: Track) -> None:
     """Keep a track; the folder appears when it is needed."""
-    about = repr({name: getattr(track, name) for name in PER_CLIP})
+    about = json.dumps({name: getattr(track, name) for name in PER_CLIP})
     arrays = {name: np.ascontiguousarray(getattr(track, name)) for name in PER_FRAME}
     write_atomic(path, to_safetensors(arrays, {"about": about}))
 
@@ -79,7 +79,9 @@ def load(path: Path) -> Track | None:
     """Read a track, or return None if it is not there or the file is damaged."""
     try:
         with safe_open(path, framework="numpy") as stream:
-            about = ast.literal_eval(stream.metadata()["about"])
+            about = json.loads(stream.metadata()["about"])
+            for name in ("size", "place"):  # JSON knows no tuples
+                about[name] = about[name] and tuple(about[name])
             return Track(**{name: stream.get_tensor(name) for name in PER_FRAME}, **about)
-    except (SafetensorError, FileNotFoundError):
+    except (SafetensorError, FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -95,10 +95,23 @@ def test_one_pixel_more_is_another_clip(clip):
     assert cache.path_of("any", clip.data) != cache.path_of("other", clip.data)
 
 
-def test_a_damaged_cache_is_made_again(clip):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda kept: kept[:100],
+        lambda kept: kept.replace(b"people", b"peopel"),  # no such field
+        lambda kept: kept.replace(b'\\"size\\": [', b'\\"size\\": {'),  # no JSON
+        lambda kept: kept.replace(b'"about"', b'"abaut"'),
+    ],
+    ids=["cut off", "another field", "no JSON", "no record"],
+)
+def test_a_damaged_cache_is_made_again(clip, damage):
     first = track(clip)
     path = cache.path_of(f"None {clip.shape}", clip.data)
-    path.write_bytes(path.read_bytes()[:100])
+    kept = path.read_bytes()
+    path.write_bytes(damage(kept))
+    assert path.read_bytes() != kept
+    assert cache.load(path) is None
     np.testing.assert_array_equal(track(clip).face, first.face)
     assert cache.load(path) is not None
 
