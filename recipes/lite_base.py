@@ -41,7 +41,11 @@ SHIFT = 19.0  # of sampling: of two steps the second begins at 0.95
 
 
 def new_transformer(deviation: Tensor, width: int, layers: int) -> PreconditionedLTXTransformer:
-    """Return a small LTX-Video transformer that predicts, at first, what a linear filter does."""
+    """Return a small LTX-Video transformer whose first and last layer let every channel through.
+
+    A frozen base is all that an adapter has to read a reference with. Channels that say little of
+    how a clip goes on would hardly pass layers that begin small, and no adapter could copy them.
+    """
     channels = len(deviation)
     transformer = PreconditionedLTXTransformer(
         in_channels=channels,
@@ -52,7 +56,8 @@ def new_transformer(deviation: Tensor, width: int, layers: int) -> Preconditione
         num_layers=layers,
         caption_channels=CAPTION_CHANNELS,
     )
-    torch.nn.init.zeros_(transformer.proj_out.weight)
+    torch.nn.init.orthogonal_(transformer.proj_in.weight, gain=4.0)
+    torch.nn.init.orthogonal_(transformer.proj_out.weight, gain=2.5)
     torch.nn.init.zeros_(transformer.proj_out.bias)
     transformer.latent_deviation.copy_(deviation)
     return transformer
