@@ -14,9 +14,9 @@ from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
 from synclora_course.checks.outcome import Hint
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.core import pack, sample, token_coordinates
 from synclora_lite.core.attention import attend, cross_attention, rms_norm, self_attention
-from synclora_lite.models import tiny_model
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Function = Callable[..., Any]

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from synclora_course.checks.framework import Report, check
 from synclora_course.checks.outcome import Hint
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import core
-from synclora_lite.models import tiny_model
 from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]

@@ -25,5 +25,5 @@ from synclora_lite.models.latents import (
     to_model_range,
 )
 from synclora_lite.models.loading import load_part
-from synclora_lite.models.model import I2VModel, create_model, load_model, save_model, tiny_model
+from synclora_lite.models.model import I2VModel, load_model, save_model
 from synclora_lite.models.precision import multiplies_bfloat16

@@ -28,11 +28,10 @@ from synclora_lite.models.loading import check_config, load_part
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.tensors import write_tensors
 
-# of LTX-2.3, and of tiny models for tests and examples
+# of LTX-2.3, and of tiny models for tests and examples (`synclora_course.tiny_ltx`)
 SIZES: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(
     Path(__file__).with_name("sizes.toml").read_text("utf-8")
 )
-TINY_VAE, TINY_TRANSFORMER = SIZES["tiny"]["vae"], SIZES["tiny"]["transformer"]
 SETTINGS = "synclora.json"  # what diffusers has no place for: rate, positions, steps
 
 
@@ -91,32 +90,6 @@ class I2VModel:
     ) -> Conditioning:
         """Return what is told besides noise; `size` is latent frames, rows and columns."""
         return Conditioning(self.caption, self.coordinates(*size), reference, layout)
-
-
-def create_model(
-    vae: dict[str, Any],
-    transformer: dict[str, Any],
-    scheduler: dict[str, Any] | None = None,
-    *,
-    seed: int = 0,
-    **settings: Any,
-) -> I2VModel:
-    """Make a model with random weights from the configurations of its diffusers classes."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        autoencoder = AutoencoderKLLTXVideo(**vae).eval()
-        network = LTXVideoTransformer3DModel(**transformer).eval()
-        caption = torch.randn(1, 1, network.config.caption_channels)
-    schedule = FlowMatchEulerDiscreteScheduler(**(scheduler or {}))
-    return I2VModel(autoencoder, network, schedule, caption, **settings)
-
-
-def tiny_model(
-    seed: int = 0, positions: Positions = "causal", scheduler: dict[str, Any] | None = None
-) -> I2VModel:
-    """Return a random model small enough for tests and examples: 16 px and 4 frames per latent."""
-    told: dict[str, Any] = {"seed": seed, "positions": positions, "name": "tiny"}
-    return create_model(TINY_VAE, TINY_TRANSFORMER, scheduler, **told)
 
 
 def load_model(

@@ -8,11 +8,11 @@ import torch
 
 from benchmarks import ablation_banks as banks
 from benchmarks.ablations import VARIANTS, Study, recipe, run_variant
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.editing import LTXVideo
 from synclora_lite.editing.domain import Domain
 from synclora_lite.errors import ConfigError, TrainingError
 from synclora_lite.files import append_jsonl
-from synclora_lite.models import tiny_model
 from synclora_lite.training.bank import LatentDataset, write_shard
 
 CONFIG = Path(__file__).parents[2] / "configs" / "adapter.toml"

@@ -11,6 +11,7 @@ from diffusers import LTXImageToVideoPipeline, LTXVideoTransformer3DModel
 from peft import LoraConfig, get_peft_model_state_dict
 
 import synclora_lite.core
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import core
 from synclora_lite.core import (
     SELF_ATTENTION,
@@ -36,7 +37,6 @@ from synclora_lite.core import (
     transformer_block,
 )
 from synclora_lite.core.attention import attend, self_attention
-from synclora_lite.models import tiny_model
 
 SIZE = (3, 2, 2)  # latent frames, rows, columns
 RANK = 4

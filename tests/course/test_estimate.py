@@ -15,14 +15,14 @@ from synclora_course.estimate import Job, advice, estimate
 from synclora_course.estimate.memory import RUNTIME, measure, measure_directly
 from synclora_course.estimate.metering import count_operations, peak_memory
 from synclora_course.estimate.without_data import Configs, model_configs
+from synclora_course.tiny_ltx import TINY_TRANSFORMER, TINY_VAE, create_model
 from synclora_course.tiny_ltx2 import TINY_TRANSFORMER as TINY_TRANSFORMER_2
 from synclora_course.tiny_ltx2 import TRANSFORMER_23
 from synclora_lite.cli import COMMANDS
 from synclora_lite.core import flow_loss, in_context_batch, inject
 from synclora_lite.errors import ModelError
 from synclora_lite.files import write_json
-from synclora_lite.models import AdapterSettings, add_adapter, create_model, load_model, save_model
-from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models import AdapterSettings, add_adapter, load_model, save_model
 from synclora_lite.training.config import LTX2Config
 from synclora_lite.training.frozen import quantise_blocks
 from synclora_lite.training.ltx2 import Context, ltx2_loss

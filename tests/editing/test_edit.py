@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jaxtyping import UInt8
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.editing import (
     METHODS,
     Edit,
@@ -21,7 +22,7 @@ from synclora_lite.editing.edit import SHIPPED
 from synclora_lite.editing.ltx_video import Latents
 from synclora_lite.editing.propagation import restore, take_propagated
 from synclora_lite.errors import EditError
-from synclora_lite.models import AdapterSettings, tiny_model
+from synclora_lite.models import AdapterSettings
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.core import load_lora_state_dict, lora_state_dict
 from synclora_lite.editing import EditSettings, LTXVideo, SDEdit, SyncLoraPipeline
 from synclora_lite.editing.domain import Domain, save_domain
@@ -18,7 +19,6 @@ from synclora_lite.models import (
     load_adapter,
     save_adapter,
     save_model,
-    tiny_model,
 )
 from synclora_lite.video import Clip
 

@@ -8,6 +8,7 @@ import pytest
 
 from synclora_course import exams as pictures
 from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_exams
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import evaluation, viz
 from synclora_lite.editing import SDEdit
 from synclora_lite.editing.domain import Domain, save_domain
@@ -20,7 +21,7 @@ from synclora_lite.evaluation import (
     run_exam,
     summarize,
 )
-from synclora_lite.models import save_model, tiny_model
+from synclora_lite.models import save_model
 from synclora_lite.portraits import held_out
 
 TRUTH, COPY = Exam("truth"), Exam("copy")

@@ -6,6 +6,7 @@ from diffusers import LTXImageToVideoPipeline
 from peft import PeftModel
 from safetensors.torch import save_file
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.core import (
     ATTENTION,
     FEED_FORWARD,
@@ -23,7 +24,6 @@ from synclora_lite.models import (
     from_any_format,
     load_adapter,
     save_adapter,
-    tiny_model,
     to_format,
 )
 

@@ -13,10 +13,11 @@ from transformers import (
     T5TokenizerFast,
 )
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_course.tiny_ltx2 import tiny_ltx2
 from synclora_lite.core import pack
 from synclora_lite.errors import ModelError
-from synclora_lite.models import denoise, load_model, tiny_model
+from synclora_lite.models import denoise, load_model
 from synclora_lite.models.captions import PROMPT
 from synclora_lite.models.ltx2 import load_ltx2
 

@@ -12,6 +12,7 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 from diffusers.pipelines.ltx.pipeline_ltx_image2video import calculate_shift
 from PIL import Image
 
+from synclora_course.tiny_ltx import TINY_TRANSFORMER, TINY_VAE, create_model, tiny_model
 from synclora_lite.core import (
     add_noise,
     inference_sigmas,
@@ -27,17 +28,7 @@ from synclora_lite.core import (
     velocity_target,
 )
 from synclora_lite.errors import ModelError
-from synclora_lite.models import (
-    I2VModel,
-    create_model,
-    decode,
-    denoise,
-    encode,
-    load_model,
-    save_model,
-    tiny_model,
-)
-from synclora_lite.models.model import TINY_TRANSFORMER, TINY_VAE
+from synclora_lite.models import I2VModel, decode, denoise, encode, load_model, save_model
 
 DYNAMIC = {"use_dynamic_shifting": True, "base_shift": 0.95, "max_shift": 2.05}
 SCHEDULERS: list[dict[str, Any]] = [

@@ -15,6 +15,7 @@ from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES
 from safetensors.torch import load_file, save_file
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_course.tiny_ltx2 import TINY, save_tiny_ltx2, tiny_ltx2
 from synclora_lite.core import latent_frame_starts
 from synclora_lite.editing import Edit, ModelSource, edit_settings, edit_video
@@ -26,7 +27,6 @@ from synclora_lite.models import (
     read_weights,
     save_adapter,
     save_model,
-    tiny_model,
 )
 from synclora_lite.models.captions import kept_caption
 from synclora_lite.models.folders import is_ltx2, model_folder, stock_positions, stored_sha256

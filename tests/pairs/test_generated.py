@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.errors import ModelError
-from synclora_lite.models import save_model, tiny_model
+from synclora_lite.models import save_model
 from synclora_lite.pairs import build, read_manifest
 from synclora_lite.pairs.generated import Generated, animate_panels, fingerprint
 

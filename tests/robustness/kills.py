@@ -26,8 +26,9 @@ from pathlib import Path
 import psutil
 import torch
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.cli import run
-from synclora_lite.models import save_model, tiny_model
+from synclora_lite.models import save_model
 from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.errors import ArtifactError, ModelError, PairError, SyncLoraError
 from synclora_lite.files import read_json
 from synclora_lite.models import (
@@ -20,7 +21,6 @@ from synclora_lite.models import (
     load_model,
     save_adapter,
     save_model,
-    tiny_model,
 )
 from synclora_lite.models.loading import check_config
 from synclora_lite.pairs import Pair, read_manifest

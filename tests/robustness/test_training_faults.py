@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.errors import TrainingError
-from synclora_lite.models import save_model, tiny_model
+from synclora_lite.models import save_model
 from synclora_lite.training import (
     AdapterConfig,
     LoopConfig,

@@ -28,11 +28,12 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.cli import run
 from synclora_lite.cli._errors import guarded
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.ltx_video import load_ltx_video
-from synclora_lite.models import AdapterSettings, add_adapter, save_adapter, save_model, tiny_model
+from synclora_lite.models import AdapterSettings, add_adapter, save_adapter, save_model
 from synclora_lite.pairs import Exact, build
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import artifacts
 from synclora_lite.errors import ModelError, SyncLoraError
 from synclora_lite.models import (
@@ -11,7 +12,6 @@ from synclora_lite.models import (
     load_adapter,
     save_adapter,
     save_model,
-    tiny_model,
 )
 from tools import lock, ship
 

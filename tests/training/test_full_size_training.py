@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.errors import ConfigError, ModelError, TrainingError
 from synclora_lite.files import PROJECT
-from synclora_lite.models import load_adapter, load_model, save_model, tiny_model
+from synclora_lite.models import load_adapter, load_model, save_model
 from synclora_lite.models.precision import awake
 from synclora_lite.pairs import import_pairs
 from synclora_lite.training import (

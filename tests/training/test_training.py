@@ -10,15 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.cli import run
 from synclora_lite.core import train_step
 from synclora_lite.errors import ConfigError, TrainingError
-from synclora_lite.models import (
-    load_adapter,
-    load_model,
-    save_model,
-    tiny_model,
-)
+from synclora_lite.models import load_adapter, load_model, save_model
 from synclora_lite.settings import build
 from synclora_lite.training import (
     AdapterConfig,
