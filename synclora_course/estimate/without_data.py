@@ -21,8 +21,7 @@ from synclora_lite.models import AdapterSettings, I2VModel
 from synclora_lite.models.captions import CAPTION
 from synclora_lite.models.folders import is_ltx2, model_folder
 from synclora_lite.models.latents import legal_size
-from synclora_lite.models.loading import check_config, part_class
-from synclora_lite.models.model import SIZES
+from synclora_lite.models.model import SIZES, check_config, part_class
 from synclora_lite.training.config import LTX2Config
 
 KNOWN: dict[str, dict[str, Any]] = {

@@ -14,18 +14,9 @@ from synclora_lite.core import target_layers
 from synclora_lite.editing.domain import FILE as DOMAIN
 from synclora_lite.editing.domain import Domain, load_domain
 from synclora_lite.errors import EditError, ModelError
-from synclora_lite.models import (
-    AdapterSettings,
-    Coverage,
-    I2VModel,
-    adapter_file,
-    coverage,
-    decode,
-    encode,
-    load_adapter,
-    load_model,
-)
+from synclora_lite.models import AdapterSettings, I2VModel, decode, encode, load_adapter, load_model
 from synclora_lite.models.folders import model_folder, stored_sha256
+from synclora_lite.models.formats import Coverage, adapter_file, coverage
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.models.model import SETTINGS
 from synclora_lite.models.precision import check_device, natural_dtype

@@ -16,14 +16,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from synclora_lite.core import (
-    ReferenceCache,
-    inference_sigmas,
-    pack,
-    sample,
-    target_velocity,
-    unpack,
-)
+from synclora_lite import core
 from synclora_lite.editing.ltx_video import Latents, LTXVideo
 from synclora_lite.editing.propagation import Propagation, propagate
 from synclora_lite.errors import EditError
@@ -84,16 +77,16 @@ class Window:
     def levels(self, strength: float = 1.0) -> Float[Tensor, " levels"]:
         """Return noise levels from `strength` down to 0, spaced as the sampler's."""
         scheduler, tokens = self.loaded.model.scheduler, self.source[0, 0].numel()
-        levels = inference_sigmas(scheduler, self.steps, tokens)
+        levels = core.inference_sigmas(scheduler, self.steps, tokens)
         return torch.cat([torch.tensor([strength]), levels[levels < strength]])
 
     def velocity(
-        self, tokens: Tokens, sigma: Float[Tensor, ""], cache: ReferenceCache | None = None
+        self, tokens: Tokens, sigma: Float[Tensor, ""], cache: core.ReferenceCache | None = None
     ) -> Tokens:
         """Predict with a clean first frame; an empty cache is filled, a full one attended to."""
         model, size = self.loaded.model, self.source.shape[2:]
         given = model.transformer, tokens, sigma.item(), model.conditioning(size), size[0]
-        return target_velocity(*given, cache=cache).to(tokens)
+        return core.target_velocity(*given, cache=cache).to(tokens)
 
 
 @dataclass(frozen=True)
@@ -225,7 +218,8 @@ class SDEdit(Method):
         model, source, levels = window.loaded.model, window.source, window.levels(self.strength)
         begun = torch.lerp(source, window.noise(), levels[0].to(source))
         known = model.conditioning(source.shape[2:])
-        return window.loaded.decode(sample(model.transformer, window.first, begun, levels, known))
+        made = core.sample(model.transformer, window.first, begun, levels, known)
+        return window.loaded.decode(made)
 
 
 @dataclass(frozen=True)
@@ -244,7 +238,7 @@ class FlowEdit(Method):
 
     @torch.no_grad()
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        source, first = pack(window.source), pack(window.first)
+        source, first = core.pack(window.source), core.pack(window.first)
         fixed = first.shape[1]  # tokens of the first frame
         edit = source.clone()
         for sigma, following in pairwise(window.levels(self.strength)):
@@ -256,7 +250,7 @@ class FlowEdit(Method):
             pull = window.velocity(target, sigma) - window.velocity(noisy, sigma)
             edit = edit + (following - sigma).to(source) * pull
         edit[:, :fixed] = first
-        return window.loaded.decode(unpack(edit, *window.source.shape[2:]))
+        return window.loaded.decode(core.unpack(edit, *window.source.shape[2:]))
 
 
 @dataclass(frozen=True)
@@ -273,9 +267,9 @@ class KVInject(Method):
 
     @torch.no_grad()
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        levels, first = window.levels(), pack(window.first)
+        levels, first = window.levels(), core.pack(window.first)
         fixed = first.shape[1]  # tokens of the first frame
-        path = [pack(window.source)]  # the flow run backwards from the clip to noise
+        path = [core.pack(window.source)]  # the flow run backwards from the clip to noise
         for sigma, above in pairwise(levels.flip(0)):
             v, x = window.velocity(path[-1], sigma), path[-1].clone()
             x[:, fixed:] += (above - sigma).to(x) * v[:, fixed:]
@@ -285,11 +279,11 @@ class KVInject(Method):
         for step, (sigma, following) in enumerate(pairwise(levels)):
             cache = None
             if step < self.inject * window.steps:
-                cache = ReferenceCache()
+                cache = core.ReferenceCache()
                 window.velocity(path[-1 - step], sigma, cache)  # fills the cache
             v = window.velocity(x, sigma, cache)
             x[:, fixed:] += (following - sigma).to(x) * v[:, fixed:]
-        return window.loaded.decode(unpack(x, *window.source.shape[2:]))
+        return window.loaded.decode(core.unpack(x, *window.source.shape[2:]))
 
 
 METHODS: dict[str, Method] = {

@@ -128,11 +128,10 @@ class Outputs:
 
     def check(self, *inputs: Path) -> None:
         """Refuse files that would overwrite an input, or have no name to be written under."""
-        for path, ending in ((self.clip, ".mp4"), (self.page, ".html")):
-            if path.suffix.lower() not in (ending, {".mp4": ".mov", ".html": ".htm"}[ending]):
-                raise EditError(
-                    f"the output {path.name}", f"a name ending in {ending}", "rename it"
-                )
+        for path, endings in ((self.clip, (".mp4", ".mov")), (self.page, (".html", ".htm"))):
+            if path.suffix.lower() not in endings:
+                expected = f"a name ending in {endings[0]}"
+                raise EditError(f"the output {path.name}", expected, "rename it")
         for path in (self.clip, self.record, self.page):
             if path.resolve() in [given.resolve() for given in inputs]:
                 raise EditError(f"{path.name} is input and output", "another name for the output")

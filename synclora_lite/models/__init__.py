@@ -7,14 +7,7 @@ from synclora_lite.models.adapter import (
     read_adapter,
     save_adapter,
 )
-from synclora_lite.models.formats import (
-    Coverage,
-    adapter_file,
-    coverage,
-    from_any_format,
-    read_weights,
-    to_format,
-)
+from synclora_lite.models.formats import adapter_file, from_any_format, read_weights, to_format
 from synclora_lite.models.latents import (
     check_size,
     decode,
@@ -24,6 +17,5 @@ from synclora_lite.models.latents import (
     to_frames,
     to_model_range,
 )
-from synclora_lite.models.loading import load_part
-from synclora_lite.models.model import I2VModel, load_model, save_model
+from synclora_lite.models.model import I2VModel, load_model, load_part, save_model
 from synclora_lite.models.precision import multiplies_bfloat16

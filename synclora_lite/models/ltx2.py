@@ -36,7 +36,7 @@ from synclora_lite.models.folders import check_generation, hub_folder, model_fol
 from synclora_lite.models.formats import Coverage, coverage, read_weights, reference_downscale
 from synclora_lite.models.latents import legal_size
 from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
-from synclora_lite.models.model import SETTINGS
+from synclora_lite.models.model import SETTINGS, load_part
 from synclora_lite.models.precision import weight_bytes
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.video import Clip, read_clip, write_clip
@@ -292,13 +292,8 @@ def _upsampler(
         folder = hub_folder(name, "a folder or hub repository of a latent upsampler")
     if (folder / "latent_upsampler").is_dir():
         folder = folder / "latent_upsampler"
-    try:
-        model = LTX2LatentUpsamplerModel.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True
-        )
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{name} holds no latent upsampler", "one in diffusers layout") from error
-    return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model.to(device))
+    model = load_part(LTX2LatentUpsamplerModel, folder, dtype).to(device)
+    return LTX2LatentUpsamplePipeline(vae=pipe.vae, latent_upsampler=model)
 
 
 def _place(pipe: LTX2InContextPipeline, folder: Path, device: str) -> None:

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 from synclora_lite.errors import SyncLoraError
-from synclora_lite.models.loading import check_config
+from synclora_lite.models.model import check_config
 from synclora_lite.pairs import Pair
 from synclora_lite.settings import build
 from synclora_lite.tensors import read_tensors

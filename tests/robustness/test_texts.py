@@ -22,7 +22,7 @@ from synclora_lite.models import (
     save_adapter,
     save_model,
 )
-from synclora_lite.models.loading import check_config
+from synclora_lite.models.model import check_config
 from synclora_lite.pairs import Pair, read_manifest
 from synclora_lite.pairs.manifest import locate
 from synclora_lite.settings import build
