@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from synclora_lite.errors import ModelError
 from synclora_lite.video.clip import Frames
 from synclora_lite.video.geometry import letterbox_box, resize_picture
 
@@ -39,12 +38,8 @@ def edit_in_windows(
     The first frame of every window but the first is the picture that the window before made at that
     moment; in the frames both have, one fades into the other. A clip that ends inside a window is
     continued by its last frame. Returns the edited clip, and per seam the mean difference of the
-    two windows in grey levels. Raises ModelError if windows are too short to share a frame.
+    two windows in grey levels.
     """
-    if len(source) > window and not 1 <= overlap < window:
-        what = f"windows of {window} frames that share {overlap}, for a clip of {len(source)}"
-        expected = "windows of at least 2 frames that share at least 1"
-        raise ModelError(what, expected, "use a model of longer clips")
     output, seams, start, known = np.empty_like(source), [], 0, 0
     while known < len(source):
         piece = source[start : start + window]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -27,7 +26,7 @@ class LatentDataset:
     """Random access to the rows of a bank: of all its shards, or of `files`.
 
     `key` names the tensor to read; `scores` stands for the folder's own. Raises TrainingError if
-    there are no shards, or one is broken or lacks the tensor.
+    there are no shards, ArtifactError if one is broken or lacks the tensor.
     """
 
     def __init__(
@@ -44,14 +43,7 @@ class LatentDataset:
         if not self.files:
             what = f"{folder} holds no shards"
             raise TrainingError(what, "a bank of safetensors files", "build the bank first")
-        self.shards: list[Tensor] = []
-        for file in self.files:
-            try:
-                with safe_open(file, framework="pt") as shard:
-                    self.shards.append(shard.get_tensor(key))
-            except SafetensorError as error:
-                what, advice = f"{file} cannot be read ({error})", "delete it and build again"
-                raise TrainingError(what, f"a shard with {key}", advice) from error
+        self.shards = [read_tensors(file, (key,))[key] for file in self.files]
         self.places = [(k, row) for k, shard in enumerate(self.shards) for row in range(len(shard))]
         if scores is None:
             beside = self.folder / SCORES

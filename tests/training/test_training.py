@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.cli import run
 from synclora_lite.core import train_step
-from synclora_lite.errors import ConfigError, TrainingError
+from synclora_lite.errors import ArtifactError, ConfigError, TrainingError
 from synclora_lite.models import load_adapter, load_model, save_model
 from synclora_lite.settings import build
 from synclora_lite.training import (
@@ -145,7 +145,7 @@ def test_an_empty_or_broken_bank_is_a_clear_error(tmp_path, bank):
     with pytest.raises(TrainingError, match="holds no shards"):
         LatentDataset(tmp_path)
     (bank / "pairs-0.safetensors").write_bytes(b"not a shard")
-    with pytest.raises(TrainingError, match=r"pairs-0.safetensors cannot be read"):
+    with pytest.raises(ArtifactError, match=r"pairs-0.safetensors cannot be read"):
         LatentDataset(bank)
 
 
