@@ -11,6 +11,7 @@ from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.models.folders import LOCAL
 from synclora_lite.models.precision import LARGE, weight_bytes
 from synclora_lite.tensors import read_tensors, write_tensors
 
@@ -49,8 +50,7 @@ def kept_caption(
 @torch.no_grad()
 def embed_prompt(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed the prompt without the tokens of padding, which the transformer would mask anyway."""
-    pipe = LTXImageToVideoPipeline.from_pretrained(
-        folder, transformer=None, vae=None, dtype=dtype, use_safetensors=True, local_files_only=True
-    )
+    without = dict.fromkeys(("transformer", "vae"))
+    pipe = LTXImageToVideoPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
     embedding, mask, _, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
     return {"caption": embedding[:, mask[0].bool()].float()}

@@ -32,7 +32,7 @@ from torch import Tensor
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
-from synclora_lite.models.folders import check_generation, hub_folder, model_folder, pipeline_class
+from synclora_lite.models.folders import LOCAL, check_generation, hub_folder, is_ltx2, model_folder
 from synclora_lite.models.formats import Coverage, coverage, read_weights, reference_downscale
 from synclora_lite.models.latents import legal_size
 from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
@@ -118,21 +118,15 @@ def load_ltx2(
     missing, of another family, or an adapter does not fit, ConfigError for a damaged synclora.json.
     """
     folder = model_folder(name)
-    if not pipeline_class(folder).startswith("LTX2"):
+    if not is_ltx2(folder):
         raise ModelError(f"{name} is no LTX-2 model", "a folder of an LTX-2 pipeline")
     check_generation(folder)
     stored = read_json(folder / SETTINGS) if (folder / SETTINGS).exists() else {}
     settings = build(_Settings, stored, f"{folder / SETTINGS}: ")
     diffusers.utils.logging.disable_progress_bar()
     (caption, mask), negative = _prompts(folder, device, dtype)
-    pipe = LTX2InContextPipeline.from_pretrained(
-        folder,
-        text_encoder=None,
-        tokenizer=None,
-        dtype=dtype,
-        local_files_only=True,
-        use_safetensors=True,
-    )
+    without = dict.fromkeys(("text_encoder", "tokenizer"))
+    pipe = LTX2InContextPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
     pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler
     pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(stock.config, **AS_GIVEN)
@@ -248,10 +242,8 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
 @torch.no_grad()
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
-    parts = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(
-        folder, **parts, dtype=dtype, local_files_only=True, use_safetensors=True
-    )
+    without = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
+    pipe = LTX2InContextPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
     caption, mask, negative, negative_mask = pipe.encode_prompt(
         PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )

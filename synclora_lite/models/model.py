@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, TypeVar
 
 import diffusers
 import torch
@@ -28,7 +28,7 @@ from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.models.autoencoder import Autoencoder, Latents, MotionAutoencoder
 from synclora_lite.models.captions import CAPTION, embed_prompt, kept_caption
-from synclora_lite.models.folders import model_folder, pipeline_class, stock_positions
+from synclora_lite.models.folders import LOCAL, is_ltx2, model_folder, stock_positions
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.tensors import write_tensors
@@ -121,7 +121,7 @@ def load_model(
             advice = "name `lite`, a folder that save_model wrote, or a hub name"
             what = f"{folder} holds no {part}"
             raise ModelError(what, "a model folder in diffusers layout", advice)
-    if pipeline_class(folder).startswith("LTX2"):
+    if is_ltx2(folder):
         what, expected = f"{name} is an LTX-2 model", "one of the LTX-Video family"
         raise ModelError(what, expected, "use load_ltx2 for it")
     settings: dict[str, Any] = {"frame_rate": 25.0, "positions": stock_positions(folder)}
@@ -152,30 +152,23 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
         raise ModelError(f"{folder} holds no config.json", "a network in diffusers layout", _ADVICE)
     config = read_json(folder / "config.json")
     check_config(config, folder)
-    built: Any = part_class(config, kind)
-    try:
-        loaded: Any = built.from_pretrained(
-            folder,
-            torch_dtype=dtype,  # the name that every diffusers knows
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+    built, how = part_class(config, kind), {**LOCAL, "output_loading_info": True}
+    try:  # `torch_dtype` is the name that every diffusers knows
+        part, info = built.from_pretrained(folder, torch_dtype=dtype, **how)
     except _BROKEN as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         what = f"{folder} cannot be loaded ({reason})"
         raise ModelError(what, "a whole network", _ADVICE) from error
-    part, info = loaded
     if missing := [*info["missing_keys"], *info["mismatched_keys"]]:
         what = f"{folder} lacks {len(missing)} weights, such as {str(missing[0])[:100]}"
         raise ModelError(what, "weights that fit config.json", _ADVICE)
-    return cast("Part", part)
+    return part
 
 
 def part_class(config: dict[str, Any], kind: type[Part]) -> type[Part]:
     """Return the class that a configuration is of: one of OURS, or else the given one."""
     found: Any = OURS.get(str(config.get("_class_name")), kind)
-    return cast("type[Part]", found)
+    return found
 
 
 def check_config(config: Any, where: Path) -> None:

@@ -46,7 +46,6 @@ def sample_clips(
     with awake(model.vae, model.device):
         videos = [decode(model, row).cpu() for row in (reference, truth, made)]
     wall = torch.cat([torch.cat(list(v), dim=-1) for v in videos], dim=-2)  # (3, F, H, W)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_clip(path, to_frames(wall[None])[0].numpy(), fps=model.frame_rate)
     expected, got = (video[:, :, 1:] for video in videos[1:])
     error = (expected - got).square().mean() / 4  # of the range [-1, 1]
