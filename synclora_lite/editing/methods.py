@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from pydantic import Field
 from torch import Tensor
 
 from synclora_lite import core
@@ -21,17 +22,12 @@ from synclora_lite.editing.ltx_video import Latents, LTXVideo
 from synclora_lite.editing.propagation import Propagation, propagate
 from synclora_lite.errors import EditError
 from synclora_lite.models import denoise
-from synclora_lite.settings import Settings
+from synclora_lite.settings import Fraction, Settings
 
 Frames = UInt8[np.ndarray, "frames height width 3"]
 Tokens = Float[Tensor, "1 tokens channels"]
 
-RANGES = {
-    "strength": (0.05, 1),
-    "reference_strength": (0, 1),
-    "guidance": (0, 20),
-    "inject": (0, 1),
-}
+NoiseLevel = Annotated[float, Field(ge=0.05, le=1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +87,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Method(Settings, ABC):
-    """One way to edit; its fields are its options. EditError if one is out of its range."""
+    """One way to edit; its fields are its options, whose ranges `EditSettings` checks."""
 
     name: ClassVar[str]  # as on the command line
     needs_model: ClassVar[bool] = True  # which knows only the kind of clips it was trained on
@@ -113,12 +109,6 @@ class Method(Settings, ABC):
         """What may be set."""
         return asdict(self)
 
-    def __post_init__(self) -> None:
-        for name, value in self.options.items():
-            low, high = RANGES[name]
-            if not low <= value <= high:
-                raise EditError(f"{name.replace('_', ' ')} {value}", f"{low} to {high}")
-
 
 @dataclass(frozen=True)
 class SyncLora(Method):
@@ -129,8 +119,8 @@ class SyncLora(Method):
     product of both; other than 1 it costs a second pass per step.
     """
 
-    reference_strength: float = 1.0
-    guidance: float = 1.0
+    reference_strength: Fraction = 1.0
+    guidance: Annotated[float, Field(ge=0, le=20)] = 1.0
 
     name = "sync-lora"
     needs_adapter = few_steps = restorable = True
@@ -209,7 +199,7 @@ class LatentCopy(Method):
 class SDEdit(Method):
     """The source noised to the level `strength`, denoised from the edit (Meng et al. 2022)."""
 
-    strength: float = 0.7
+    strength: NoiseLevel = 0.7
 
     name = "sdedit"
     restorable = True
@@ -231,7 +221,7 @@ class FlowEdit(Method):
     noise at every step, as published.
     """
 
-    strength: float = 0.7
+    strength: NoiseLevel = 0.7
 
     name = "flowedit"
     restorable = True
@@ -260,7 +250,7 @@ class KVInject(Method):
     The source is inverted to noise; its features then guide the first steps, the share `inject`.
     """
 
-    inject: float = 0.5
+    inject: Fraction = 0.5
 
     name = "kv-inject"
     restorable = True

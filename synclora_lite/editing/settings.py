@@ -30,6 +30,7 @@ class EditSettings:
 
     def __post_init__(self) -> None:
         method = self.chosen()
+        build(type(method), method.options, error=EditError)
         for name, low, high in (("steps", 1, 1000), ("seed", 0, 2**63 - 1)):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
@@ -61,10 +62,7 @@ def tuned_options(folder: Path) -> dict[str, dict[str, float]]:
         raise ConfigError(f"{file} holds {str(stored)[:60]}", "a table of methods", "tune again")
     tuned = {}
     for name, options in stored.items():
-        try:
-            method = build(type(METHODS[name]), options, f"{file}: {name}.")
-        except EditError as error:
-            raise ConfigError(f"{file}: {name} has {error.what}", error.expected) from error
+        method = build(type(METHODS[name]), options, f"{file}: {name}.")
         tuned[name] = {option: method.options[option] for option in options}
     return tuned
 
