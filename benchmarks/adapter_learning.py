@@ -25,7 +25,6 @@ from synclora_lite.core import Conditioning, flow_loss, in_context_batch, load_l
 from synclora_lite.files import atomic_path, write_result
 from synclora_lite.models import AdapterSettings, add_adapter, load_model
 from synclora_lite.training import LatentDataset
-from synclora_lite.training.bank import split_rows
 from synclora_lite.training.config import AdapterConfig, read_config
 from synclora_lite.training.validation import loss_by_level
 
@@ -74,7 +73,7 @@ def tried(run: Path, clips: int, every: int) -> dict[str, Any]:
     """
     config, _ = read_config(CONFIG, {"adapter": AdapterConfig})
     model, dataset = load_model("lite"), LatentDataset(run.parent / "latents")
-    _, held = split_rows(torch.arange(len(dataset)), config.validation_clips)
+    _, held = dataset.split(config.validation_clips, accepted=False)
     source, edited = dataset.read(held).float().unbind(1)
     trials = Trials(model, clips, steps=model.steps)
     size = edited.shape[2:]

@@ -69,7 +69,10 @@ class LatentDataset:
 
         Raises ConfigError if all are held back, TrainingError if none of the others is accepted.
         """
-        training, validation = split_rows(torch.arange(len(self)), held)
+        if held >= len(self):
+            what = f"validation_clips = {held} of a bank of {len(self)} pairs"
+            raise ConfigError(what, "fewer, so that pairs are left to train on")
+        training, validation = torch.arange(len(self)).split([len(self) - held, held])
         training = training[self.accepted[training]] if accepted else training
         if not len(training):
             raise TrainingError(f"no pair of {self.folder} is accepted", "pairs to train on")
@@ -97,14 +100,6 @@ def write_shard(path: str | Path, **tensors: Tensor) -> None:
     """Write one shard; every tensor has the same number of rows."""
     with atomic_path(path) as partial:
         save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-
-
-def split_rows(rows: Int[Tensor, " rows"], held: int) -> Split:
-    """Hold the last rows back for validation; ConfigError if none would be left to train on."""
-    if held >= len(rows):
-        what = f"validation_clips = {held} of a bank of {len(rows)} pairs"
-        raise ConfigError(what, "fewer, so that pairs are left to train on")
-    return rows[: len(rows) - held], rows[len(rows) - held :]
 
 
 def shuffled_rows(

@@ -29,7 +29,7 @@ from synclora_lite.training import (
     write_shard,
 )
 from synclora_lite.training.adapter import AdapterTraining, identical_share
-from synclora_lite.training.bank import seeded, split_rows
+from synclora_lite.training.bank import seeded
 from synclora_lite.training.checkpoint import checkpoints
 from synclora_lite.training.log import CsvLog
 from synclora_lite.training.optimizer import learning_rate
@@ -149,15 +149,14 @@ def test_an_empty_or_broken_bank_is_a_clear_error(tmp_path, bank):
         LatentDataset(bank)
 
 
-@given(st.integers(0, 9), st.integers(0, 12))
-def test_held_rows_are_the_last_and_some_are_left_to_train_on(count, held):
-    if held >= count:
-        with pytest.raises(ConfigError, match=f"validation_clips = {held} of a bank of {count}"):
-            split_rows(torch.arange(count), held)
-        return
-    training, validation = split_rows(torch.arange(count), held)
-    assert len(validation) == held
-    assert torch.cat([training, validation]).tolist() == list(range(count))
+def test_held_rows_are_the_last_and_some_are_left_to_train_on(bank):
+    opened = LatentDataset(bank)
+    for held in range(12):
+        training, validation = opened.split(held, accepted=False)
+        assert len(validation) == held
+        assert torch.cat([training, validation]).tolist() == list(range(12))
+    with pytest.raises(ConfigError, match="validation_clips = 12 of a bank of 12"):
+        opened.split(12)
 
 
 # --- the loop
