@@ -62,8 +62,7 @@ def save_domain(domain: Domain, folder: str | Path) -> Path:
 def strangeness(vae: Autoencoder, pictures: Pictures) -> Float[np.ndarray, " pictures"]:
     """Return the geometric mean of error and texture of each picture, in [-1, 1] units.
 
-    Error is what the autoencoder gets wrong without the last third of its channels, texture the
-    Laplacian.
+    Error is what is wrong without the last third of the channels, texture the Laplacian.
     """
 
     def most(change: Float[Tensor, "pictures 3 _ _"]) -> Float[Tensor, " pictures"]:

@@ -41,8 +41,7 @@ def edit_video(
     """Carry the edit of the first frame, 8-bit RGB, through a clip of any size and length.
 
     The pipeline is loaded, or what to load if the method needs a model. Raises EditError if frame,
-    clip or settings are not for this model, ModelError if files are missing or broken, ConfigError
-    if this machine lacks the device.
+    clip or settings are not for it, ModelError for bad files, ConfigError without the device.
     """
     if len(source) < 2:
         raise EditError("a source of one frame", "at least two", "give a clip, not a picture")

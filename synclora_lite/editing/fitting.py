@@ -37,8 +37,7 @@ def edit_in_windows(
 
     The first frame of every window but the first is the picture that the window before made at that
     moment; in the frames both have, one fades into the other. A clip that ends inside a window is
-    continued by its last frame. Returns the edited clip, and per seam the mean difference of the
-    two windows in grey levels.
+    continued by its last frame. Returns the clip, and at each seam the mean step in grey levels.
     """
     output, seams, start, known = np.empty_like(source), [], 0, 0
     while known < len(source):

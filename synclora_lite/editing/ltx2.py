@@ -100,8 +100,7 @@ def load_backend(
 ) -> LTX2:
     """Load an LTX-2 by folder or hub name; without `in_context` the first adapter is left out.
 
-    Raises ModelError if something is missing, damaged, or does not fit, EditError without an
-    adapter.
+    Raises ModelError if a part is missing, damaged or does not fit, EditError without adapter.
     """
     check_device(device)
     if in_context and (not adapters or "lite-adapter" in adapters):

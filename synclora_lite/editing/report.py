@@ -39,8 +39,7 @@ _TEMPLATE = jinja2.Environment(
 def assessed(edit: Edit) -> Edit:
     """Add to an edit's report `sync`, `quality` and more warnings.
 
-    Quality is `edit_retention` (None if unknown), and the `flicker` of edit and source in grey
-    levels.
+    Quality is `edit_retention` (None if unknown), and the `flicker` of both clips in grey levels.
     """
     score, report = score_clips(edit.source, edit.clip), edit.report
     kept = edit_retention(edit.source.frames, edit.first_frame, edit.clip.frames)

@@ -48,8 +48,7 @@ def encode_pair(
     """Encode clips and others that move alike; see `encode`.
 
     Where latents are motion and the rest, both take the source's motion: two estimates of it
-    differ, and an adapter that learns from both moves less than its reference does (errors in
-    variables).
+    differ, and an adapter trained on both moves less than its reference (errors in variables).
     """
     vae: Any = model.vae if isinstance(model, I2VModel) else model
     shared = {}

@@ -27,8 +27,7 @@ def read_image(path: str | Path, *, convert: bool = True) -> UInt8[np.ndarray, "
     """Read a picture (of an animation the first) as 8-bit RGB, turned upright as its tag asks.
 
     With `convert` grey is repeated, 16 bit keeps its upper 8, transparency is laid over white;
-    without, such a picture is a VideoError, as is one that is missing, damaged, too small or too
-    large.
+    without, such a picture is a VideoError, as is one missing, damaged, too small or too large.
     """
     path = regular_file(path, EXPECTED)
     if path.stat().st_size > _LARGEST_FILE:
