@@ -12,18 +12,9 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from synclora_lite import portraits
 from synclora_lite.errors import ConfigError
-from synclora_lite.portraits import (
-    FAR_TURN,
-    EditCase,
-    Identity,
-    Motion,
-    more_lively,
-    render_clip,
-    sample_light,
-    sample_motion,
-    sample_occluder,
-)
+from synclora_lite.portraits import EditCase, Identity, Motion, render_clip
 from synclora_lite.video import Clip
 
 CONDITIONS = {
@@ -81,16 +72,16 @@ def set_case(
     motion, edited, fps = case.motion, case.edited, case.motion.fps
     frames = LONG if "long" in parts else len(motion)
     if "long" in parts:
-        motion = sample_motion(generator, frames, fps)
+        motion = portraits.sample_motion(generator, frames, fps)
     if "turned" in parts:
-        motion = sample_motion(generator, frames, fps, turn=FAR_TURN)
+        motion = portraits.sample_motion(generator, frames, fps, turn=portraits.FAR_TURN)
     if "lively" in parts:
-        motion = more_lively(motion)
+        motion = portraits.more_lively(motion)
     camera = case.camera
     if "relit" in parts:
-        camera = replace(camera, light=sample_light(generator, frames, fps))
+        camera = replace(camera, light=portraits.sample_light(generator, frames, fps))
     if "occluded" in parts:
-        camera = replace(camera, occluder=sample_occluder(generator, frames))
+        camera = replace(camera, occluder=portraits.sample_occluder(generator, frames))
     if "redrawn" in parts:
         edited = redrawn(edited, generator)
     source, truth = (render_clip(who, motion, size, camera) for who in (case.source, edited))

@@ -44,17 +44,9 @@ def native_silence() -> Iterator[None]:
 
 with native_silence():
     import mediapipe
-    from mediapipe.tasks.python.core.base_options import BaseOptions
-    from mediapipe.tasks.python.vision import (
-        FaceLandmarker,
-        FaceLandmarkerOptions,
-        ImageSegmenter,
-        ImageSegmenterOptions,
-        PoseLandmarker,
-        PoseLandmarkerOptions,
-        RunningMode,
-    )
+    from mediapipe.tasks.python import BaseOptions, vision
 
+VIDEO = vision.RunningMode.VIDEO
 # Milliseconds between frames. The video mode follows a face from frame to frame, but smooths over
 # time too, which delays every cue; frames that lie this far apart pass its filter as they are.
 APART = 100_000
@@ -110,8 +102,9 @@ def around_head(
 
 def faces(frames: Frames) -> list[list[Box]]:
     """Find the faces of every frame by itself, as boxes around their landmarks."""
-    options = FaceLandmarkerOptions(base_options=_model("face_landmarker.task"), num_faces=MOST)
-    with native_silence(), FaceLandmarker.create_from_options(options) as finder:
+    model = _model("face_landmarker.task")
+    options = vision.FaceLandmarkerOptions(base_options=model, num_faces=MOST)
+    with native_silence(), vision.FaceLandmarker.create_from_options(options) as finder:
         found = [finder.detect(_image(frame)).face_landmarks for frame in frames]
     points = [[_array(face, "xy") for face in row] for row in found]
     return [[(*face.min(0), *np.ptp(face, axis=0)) for face in row] for row in points]
@@ -120,19 +113,19 @@ def faces(frames: Frames) -> list[list[Box]]:
 def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "height width"]:
     """Return how likely each pixel shows a person, in 0..1."""
     model = _model("selfie_segmenter.tflite")
-    options = ImageSegmenterOptions(base_options=model, output_confidence_masks=True)
-    with native_silence(), ImageSegmenter.create_from_options(options) as finder:
+    options = vision.ImageSegmenterOptions(base_options=model, output_confidence_masks=True)
+    with native_silence(), vision.ImageSegmenter.create_from_options(options) as finder:
         (mask,) = finder.segment(_image(picture)).confidence_masks
         return np.squeeze(mask.numpy_view()).astype(np.float32)
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
-    options = FaceLandmarkerOptions(
+    options = vision.FaceLandmarkerOptions(
         base_options=_model("face_landmarker.task"),
-        running_mode=RunningMode.VIDEO,
+        running_mode=VIDEO,
         min_face_presence_confidence=PRESENCE,
     )
-    with FaceLandmarker.create_from_options(options) as finder:
+    with vision.FaceLandmarker.create_from_options(options) as finder:
         found = [result.face_landmarks for result in _each(finder, frames)]
     return _first(found, 478, "xyz")
 
@@ -140,8 +133,8 @@ def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
 def _pose_pass(frames: Frames) -> Float[np.ndarray, "frames 33 4"]:
     """Find the body in every second frame and fill in the rest: it moves slowly and costs most."""
     model = _model("pose_landmarker.task")
-    options = PoseLandmarkerOptions(base_options=model, running_mode=RunningMode.VIDEO)
-    with PoseLandmarker.create_from_options(options) as finder:
+    options = vision.PoseLandmarkerOptions(base_options=model, running_mode=VIDEO)
+    with vision.PoseLandmarker.create_from_options(options) as finder:
         found = [result.pose_landmarks for result in _each(finder, frames[::POSE_STEP])]
     known = _first(found, 33, ("x", "y", "z", "visibility"))
     return fill_between(known, len(frames), POSE_STEP)

@@ -36,9 +36,7 @@ def in_turn(
     yield from tqdm(made, total=len(items), desc=label, disable=None)  # None: in a terminal only
 
 
-def store(
-    folder: Path, pair_id: str, clips: tuple[Frames, Frames], fps: float
-) -> tuple[Media, Media]:
+def store(folder: Path, pair_id: str, clips: Sequence[Frames], fps: float) -> tuple[Media, Media]:
     """Write the two clips of a pair and return their entries."""
     source, edited = (f"{name}/{pair_id}.mp4" for name in FOLDERS)
     for path, frames in zip((source, edited), clips, strict=True):

@@ -12,10 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from synclora_lite.portraits.identity import CLOTHING, DARK, Color, between, chance, pick
+from synclora_lite.portraits.identity import CLOTHING, DARK, Color, Rows, between, chance, pick
 from synclora_lite.portraits.motion import smooth_noise
 from synclora_lite.portraits.scene import (
     Canvas,
+    Image,
     Scene,
     box,
     capsule,
@@ -26,6 +27,9 @@ from synclora_lite.portraits.scene import (
 )
 
 OCCLUDERS = ("hand", "cup", "microphone")
+# what is added to the identity's light from the side, the logarithm of the lamp's red, green and
+# blue, and its fall across and down the picture
+Light = Float[Tensor, "frames 6"]
 AWAY = 3.0  # an occluder at this height is far below the picture
 
 
@@ -45,15 +49,11 @@ class Camera:
     """How a clip is filmed."""
 
     blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
-    # what is added to the identity's light from the side, the logarithm of the lamp's red, green
-    # and blue, and its fall across and down the picture
-    light: Float[Tensor, "frames 6"] | None = None
+    light: Light | None = None
     occluder: Occluder | None = None  # what passes before the face
 
 
-def sample_light(
-    generator: torch.Generator, frames: int = 17, fps: float = 12.0
-) -> Float[Tensor, "frames 6"]:
+def sample_light(generator: torch.Generator, frames: int = 17, fps: float = 12.0) -> Light:
     """Draw a lamp that wanders, dims and changes its colour through the clip."""
     seconds = torch.arange(frames) / fps
     side, bright, warm, across, down = (
@@ -87,9 +87,7 @@ def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
     return Occluder(kind, path, between(0.85, 1.1, g), side, color)
 
 
-def stack_cameras(
-    cameras: Sequence[Camera], frames: int, device: torch.device | str
-) -> dict[str, Float[Tensor, "..."]]:
+def stack_cameras(cameras: Sequence[Camera], frames: int, device: torch.device | str) -> Rows:
     """One row per frame of every clip; ``kind``, 0 where there is no occluder, stays on the CPU."""
     nothing = Occluder("hand", torch.tensor([[0.0, AWAY, 0.0]]).expand(frames, 3))
     light, thing, kinds = [], [], []
@@ -108,9 +106,7 @@ def stack_cameras(
     return view | {"across": lamps[:, 4], "down": lamps[:, 5]}
 
 
-def lens_blur(
-    image: Float[Tensor, "n 3 h w"], sigma: Float[Tensor, " n"]
-) -> Float[Tensor, "n 3 h w"]:
+def lens_blur(image: Image, sigma: Float[Tensor, " n"]) -> Image:
     """Blur each picture by a Gaussian of its own, sigma in pixels."""
     n, channels, height, width = image.shape
     reach = max(1, math.ceil(3 * float(sigma.max())))

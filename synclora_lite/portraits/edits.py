@@ -29,21 +29,6 @@ def different(color: Color, options: tuple[Color, ...], g: torch.Generator) -> C
     return pick(far, g)
 
 
-def _hair(i: Identity, g: torch.Generator) -> Identity:
-    color = different(i.hair_color, HAIR + BRIGHT_HAIR, g)
-    return replace(
-        i,
-        hair=1.0,
-        hair_color=color,
-        hair_volume=between(0.08, 0.26, g),
-        hair_length=chance(0.5, g) * between(0.4, 1.0, g),
-        hair_curl=chance(0.4, g) * between(0.4, 1.0, g),
-        hairline=between(-0.62, -0.42, g),
-        parting=between(-0.6, 0.6, g),
-        hat=0.0,
-    )
-
-
 def _hat(i: Identity, g: torch.Generator) -> Identity:
     color = different(i.background_top, CLOTHING, g)
     return replace(i, hat=1.0, hat_brim=chance(0.5, g), hat_color=different(color, CLOTHING, g))
@@ -56,7 +41,17 @@ def _several(i: Identity, g: torch.Generator) -> Identity:
 
 
 _RECIPES: dict[str, Callable[[Identity, torch.Generator], Identity]] = {
-    "hair": _hair,
+    "hair": lambda i, g: replace(
+        i,
+        hair=1.0,
+        hair_color=different(i.hair_color, HAIR + BRIGHT_HAIR, g),
+        hair_volume=between(0.08, 0.26, g),
+        hair_length=chance(0.5, g) * between(0.4, 1.0, g),
+        hair_curl=chance(0.4, g) * between(0.4, 1.0, g),
+        hairline=between(-0.62, -0.42, g),
+        parting=between(-0.6, 0.6, g),
+        hat=0.0,
+    ),
     "glasses": lambda i, g: replace(
         i,
         glasses=1.0 - i.glasses,

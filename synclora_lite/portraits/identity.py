@@ -14,6 +14,7 @@ from torch import Tensor
 
 Color = tuple[float, float, float]
 Palette = Sequence[Color]
+Rows = dict[str, Float[Tensor, "..."]]  # by name, one for every clip or frame
 
 
 def _palette(codes: str) -> tuple[Color, ...]:
@@ -129,9 +130,7 @@ def sample_identity(generator: torch.Generator) -> Identity:
     return Identity(**{f.name: f.metadata["draw"](generator) for f in fields(Identity)})
 
 
-def stack(
-    identities: Sequence[Identity], device: torch.device | str
-) -> dict[str, Float[Tensor, "..."]]:
+def stack(identities: Sequence[Identity], device: torch.device | str) -> Rows:
     """Stack identities for the renderer: scalars as ``(n, 1, 1)``, colours as ``(n, 3, 1, 1)``."""
     names = [f.name for f in fields(Identity)]
     columns = {name: torch.tensor([getattr(i, name) for i in identities]) for name in names}

@@ -15,8 +15,6 @@ from synclora_lite.portraits.scene import (
     curve,
     ellipse,
     smooth_union,
-    strip,
-    stroke,
     tint,
 )
 
@@ -170,17 +168,17 @@ def mouth(s: Scene) -> None:
     upper_in = -(0.25 * opening) * bow
     lower_in = (0.75 * opening) * bow
     lower_out = lower_in + full * 1.15 * bow
-    lips = strip(upper_out - y, y - lower_out, s.pixel)
+    lips = s.strip(upper_out - y, y - lower_out)
     s.paint(lips, w["lip_color"])
     shine = ellipse(s.x, y - (lower_in + lower_out) / 2, half * 0.5, 0.022)
     s.paint(0.35 * lips * coverage(shine, 0.03), w["lip_color"], 0.6)
-    inside = strip(upper_in - y, y - lower_in, s.pixel)
+    inside = s.strip(upper_in - y, y - lower_in)
     s.paint(inside, s.color(0.24, 0.07, 0.08))
-    teeth = strip(upper_in - y, y - upper_in - 0.38 * opening * bow, s.pixel)
+    teeth = s.strip(upper_in - y, y - upper_in - 0.38 * opening * bow)
     s.paint(inside * teeth, s.color(0.95, 0.95, 0.95))
     tongue = ellipse(s.x, y - lower_in, half * 0.55, 0.07)
     s.paint(0.85 * inside * coverage(tongue, 0.04), s.color(0.78, 0.36, 0.36))
-    seam = stroke(y - (upper_in + lower_in) / 2, 0.028, s.pixel)
+    seam = s.stroke(y - (upper_in + lower_in) / 2, 0.028)
     seam = seam * s.inside(s.x.abs() - half * 1.02)
     s.paint(0.8 * seam * (1 - 6 * m["mouth_open"]).clamp(0, 1), w["lip_color"], -0.6)
 
@@ -200,10 +198,10 @@ def eyes(s: Scene) -> None:
     wide = (0.62 + 0.05 * m["brow"] - 0.20 * m["gaze_y"]) * half * squint
     lid = -wide * (1 - blink) * bow + 0.9 * low * blink
     s.paint(0.22 * coverage(ellipse(x, y + 0.01, half * 1.25, half * 0.95), 0.12), w["skin"], -0.5)
-    shadow = strip(-(wide + 0.075) * bow - y, y - lid, s.pixel) * s.inside(x.abs() - half)
+    shadow = s.strip(-(wide + 0.075) * bow - y, y - lid) * s.inside(x.abs() - half)
     s.paint(0.30 * shadow, w["skin"], -0.35)
     s.paint(shadow * w["makeup"], w["makeup_color"])
-    opening = strip(lid - y, y - low, s.pixel)
+    opening = s.strip(lid - y, y - low)
     s.paint(opening, s.color(0.97, 0.97, 0.97))
     gaze_x = x - mirror * m["gaze_x"] * half * 0.38
     gaze_y = y - m["gaze_y"] * half * 0.30 + 0.1 * half
@@ -212,7 +210,7 @@ def eyes(s: Scene) -> None:
         s.paint(opening * s.inside(circle(gaze_x, gaze_y, half * radius)), color)
     glint = circle(gaze_x - mirror * 0.035, gaze_y + 0.04, half * 0.11)
     s.paint(opening * s.inside(glint), s.color(1.0, 1.0, 1.0))
-    lash = stroke(y - lid, 0.042, s.pixel) * s.inside(x.abs() - half * 1.04)
+    lash = s.stroke(y - lid, 0.042) * s.inside(x.abs() - half * 1.04)
     s.paint(0.9 * lash, w["hair_color"] * 0.25)
 
 
@@ -223,7 +221,7 @@ def brows(s: Scene) -> None:
     t = (x / half).clamp(-1.4, 1.4)
     arc = -0.45 - 0.06 * s.motion["brow"] - 0.055 * (1 - t * t) - x * w["brow_tilt"]
     taper = (1 - 0.35 * t).clamp_min(0.2)
-    cover = stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper, s.pixel)
+    cover = s.stroke(s.y - arc, w["brow_thickness"] * 1.5 * taper)
     cover = cover * coverage(x.abs() - half, s.pixel * 1.5)
     s.paint(0.95 * cover, w["hair_color"] * 0.72)
 
@@ -256,11 +254,11 @@ def glasses(s: Scene) -> None:
     w, across = s.who, s.x.abs()
     corner = 0.07 + 0.18 * w["glasses_roundness"]
     rim = box(across - w["eye_spacing"] - 0.005, s.y + 0.10, 0.275, 0.245, corner)
-    bridge = strip(-s.y - 0.19, s.y + 0.13, s.pixel) * s.inside(across - 0.075)
+    bridge = s.strip(-s.y - 0.19, s.y + 0.13) * s.inside(across - 0.075)
     ear = w["face_width"] * 1.02 + 0.16 * s.near(s.x)  # towards us the temple goes on to the ear
-    temple = strip(-s.y - 0.21, s.y + 0.15, s.pixel) * s.inside(0.60 - across)
+    temple = s.strip(-s.y - 0.21, s.y + 0.15) * s.inside(0.60 - across)
     temple = temple * s.inside(across - ear)
-    frame = torch.maximum(torch.maximum(stroke(rim, 0.052, s.pixel), bridge), temple)
+    frame = torch.maximum(torch.maximum(s.stroke(rim, 0.052), bridge), temple)
     s.paint(0.10 * s.inside(rim) * w["glasses"], s.color(1.0, 1.0, 1.0))
     s.paint(frame * w["glasses"], w["glasses_color"])
 
@@ -283,7 +281,7 @@ def hat(s: Scene) -> None:
     dome = s.inside(torch.maximum(crown, y - edge)) * w["hat"]
     s.paint(dome, w["hat_color"])
     s.paint(0.25 * dome * (x * w["light"] * 1.2).clamp(-1, 1).abs(), w["hat_color"], -0.4)
-    band = strip(edge - 0.24 - y, y - edge, s.pixel) * s.inside(crown)
+    band = s.strip(edge - 0.24 - y, y - edge) * s.inside(crown)
     ribs = 0.12 * (torch.sin(x * 42) > 0)
     s.paint(band * w["hat"], w["hat_color"], -0.28)
     s.paint(band * ribs * w["hat"] * (1 - w["hat_brim"]), w["hat_color"], -0.55)

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from synclora_lite.portraits.camera import Camera, lens_blur, stack_cameras
-from synclora_lite.portraits.identity import Identity, stack
+from synclora_lite.portraits.identity import Identity, Rows, stack
 from synclora_lite.portraits.layers import ORDER
 from synclora_lite.portraits.motion import CHANNELS, Motion
 from synclora_lite.portraits.scene import HEAD_SCALE, Scene, surface_coordinates
@@ -16,9 +16,7 @@ from synclora_lite.portraits.scene import HEAD_SCALE, Scene, surface_coordinates
 STANDARD = Camera()
 
 
-def _draw(
-    who: dict[str, Tensor], motion: Tensor, view: dict[str, Tensor], size: int
-) -> UInt8[Tensor, "n h w 3"]:
+def _draw(who: Rows, motion: Tensor, view: Rows, size: int) -> UInt8[Tensor, "n h w 3"]:
     """Draw one chunk of frames; `motion` is (n, channels) and `who` has one row per frame."""
     device = motion.device
     axis = (torch.arange(size, device=device) + 0.5) * (2 / size) - 1

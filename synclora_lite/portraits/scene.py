@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Field = Float[Tensor, "*#batch #height #width"]
+Image = Float[Tensor, "n 3 h w"]
 Value = Float[Tensor, "*#batch #height #width"] | float
 HEAD_SCALE = 0.64  # half the head's height, in half image heights
 HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
@@ -24,7 +25,7 @@ BEND = 0.55  # the face falls back less from middle to chin than from middle to 
 class Canvas:
     """A picture to paint into."""
 
-    image: Float[Tensor, "n 3 h w"]
+    image: Image
     pixel: Value  # width of a pixel in the unit of the shapes
 
     def paint(self, cover: Tensor, color: Tensor, amount: float = 0.0) -> None:
@@ -35,6 +36,17 @@ class Canvas:
     def inside(self, distance: Tensor) -> Tensor:
         """Share of each pixel that is inside a shape."""
         return coverage(distance, self.pixel)
+
+    def strip(self, inside_top: Field, inside_bottom: Field) -> Field:
+        """Coverage between two curves, from the signed distances to each (negative inside).
+
+        Exactly zero once the curves meet: an eyelid closes without the smear of a flat ellipse.
+        """
+        return (self.inside(inside_top) + self.inside(inside_bottom) - 1).clamp(0, 1)
+
+    def stroke(self, distance: Field, width: Value) -> Field:
+        """Coverage of a line of the given full width along the zero set of a distance."""
+        return self.strip(distance - width / 2, -distance - width / 2)
 
     def color(self, *rgb: float) -> Float[Tensor, "1 3 1 1"]:
         """Return a colour that all pictures share."""
@@ -116,19 +128,6 @@ def tint(color: Tensor, amount: float) -> Tensor:
 def coverage(distance: Field, pixel: Value) -> Field:
     """Share of each pixel inside the shape, for pixels of the given width."""
     return (0.5 - distance / pixel).clamp(0, 1)
-
-
-def strip(inside_top: Field, inside_bottom: Field, pixel: Value) -> Field:
-    """Coverage between two curves, from the signed distances to each (negative inside).
-
-    Exactly zero once the curves meet: an eyelid closes without the smear of a flat ellipse.
-    """
-    return (coverage(inside_top, pixel) + coverage(inside_bottom, pixel) - 1).clamp(0, 1)
-
-
-def stroke(distance: Field, width: Value, pixel: Value) -> Field:
-    """Coverage of a line of the given full width along the zero set of a distance."""
-    return strip(distance - width / 2, -distance - width / 2, pixel)
 
 
 def ellipse(x: Field, y: Field, radius_x: Value, radius_y: Value) -> Field:

@@ -8,9 +8,9 @@ from jaxtyping import Bool, Float
 
 from synclora_lite.landmarks import Track
 from synclora_lite.sync import thresholds as limits
+from synclora_lite.sync.correlate import Trace
 from synclora_lite.sync.head import fit_head
 
-Trace = Float[np.ndarray, " frames"]
 Points = Float[np.ndarray, "frames 478 3"]
 
 HEAD_CUES = ("yaw", "pitch", "roll", "x", "y")
