@@ -1,20 +1,23 @@
-"""`synclora course`: notebooks for students and instructors; and two commands of the chapters."""
+"""`synclora course`: notebooks for students and instructors; and three commands of the chapters."""
 
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from synclora_course.errors import CourseError
-from synclora_lite.cli._options import Crop
+from synclora_lite.cli._options import AsJson, Crop, Record, Restore
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Make the notebooks of a course from the chapters.",
     rich_markup_mode=None,
 )
+MEANS = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity")
 Folder = Annotated[
     Path | None, typer.Option("--out", help="Folder to write to; in the checkout by default.")
 ]
@@ -195,3 +198,48 @@ def estimate(
     typer.echo("It fits." if fits else "It does not fit. What helps:")
     for line in () if fits else advice(job, gpu):
         typer.echo(f"  {line}")
+
+
+def exam(
+    method: Annotated[
+        list[str], Option(help="A method of `synclora edit`, truth, or ceiling; may be repeated.")
+    ],
+    *,
+    clips: Annotated[int, Option(help="How many held-out clips.", min=1)] = 64,
+    seed: Annotated[int, Option(help="Of the clips.", min=0)] = 0,
+    size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
+    frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
+    condition: Annotated[
+        str, Option(help="moved, redrawn, lively, turned, occluded, relit, long or real-like.")
+    ] = "exact",
+    model: Annotated[str, Option(help="lite or a folder.")] = "lite",
+    adapter: Annotated[str, Option(help="lite-adapter or a folder.")] = "lite-adapter",
+    steps: Annotated[int | None, Option(help="Of the sampler.", min=1)] = None,
+    restore: Restore = False,
+    out: Annotated[Path, Option(help="Where judged clips are kept.")] = Path("runs/exam"),
+    record: Record = False,
+    as_json: AsJson = False,
+) -> None:
+    """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
+    from synclora_course.exams import record_exam
+    from synclora_lite.evaluation import Exam, run_exam, summarize
+
+    results: dict[str, dict[str, Any]] = {}
+    asked = {"model": model, "steps": steps, "adapter": adapter, "restore": restore}
+    for name in method:
+        options = {n: value for n, value in asked.items() if n in Exam(name).needs and value}
+        settings = Exam(name, seed, size, frames, condition, options=options)
+        rows = run_exam(settings, clips, folder=out, progress=sys.stderr.isatty())
+        if record:
+            record_exam(settings, rows)
+        described = settings.to_dict() | {"weights": settings.weights()}
+        results[settings.label] = {"exam": described, **summarize(rows)}
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+        return
+    width = max(14, *map(len, results))
+    typer.echo(f"{'method':<{width}} clips " + " ".join(f"{name:>10}" for name in MEANS))
+    for label, result in results.items():
+        cells = (result["all"].get(name) for name in MEANS)
+        means = " ".join(f"{cell['mean']:>10.3f}" if cell else f"{'-':>10}" for cell in cells)
+        typer.echo(f"{label:<{width}} {result['clips']:>5} {means}")

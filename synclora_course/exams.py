@@ -1,14 +1,15 @@
-"""The recorded exams as a table, and as the headline picture: sync against edit kept."""
+"""Exams recorded, as a table, and as the headline picture: sync against edit kept."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.transforms import Bbox
 
 from synclora_lite.evaluation.exam import REFERENCES, Exam
-from synclora_lite.evaluation.intervals import Interval
-from synclora_lite.files import data_dir, read_json
+from synclora_lite.evaluation.intervals import Interval, summarize
+from synclora_lite.files import data_dir, read_json, write_result
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Summary = Mapping[str, Any]  # as `summarize` makes it
@@ -19,6 +20,22 @@ AROUND = [  # offsets of a name from its point, in font points; the nearest firs
     (across, sign * up) for up in range(NEAR, 80, 12) for sign in (1, -1) for across in (7, -7, 20)
 ]
 COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
+
+
+def record_exam(exam: Exam, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write the summary to data/results/exam_METHOD.json, named as well by what is not as usual."""
+    plain, shape = exam.to_dict(), f"{exam.size}px{exam.frames}"
+    marks = {"condition": exam.condition, "seed": f"seed{exam.seed}"}
+    marks |= {"size": shape, "frames": shape}
+    unusual = {name: plain[name] for name in marks if plain[name] != getattr(Exam, name)}
+    words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed, **unusual}
+    words |= {word: value for word, value in plain["options"].items() if word != "restore"}
+    flags = [f"--{word} {value}" for word, value in words.items()]
+    flags += ["--restore"] if exam.options.get("restore") else []
+    name = "_".join(["exam", exam.label.replace(" ", ""), *dict.fromkeys(map(marks.get, unusual))])
+    about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}
+    command = f"synclora exam {' '.join(flags)} --record"
+    return write_result(name, about | summarize(rows), command=command, seed=exam.seed)
 
 
 def read_exams(condition: str = "exact") -> dict[str, Summary]:

@@ -1,8 +1,14 @@
-"""The funnel of a build of pairs as a picture."""
+"""The funnel of a build of pairs, recorded, and as a picture."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
-from synclora_lite.pairs import Stage
+from synclora_lite.files import write_result
+from synclora_lite.pairs import Pair, Stage, failing, filter_pairs, funnel
+from synclora_lite.pairs.building import STRIDE
+from synclora_lite.pairs.filtering import STAGES
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 
@@ -29,3 +35,26 @@ def plot_funnel(steps: Sequence[Stage], *, title: str = "") -> Picture:
         panel.set_title(title)
         listed = ", ".join(f"{step.name} {step.left}" for step in steps)
         return Picture.from_figure(canvas, f"Funnel of pairs left after each stage: {listed}.")
+
+
+def record_funnel(pairs: Sequence[Pair]) -> Path:
+    """Write the funnel of a build, and how many pairs fail each stage, to data/results."""
+    kept, count = filter_pairs(pairs), max(1, len(pairs))
+    failures = Counter(stage for pair in pairs for stage in failing(pair))
+    values = {
+        "builders": dict(Counter(pair.builder for pair in pairs)),
+        "parameters": pairs[0].parameters if pairs else {},
+        "built": len(pairs),
+        "kept": len(kept),
+        "share": round(len(kept) / count, 6),
+        "mean_weight": round(sum(pair.weight or 0 for pair in pairs) / count, 6),
+        "funnel": [asdict(step) for step in funnel(pairs)],
+        "failing": {stage: failures[stage] for stage in STAGES},
+    }
+    builder = pairs[0].builder if pairs else "exact"
+    seed = (pairs[0].seed or 0) // STRIDE if pairs else 0
+    command = (
+        f"synclora pairs build FOLDER --builder {builder} --pairs {len(pairs)} --seed {seed} && "
+        "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
+    )
+    return write_result("pairs_funnel", values, command=command, seed=seed)

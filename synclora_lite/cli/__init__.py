@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from synclora_lite import __version__
-from synclora_lite.cli import doctor, edit, exam, pairs, score, train
+from synclora_lite.cli import doctor, edit, pairs, score, train
 from synclora_lite.cli._errors import end, guarded, start
 from synclora_lite.cli._options import of_course
 from synclora_lite.errors import ConfigError
@@ -47,7 +47,7 @@ def synclora(
 def _of_course(name: str) -> Any:
     """Return a command of the course, or one that says that it is missing."""
     try:
-        return of_course("cli", name)
+        return getattr(of_course("cli"), name)
     except ConfigError as error:
         why = error
 
@@ -65,7 +65,7 @@ COMMANDS: dict[str, tuple[Any, str]] = {
     "estimate": (_of_course("estimate"), "Estimate memory and time of training or editing."),
     "first-frame": (_of_course("first_frame"), "Paint a first frame, without an image model."),
     "edit": (edit.edit, "Carry an edited first frame through a clip."),
-    "exam": (exam.exam, "Examine editing methods on held-out portraits."),
+    "exam": (_of_course("exam"), "Examine editing methods on held-out portraits."),
     "course": (_of_course("app"), "Make the notebooks of students and instructors."),
 }
 for _name, (_command, _line) in COMMANDS.items():

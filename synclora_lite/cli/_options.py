@@ -20,10 +20,10 @@ Restore = Annotated[bool, Option("--restore", help="Take from optical flow what 
 Strict = Annotated[bool, Option("--strict/--no-strict", help="End with status 3 on reject.")]
 
 
-def of_course(module: str, name: str) -> Any:
-    """Return something of the course, a package of its own; ConfigError if it is not installed."""
+def of_course(module: str) -> Any:
+    """Return a module of the course, a package of its own; ConfigError if it is not installed."""
     try:
-        return getattr(import_module(f"synclora_course.{module}"), name)
+        return import_module(f"synclora_course.{module}")
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("synclora_course"):
             raise

@@ -18,10 +18,8 @@ def _tuned(low: float, high: float, what: str) -> Any:
 
 def edit(
     source: Annotated[Path, Argument(help="The clip to edit: mp4, mov, webm or gif.")],
-    first_frame: Annotated[
-        Path, Option("--first-frame", help="Its first frame, edited: PNG, JPEG or WebP.")
-    ],
-    out: Annotated[Path, Option("--out", help="The clip to write, ending in .mp4.")],
+    first_frame: Annotated[Path, Option(help="Its first frame, edited: PNG, JPEG or WebP.")],
+    out: Annotated[Path, Option(help="The clip to write, ending in .mp4.")],
     *,
     method: Annotated[
         str,

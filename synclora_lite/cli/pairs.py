@@ -47,7 +47,7 @@ def build(
     if builder == "exact":
         maker = room.Exact(frames, size)
     elif builder == "corrupted":
-        maker = of_course("corruption", "Corrupted")(frames, size, tuple(corruption))
+        maker = of_course("corruption").Corrupted(frames, size, tuple(corruption))
     elif builder == "generated":
         from synclora_lite.pairs.generated import Generated
 
@@ -114,7 +114,7 @@ def filter_(
     kept = room.filter_pairs(pairs, limit=limit, leave_out=leave_out)
     room.write_manifest(path, kept)
     if record:
-        room.record_funnel(pairs)
+        of_course("funnel").record_funnel(pairs)
     for step in room.funnel(pairs, limit=limit, leave_out=leave_out):
         typer.echo(f"{step.name:<8} {step.left:>6} left {step.lost:>6} lost")
     typer.echo(f"kept {len(kept)} of {len(pairs)} pairs in {path}")

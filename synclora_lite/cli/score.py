@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from synclora_lite.cli._options import REJECTED, AsJson, Person, Strict
+from synclora_lite.cli._options import REJECTED, AsJson, Person, Strict, of_course
 
 if TYPE_CHECKING:
     from synclora_lite.sync import SyncReport
@@ -58,9 +58,8 @@ def score(
         plot_traces(traces, CUES, fps=first.fps, notes=notes).save(plot)
     faces = {}
     if identity:
-        from synclora_lite.evaluation.recognition import SAME, network, same_person
-
-        faces = same_person((first, second), tracks, network())
+        recognition = of_course("recognition")
+        faces = recognition.same_person((first, second), tracks, recognition.network())
     if as_json:
         values = report.to_dict() | ({"identity": faces} if faces else {})
         typer.echo(json.dumps(values, indent=2))
@@ -68,7 +67,7 @@ def score(
         _show(report)
         for name, cosine in faces.items():
             words = name.replace("_", " ")
-            typer.echo(f"identity {words}: {cosine:.2f} (one person from {SAME} up)")
+            typer.echo(f"identity {words}: {cosine:.2f} (one person from {recognition.SAME} up)")
     if strict and not report.accepted:
         raise typer.Exit(REJECTED)
 

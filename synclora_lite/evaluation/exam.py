@@ -13,14 +13,14 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from synclora_lite.editing import METHODS, LTXVideo, Method, ModelSource, edit_settings, edit_video
+from synclora_lite.editing import LTXVideo, Method, ModelSource, edit_settings, edit_video
 from synclora_lite.editing.ltx_video import FULL_SIZE, weight_hashes
+from synclora_lite.editing.methods import find_method
 from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation.conditions import Challenge, set_case
-from synclora_lite.evaluation.intervals import summarize
 from synclora_lite.evaluation.metrics import judge
-from synclora_lite.files import append_jsonl, code_sha256, read_jsonl, write_result
+from synclora_lite.files import append_jsonl, code_sha256, read_jsonl
 from synclora_lite.models import adapter_file, load_model
 from synclora_lite.models.folders import model_folder
 from synclora_lite.pairs.folder import alone
@@ -59,20 +59,6 @@ class Exam:
         return " + ".join([plain["method"], *more])
 
     @property
-    def unusual(self) -> dict[str, Any]:
-        """Condition, seed, size and frames, as far as they are not as usual."""
-        named = {n: getattr(self, n) for n in ("condition", "seed", "size", "frames")}
-        return {name: value for name, value in named.items() if value != getattr(Exam, name)}
-
-    @property
-    def result(self) -> str:
-        """Name of its file under data/results: exam_METHOD, and what is not as usual."""
-        shape = f"{self.size}px{self.frames}"
-        marks = {"condition": self.condition, "seed": f"seed{self.seed}"}
-        words = dict.fromkeys(marks.get(name, shape) for name in self.unusual)
-        return "_".join(["exam", self.label.replace(" ", ""), *words])
-
-    @property
     def name(self) -> str:
         """Method, condition, seed, and a hash of all settings, weights and code."""
         plain = self.to_dict()
@@ -80,26 +66,29 @@ class Exam:
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
         return f"{plain['method']}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
+    @property
+    def needs(self) -> list[str]:
+        """Name the options that the method looks at; the others make no other exam of it."""
+        if self.method in REFERENCES:
+            return ["model"] if self.method == "ceiling" else []
+        method = self.method if isinstance(self.method, Method) else find_method(self.method, {})
+        needs = ["model", "steps"] if method.needs_model else []
+        needs += ["adapter"] if method.needs_adapter else []
+        return [*needs, "restore"] if method.restorable else needs
+
     def tuned(self) -> dict[str, float]:
         """Return the settings that the method takes from its model because none were asked for."""
-        if isinstance(self.method, Method) or not getattr(self.chosen, "needs_model", False):
+        if isinstance(self.method, Method) or "steps" not in self.needs:
             return {}
         mine = tuned_options(model_folder(self.model)).get(self.method, {})
         return {name: value for name, value in mine.items() if name not in self.options}
 
     def weights(self) -> dict[str, str]:
         """Return the hashes of the files that the method loads."""
-        method, places = self.chosen, []
-        if method.needs_model if method else self.method == "ceiling":
-            places.append(model_folder(self.model))
-        if method and method.needs_adapter:
+        places = [model_folder(self.model)] if "model" in self.needs else []
+        if "adapter" in self.needs:
             places.append(adapter_file(self.options.get("adapter", "lite-adapter")))
         return weight_hashes(places)
-
-    @property
-    def chosen(self) -> Method | None:
-        """The method; None for one of REFERENCES."""
-        return self.method if isinstance(self.method, Method) else METHODS.get(self.method)
 
     @property
     def model(self) -> str:
@@ -134,18 +123,6 @@ def render_case(case: EditCase, size: int = 96) -> tuple[Clip, Frames]:
     """Render the source clip of a case and the true edit, of which methods are given frame 0."""
     task = set_case(case, size=size)
     return task.source, task.truth
-
-
-def record_exam(exam: Exam, rows: list[dict[str, Any]]) -> Path:
-    """Write the summary to data/results/RESULT.json, from where the book quotes it."""
-    plain = exam.to_dict()
-    words = {"method": plain["method"], "clips": len(rows), "seed": exam.seed, **exam.unusual}
-    words |= {word: value for word, value in plain["options"].items() if word != "restore"}
-    flags = [f"--{word} {value}" for word, value in words.items()]
-    flags += ["--restore"] if exam.options.get("restore") else []
-    command = f"synclora exam {' '.join(flags)} --record"
-    about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}
-    return write_result(exam.result, about | summarize(rows), command=command, seed=exam.seed)
 
 
 def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:

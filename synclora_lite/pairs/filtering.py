@@ -2,13 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 
 from synclora_lite.errors import PairError
-from synclora_lite.files import write_result
-from synclora_lite.pairs.building import STRIDE
 from synclora_lite.pairs.manifest import Pair, Score
 from synclora_lite.settings import build
 
@@ -75,26 +72,3 @@ def funnel(
         if name not in leave_out:
             steps.append(Stage(name, steps[-1].left - first[name], first[name]))
     return steps
-
-
-def record_funnel(pairs: Sequence[Pair]) -> Path:
-    """Write the funnel of a build, and how many pairs fail each stage, to data/results."""
-    kept, count = filter_pairs(pairs), max(1, len(pairs))
-    failures = Counter(stage for pair in pairs for stage in failing(pair))
-    values = {
-        "builders": dict(Counter(pair.builder for pair in pairs)),
-        "parameters": pairs[0].parameters if pairs else {},
-        "built": len(pairs),
-        "kept": len(kept),
-        "share": round(len(kept) / count, 6),
-        "mean_weight": round(sum(pair.weight or 0 for pair in pairs) / count, 6),
-        "funnel": [asdict(step) for step in funnel(pairs)],
-        "failing": {stage: failures[stage] for stage in STAGES},
-    }
-    builder = pairs[0].builder if pairs else "exact"
-    seed = (pairs[0].seed or 0) // STRIDE if pairs else 0
-    command = (
-        f"synclora pairs build FOLDER --builder {builder} --pairs {len(pairs)} --seed {seed} && "
-        "synclora pairs score FOLDER && synclora pairs filter FOLDER --record"
-    )
-    return write_result("pairs_funnel", values, command=command, seed=seed)

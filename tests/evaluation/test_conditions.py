@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from synclora_course.exams import read_exams
+from synclora_course.exams import read_exams, record_exam
 from synclora_lite.editing import SDEdit
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation import CONDITIONS, Exam, record_exam, set_case
+from synclora_lite.evaluation import CONDITIONS, Exam, set_case
 from synclora_lite.files import data_dir
 from synclora_lite.portraits import Camera, held_out, render_clip
 

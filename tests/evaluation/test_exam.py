@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from synclora_course import exams as pictures
-from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_exams
+from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_exams, record_exam
 from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import evaluation, viz
 from synclora_lite.editing import SDEdit
@@ -16,7 +16,6 @@ from synclora_lite.editing.methods import Copy
 from synclora_lite.errors import ConfigError
 from synclora_lite.evaluation import (
     Exam,
-    record_exam,
     render_case,
     run_exam,
     summarize,

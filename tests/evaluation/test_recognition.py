@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
+from synclora_course import recognition as module
+from synclora_course.recognition import face_features, network, same_person
 from synclora_lite.errors import ArtifactError, EditError
-from synclora_lite.evaluation import recognition as module
-from synclora_lite.evaluation.recognition import face_features, network, same_person
 from synclora_lite.landmarks import track
 from synclora_lite.portraits import held_out, render_clip
 from synclora_lite.video import Clip

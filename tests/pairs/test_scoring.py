@@ -9,7 +9,7 @@ import pytest
 from distributed import Client, LocalCluster
 from joblib import parallel_config
 
-from synclora_course.funnel import plot_funnel
+from synclora_course.funnel import plot_funnel, record_funnel
 from synclora_lite.errors import PairError
 from synclora_lite.files import read_json
 from synclora_lite.landmarks.cache import cache_dir
@@ -21,7 +21,6 @@ from synclora_lite.pairs import (
     import_pairs,
     read_manifest,
     realign_pairs,
-    record_funnel,
     score_pairs,
     scoring,
     write_manifest,
