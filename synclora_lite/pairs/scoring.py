@@ -1,8 +1,7 @@
 """Score the pairs of a folder, and save those that are merely late or early.
 
-Every score is kept at once in the user's cache, by the content of both clips and all that decides a
-score, and in the end in the manifest: pairs that were scored before, in this folder or another or
-by a run that was stopped, take no time.
+Scores are in the manifest, and the landmarks they come from in the user's cache: clips that were
+tracked before, in this folder or another or by a run that was stopped, take no time.
 """
 
 import hashlib
@@ -11,9 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from synclora_lite.errors import ArtifactError, LandmarkError, PairError, VideoError
-from synclora_lite.files import code_sha256, read_json, write_json
-from synclora_lite.landmarks.cache import FORMAT, cache_dir, finder_name
+from synclora_lite.errors import LandmarkError, PairError, VideoError
+from synclora_lite.landmarks.cache import finder_name
 from synclora_lite.pairs import manifest
 from synclora_lite.pairs.folder import alone, in_turn, store
 from synclora_lite.pairs.manifest import Pair
@@ -21,16 +19,14 @@ from synclora_lite.settings import build
 from synclora_lite.sync import realign, score_files, thresholds
 from synclora_lite.video import read_clip
 
-_KEPT = ("verdict", "weight", "score")
-
 
 def score_pairs(
     folder: str | Path, *, jobs: int = 1, again: bool = False, person: int | None = None
 ) -> list[Pair]:
     """Score every pair that has no whole score by the present scorer, in `jobs` processes.
 
-    With `again` the others as well; what the cache knows is not measured again. `person`: see
-    `track`. Returns all pairs of the manifest; raises PairError if a file is not as it was built.
+    With `again` the others as well. `person`: see `track`. Returns all pairs of the manifest;
+    raises PairError if a file is not as it was built.
     """
     scorer = scorer_version(person)
     with alone(manifest.manifest_path(folder).parent):
@@ -54,14 +50,7 @@ def scorer_version(person: int | None = None) -> str:
 
 
 def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None = None) -> Pair:
-    """Score one pair, or take its kept score; a clip that cannot be read is a reason to reject."""
-    text = f"{scorer} {code_sha256('sync')} {FORMAT} {pair.source.sha256} {pair.edited.sha256}"
-    name = hashlib.sha256(text.encode()).hexdigest()
-    kept = cache_dir().parent / "scores" / name[:2] / f"{name}.json"
-    if kept.exists():
-        with suppress(ArtifactError, PairError, KeyError, TypeError):  # a damaged one is made again
-            stored = read_json(kept)
-            return Pair.from_row(pair.to_row() | {name: stored[name] for name in _KEPT})
+    """Score one pair; a clip that cannot be read is a reason to reject."""
     try:
         source, edited = (manifest.locate(folder, m.path) for m in (pair.source, pair.edited))
         report = score_files(source, edited, person)
@@ -74,9 +63,7 @@ def score_pair(folder: str | Path, pair: Pair, scorer: str, person: int | None =
     score = {"scorer": scorer} | {name: full[name] for name in named}
     score["pearson"] = {n: cue["pearson"] for n, cue in full["cues"].items() if cue["judged"]}
     score["blink_f1"] = full["blinks"]["f1"] if report.blinks.judged else None
-    result = {"verdict": report.verdict, "weight": full["weight"], "score": score}
-    write_json(kept, result)
-    return replace(pair, **result)
+    return replace(pair, verdict=report.verdict, weight=full["weight"], score=score)
 
 
 def _is_scored(pair: Pair, scorer: str) -> bool:

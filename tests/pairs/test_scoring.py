@@ -12,7 +12,7 @@ from joblib import parallel_config
 from synclora_course.funnel import plot_funnel, record_funnel
 from synclora_lite.errors import PairError
 from synclora_lite.files import read_json
-from synclora_lite.landmarks.cache import cache_dir
+from synclora_lite.landmarks import tasks
 from synclora_lite.pairs import (
     export_pairs,
     failing,
@@ -49,23 +49,12 @@ def test_a_second_scoring_looks_at_no_clip(scored, monkeypatch):
     assert (folder / "manifest.jsonl").read_bytes() == before
 
 
-def test_pairs_known_from_another_folder_are_scored_without_a_look(scored, tmp_path, monkeypatch):
+def test_pairs_known_from_another_folder_are_scored_without_tracking(scored, tmp_path, monkeypatch):
     folder, pairs = scored
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     write_manifest(tmp_path, (replace(p, verdict=None, weight=None, score=None) for p in pairs))
-    kept = sorted((cache_dir().parent / "scores").rglob("*.json"))
-    assert len(kept) >= 3
-    monkeypatch.setattr(scoring, "score_files", None)
+    monkeypatch.setattr(tasks, "find", None)
     assert score_pairs(tmp_path) == pairs
-
-
-def test_a_damaged_score_in_the_cache_is_made_again(scored, tmp_path):
-    folder, pairs = scored
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    for content in ("", "[1, 2]", '{"verdict": "maybe", "weight": 2, "score": {}}'):
-        for path in (cache_dir().parent / "scores").rglob("*.json"):
-            path.write_text(content)
-        assert score_pairs(tmp_path, again=True) == pairs
 
 
 @pytest.mark.parametrize("change", [{"weight": None}, {"verdict": None}, {"reasons": [1]}])
