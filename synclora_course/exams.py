@@ -32,7 +32,8 @@ def record_exam(exam: Exam, rows: Sequence[Mapping[str, Any]]) -> Path:
     words |= {word: value for word, value in plain["options"].items() if word != "restore"}
     flags = [f"--{word} {value}" for word, value in words.items()]
     flags += ["--restore"] if exam.options.get("restore") else []
-    name = "_".join(["exam", exam.label.replace(" ", ""), *dict.fromkeys(map(marks.get, unusual))])
+    named = dict.fromkeys(marks[word] for word in unusual)
+    name = "_".join(["exam", exam.label.replace(" ", ""), *named])
     about = {"exam": plain, "tuned": exam.tuned(), "weights": exam.weights()}
     command = f"synclora exam {' '.join(flags)} --record"
     return write_result(name, about | summarize(rows), command=command, seed=exam.seed)

@@ -2,15 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from synclora_lite.cli._options import AsJson, Jobs, Person, Record, of_course
-
-if TYPE_CHECKING:
-    from synclora_lite.pairs import Builder
 
 app = typer.Typer(
     help="Make training pairs: same motion, another appearance.", no_args_is_help=True,
@@ -43,7 +40,7 @@ def build(
     from synclora_lite.errors import ConfigError
     from synclora_lite.portraits import EDIT_KINDS
 
-    maker: Builder
+    maker: room.Builder
     if builder == "exact":
         maker = room.Exact(frames, size)
     elif builder == "corrupted":

@@ -1,7 +1,6 @@
 """The exam: edit held-out portraits, whose true edit is known, and judge every clip.
 
-Case k of seed s is the same for every method and every machine. Each judged clip is a line on
-disk, so an exam that was stopped goes on with the clip it was at.
+Case k of seed s is the same for every method and machine. An exam that was stopped goes on.
 """
 
 import hashlib

@@ -116,10 +116,7 @@ def flicker(truth: Frames, output: Frames) -> float:
 
 
 def identity(truth: Frames, output: Frames, tracks: tuple[Track, Track]) -> float:
-    """Correlate the resting faces of two clips, -1 to 1; 0 if one of them shows no face.
-
-    Clips of one person correlate near 1.
-    """
+    """Correlate the resting faces of two clips: near 1 for one person, 0 where one has no face."""
     if not all(found.found.any() for found in tracks):
         return 0.0
     faces = [resting_face(*both) for both in zip((truth, output), tracks, strict=True)]

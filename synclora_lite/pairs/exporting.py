@@ -13,14 +13,13 @@ make), reference (the source clip), then our own columns; `LAYOUTS` names folder
 import csv
 import io
 import json
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from synclora_lite.errors import PairError
-from synclora_lite.files import as_utf8, atomic_path, sha256, write_atomic
+from synclora_lite.files import as_utf8, sha256, write_atomic
 from synclora_lite.pairs import manifest
 from synclora_lite.pairs.folder import alone
 from synclora_lite.pairs.ltx2_trainer import write_trainer_config
@@ -56,7 +55,7 @@ def export_pairs(
         row: dict[str, Any] = {"caption": pair.caption}
         for (name, column), media in zip(LAYOUTS[layout], (pair.edited, pair.source), strict=True):
             row[column] = f"{name}/{pair.id}.mp4"
-            _copy(manifest.locate(folder, media.path), out / row[column])
+            write_atomic(out / row[column], manifest.locate(folder, media.path).read_bytes())
         shifted = pair.parameters if "realigned_from" in pair.parameters else {}
         row |= {name: getattr(pair, name) for name in OWN}
         rows.append(row | {name: shifted.get(name) for name in ORIGIN})
@@ -90,7 +89,7 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
             pair, clips = _described(data, row, number)
             if pair.id not in known:
                 for media, path in zip((pair.source, pair.edited), clips, strict=True):
-                    _copy(path, folder / media.path)
+                    write_atomic(folder / media.path, path.read_bytes())
                 manifest.append_pair(folder, pair)
                 known[pair.id] = pair
             elif not pair.same_clips(known[pair.id]):
@@ -158,8 +157,3 @@ def _column(row: dict[str, Any], names: tuple[str, ...], number: int) -> str:
         if isinstance(row.get(name), str) and row[name]:
             return row[name]
     raise PairError(f"row {number} has no {names[0]}", f"one of {', '.join(names)}")
-
-
-def _copy(source: Path, target: Path) -> None:
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)

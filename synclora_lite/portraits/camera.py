@@ -1,7 +1,4 @@
-"""What lies between a portrait and its pixels: lens, light, and things before the face.
-
-Source and edited clip are filmed by the same camera, in the same light, behind the same hand.
-"""
+"""What lies between a portrait and its pixels: lens, light, and things before the face."""
 
 import math
 from collections.abc import Sequence
@@ -46,7 +43,7 @@ class Occluder:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """How a clip is filmed."""
+    """How a clip and its edit are filmed: both by the same lens, in one light, behind one hand."""
 
     blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
     light: Light | None = None

@@ -23,9 +23,12 @@ def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
     A gesture that differs from the first frame on may have the same *movement*, so the place
     counts as well. Frame sizes may differ; the picture's layout is taken to be the same.
     """
-    width = shoulder_width(source)
     ratio = np.array(source.size[::-1]) / np.array(edited.size[::-1])
-    mine, theirs = _places(source) / width, _places(edited) * ratio / width
+    mine, theirs = _places(source), _places(edited) * ratio
+    across = np.linalg.norm(mine[:, 0] - mine[:, 1], axis=1)
+    median = np.nanmedian(across) if not np.isnan(across).all() else np.nan
+    # between the shoulders, or what the eyes suggest if that is more
+    width = float(np.fmax(median, thresholds.SHOULDERS_PER_EYES * fit_head(source.face).unit))
     scores = {}
     for row, (name, joint) in enumerate(JOINTS.items()):
         # shares of frames in which one clip certainly shows a joint that the other hides; frames
@@ -34,16 +37,8 @@ def score_gestures(source: Track, edited: Track) -> dict[str, GestureScore]:
         there = [visible >= thresholds.BODY_THERE for visible in seen]
         gone = [visible <= thresholds.BODY_GONE for visible in seen]
         alone = float((there[0] & gone[1]).mean()), float((there[1] & gone[0]).mean())
-        scores[name] = compare(mine[:, row], theirs[:, row], alone)
+        scores[name] = compare(mine[:, row] / width, theirs[:, row] / width, alone)
     return scores
-
-
-def shoulder_width(track: Track) -> float:
-    """Pixels between the shoulders: the median, or what the eyes suggest if that is more."""
-    points = _places(track)
-    across = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
-    seen = np.nanmedian(across) if not np.isnan(across).all() else np.nan
-    return float(np.fmax(seen, thresholds.SHOULDERS_PER_EYES * fit_head(track.face).unit))
 
 
 def _places(track: Track) -> Float[np.ndarray, "frames 6 2"]:

@@ -1,8 +1,4 @@
-"""Where the head is and how it is turned: a rigid fit of a mean face to the landmarks.
-
-The fit also takes the head's own movement out, so that a mouth or an eye is measured in the
-face's own coordinates whichever way it looks.
-"""
+"""Where the head is and how it is turned: a rigid fit of a mean face to the landmarks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +21,8 @@ class Head:
     rotation: Float[np.ndarray, "frames 3 3"]  # turns the mean face to the head seen
     scale: Float[np.ndarray, " frames"]  # pixels between the outer eye corners, facing the camera
     centre: Float[np.ndarray, "frames 3"]  # pixels, the point between the eyes (x, y, z)
-    # the landmarks in the face's own coordinates, in distances of the eye corners
+    # the landmarks in the face's own coordinates, whichever way it looks, in distances of the eye
+    # corners
     face: Float[np.ndarray, "frames 478 3"]
     yaw: Float[np.ndarray, " frames"]  # radians; positive when it turns to the image's right
     pitch: Float[np.ndarray, " frames"]  # positive when it looks down
