@@ -23,9 +23,7 @@ Finding = tuple[str, str]  # what was found, and what to do if it is not well
 
 
 def doctor(
-    clip: Annotated[
-        Path | None, Argument(help="A clip: show what it is and how it was made.")
-    ] = None,
+    clip: Annotated[Path | None, Argument(help="A clip: say what it is, how it was made.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check versions, device, memory, ffmpeg, landmark back end and model checksums.

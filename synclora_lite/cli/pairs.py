@@ -28,9 +28,7 @@ def build(
     size: Annotated[int, Option(help="Side of the clips in pixels.", min=16)] = 96,
     frames: Annotated[int, Option(help="Of each clip.", min=2)] = 17,
     kind: Annotated[list[str], Option(help="Kind of edit; may be repeated.")] = [],
-    corruption: Annotated[
-        list[str], Option(help="What goes wrong (corrupted); may be repeated.")
-    ] = [],
+    corruption: Annotated[list[str], Option(help="What goes wrong (corrupted); repeatable.")] = [],
     model: Annotated[str, Option(help="lite or a folder (generated).")] = "lite",
     steps: Annotated[int, Option(help="Of the sampler (generated).", min=1)] = 20,
     jobs: Jobs = 1,

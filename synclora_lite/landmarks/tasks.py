@@ -120,10 +120,9 @@ def person(picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "h
 
 
 def _face_pass(frames: Frames) -> Float[np.ndarray, "frames 478 3"]:
+    model = _model("face_landmarker.task")
     options = vision.FaceLandmarkerOptions(
-        base_options=_model("face_landmarker.task"),
-        running_mode=VIDEO,
-        min_face_presence_confidence=PRESENCE,
+        base_options=model, running_mode=VIDEO, min_face_presence_confidence=PRESENCE
     )
     with vision.FaceLandmarker.create_from_options(options) as finder:
         found = [result.face_landmarks for result in _each(finder, frames)]

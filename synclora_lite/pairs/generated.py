@@ -15,7 +15,7 @@ from synclora_lite.pairs.building import Builder, Drawn
 from synclora_lite.pairs.folder import Frames
 from synclora_lite.portraits import edit_case, render_batch
 
-Image = UInt8[np.ndarray, "height width 3"]
+Panels = UInt8[np.ndarray, "2 height width 3"]  # source and edited
 _loaded = cache(load_model)  # once in every process
 
 
@@ -41,32 +41,25 @@ class Generated(Builder):
         case = edit_case(seed, kind, 1)
         panels = render_batch([case.source, case.edited], [case.motion] * 2, self.size)[:, 0]
         model, generator = _loaded(self.model), torch.Generator().manual_seed(seed)
-        source, edited = animate_panels(
-            model, *panels.numpy(), frames=self.frames, steps=self.steps, generator=generator
-        )
-        return Drawn(source, edited, model.frame_rate)
+        clips = animate_panels(model, panels.numpy(), self.frames, self.steps, generator)
+        return Drawn(*clips, model.frame_rate)
 
 
 @torch.no_grad()
 def animate_panels(
-    model: I2VModel,
-    source: Image,
-    edited: Image,
-    *,
-    frames: int,
-    steps: int,
-    generator: torch.Generator,
+    model: I2VModel, panels: Panels, frames: int, steps: int, generator: torch.Generator
 ) -> tuple[Frames, Frames]:
     """Generate both halves of a pair in one run; ModelError if the model cannot make the size."""
-    check_size(model.vae, frames, *source.shape[:2])
-    wide = torch.from_numpy(np.concatenate([source, edited], axis=1))[None, None]
+    height, width = panels.shape[1:3]
+    check_size(model.vae, frames, height, width)
+    wide = torch.from_numpy(np.concatenate(panels, axis=1))[None, None]
     first = encode(model, to_model_range(wide.to(model.device))).to(model.transformer.dtype)
     latent_frames = (frames - 1) // model.temporal_ratio + 1
     shape = (1, first.shape[1], latent_frames, *first.shape[3:])
     noise = torch.randn(shape, generator=generator).to(model.device)
     video = decode(model, denoise(model, first, noise, steps=steps))
     clip = to_frames(video)[0].cpu().numpy()  # (frames, height, 2 width, 3)
-    return clip[:, :, : source.shape[1]], clip[:, :, source.shape[1] :]
+    return clip[:, :, :width], clip[:, :, width:]
 
 
 def fingerprint(model: I2VModel) -> str:

@@ -56,9 +56,8 @@ class Pair(_Row):
 
     def same_clips(self, other: "Pair") -> bool:
         """Whether both clips have the content of another pair's."""
-        return (
-            self.source.sha256 == other.source.sha256 and self.edited.sha256 == other.edited.sha256
-        )
+        mine, theirs = ((pair.source.sha256, pair.edited.sha256) for pair in (self, other))
+        return mine == theirs
 
     def to_row(self) -> dict[str, Any]:
         """Return what one line of the manifest holds."""

@@ -14,6 +14,7 @@ from synclora_lite.portraits.motion import smooth_noise
 from synclora_lite.portraits.scene import (
     Canvas,
     Image,
+    Point,
     Scene,
     box,
     capsule,
@@ -57,9 +58,8 @@ def sample_light(generator: torch.Generator, frames: int = 17, fps: float = 12.0
         torch.tanh(smooth_noise(seconds, 0.9, generator)) for _ in range(5)
     )
     bright, warm = 0.22 * bright - 0.12, 0.10 * warm
-    return torch.stack(
-        [1.3 * side, bright + warm, bright, bright - warm, 0.30 * across, 0.18 * down], 1
-    )
+    lamp = [1.3 * side, bright + warm, bright, bright - warm, 0.30 * across, 0.18 * down]
+    return torch.stack(lamp, 1)
 
 
 def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
@@ -147,7 +147,7 @@ class _Thing(Canvas):
         self.paint(cover * lit.clamp_min(0), color, 0.5)
         self.paint(cover * (-lit).clamp_min(0), color * 0.4)
 
-    def arm(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+    def arm(self, start: Point, end: Point) -> None:
         """A forearm that leaves the picture below, in a sleeve."""
         self.solid(capsule(self.x, self.y, start, end, 0.115), self.skin, 0.1)
         mid = (start[0] + 0.4 * (end[0] - start[0]), start[1] + 0.4 * (end[1] - start[1]))
@@ -173,10 +173,9 @@ def _hand(t: _Thing) -> None:
         hand = smooth_union(hand, capsule(t.x, t.y, *finger), 0.03)
     t.solid(hand, t.skin, 0.055)
     for (x0, y0), (x1, y1), thick in FINGERS:
+        dx, dy = x1 - x0, y1 - y0
         for part in (0.42, 0.72):
-            crease = ellipse(
-                t.x - x0 - part * (x1 - x0), t.y - y0 - part * (y1 - y0), 0.7 * thick, 0.008
-            )
+            crease = ellipse(t.x - x0 - part * dx, t.y - y0 - part * dy, 0.7 * thick, 0.008)
             t.paint(0.35 * t.inside(crease), t.skin * 0.5)
     for line in (((-0.12, -0.02), (0.13, -0.05)), ((-0.10, 0.06), (0.10, 0.04))):
         t.paint(0.22 * t.inside(capsule(t.x, t.y, *line, 0.008)), t.skin * 0.5)

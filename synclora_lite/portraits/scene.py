@@ -14,6 +14,7 @@ from torch import Tensor
 Field = Float[Tensor, "*#batch #height #width"]
 Image = Float[Tensor, "n 3 h w"]
 Value = Float[Tensor, "*#batch #height #width"] | float
+Point = tuple[float, float]
 HEAD_SCALE = 0.64  # half the head's height, in half image heights
 HEAD_Y = 0.10  # the head sits a little below the middle, to leave room for hats
 RELIEF = 0.60  # depth of the face from the axis the head turns about
@@ -150,9 +151,7 @@ def box(x: Field, y: Field, half_x: Value, half_y: Value, corner: Value) -> Fiel
     return outside + torch.maximum(dx, dy).clamp_max(0) - corner
 
 
-def capsule(
-    x: Field, y: Field, start: tuple[float, float], end: tuple[float, float], radius: Value
-) -> Field:
+def capsule(x: Field, y: Field, start: Point, end: Point, radius: Value) -> Field:
     """Exact distance to a line with round ends."""
     along_x, along_y = end[0] - start[0], end[1] - start[1]
     dx, dy = x - start[0], y - start[1]

@@ -56,12 +56,8 @@ def match_blinks(source: Closed, edited: Closed) -> BlinkScore:
 
 def _peaks(closed: Closed) -> list[tuple[int, float]]:
     """Return onset and prominence of every rise of the lids that is more than noise."""
-    _, found = find_peaks(
-        np.nan_to_num(closed),
-        prominence=limits.BLINK_NOISE,
-        wlen=limits.BLINK_WINDOW,
-        width=0,
-        rel_height=0.5,
+    _, found = find_peaks(  # with the edges of a peak at half of its height
+        np.nan_to_num(closed), prominence=limits.BLINK_NOISE, wlen=limits.BLINK_WINDOW, width=0
     )
     onsets = np.ceil(found["left_ips"]).astype(int)
     return list(zip(onsets.tolist(), found["prominences"].tolist(), strict=True))

@@ -5,7 +5,7 @@ published. It hardly moves at an offset of a frame: lag is measured on its own, 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -72,7 +72,8 @@ def correlation_curve(first: Trace, second: Trace, max_lag: int) -> Curve:
     return np.where(count < MIN_FRAMES, np.nan, np.where(moving, r, 0.0))
 
 
-class Lag(NamedTuple):
+@dataclass(frozen=True)
+class Lag:
     """How late the second trace is."""
 
     frames: int  # the best whole lag; positive when the second trace is late

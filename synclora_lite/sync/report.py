@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from synclora_lite.sync.blinks import BlinkScore
+from synclora_lite.sync.correlate import Lag
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,9 @@ class GestureScore:
 
 
 @dataclass(frozen=True)
-class OffsetScore:
+class OffsetScore(Lag):
     """How late the edit is as a whole: all judged cues together."""
 
-    frames: int  # positive when the edit is late
-    offset: float  # the same with a fraction
-    confidence: float  # share of the likelihood, 0..1
     drift: float = 0.0  # frames by which the second half of the clip is later than the first
     drift_confidence: float = 0.0  # of the less certain half; 0 when the clip is too short to say
 

@@ -134,7 +134,7 @@ def score_offset(pairs: list[tuple[Trace, Trace]], max_lag: int) -> OffsetScore:
     """Find the lag of the clip, and of its two halves, from all judged cues together."""
     if not pairs:
         return OffsetScore(0, 0.0, 0.0)
-    score = OffsetScore(*combined_lag(pairs, max_lag))
+    score = OffsetScore(**vars(combined_lag(pairs, max_lag)))
     half = len(pairs[0][0]) // 2
     if half < thresholds.HALF:
         return score

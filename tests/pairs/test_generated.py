@@ -18,7 +18,7 @@ def panels(size=32):
 
 def run(model, pair, seed=0, frames=9):
     generator = torch.Generator().manual_seed(seed)
-    return animate_panels(model, *pair, frames=frames, steps=2, generator=generator)
+    return animate_panels(model, np.stack(pair), frames, 2, generator)
 
 
 def test_both_halves_come_from_one_run_and_follow_its_seed():
