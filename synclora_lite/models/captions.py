@@ -11,7 +11,6 @@ from torch import Tensor
 
 from synclora_lite.errors import ModelError
 from synclora_lite.landmarks.cache import cache_dir
-from synclora_lite.models.folders import LOCAL
 from synclora_lite.models.precision import LARGE, weight_bytes
 from synclora_lite.tensors import read_tensors, write_tensors
 
@@ -51,6 +50,8 @@ def kept_caption(
 def embed_prompt(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed the prompt without the tokens of padding, which the transformer would mask anyway."""
     without = dict.fromkeys(("transformer", "vae"))
-    pipe = LTXImageToVideoPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
+    pipe = LTXImageToVideoPipeline.from_pretrained(
+        folder, **without, dtype=dtype, local_files_only=True, use_safetensors=True
+    )
     embedding, mask, _, _ = pipe.encode_prompt(PROMPT, do_classifier_free_guidance=False)
     return {"caption": embedding[:, mask[0].bool()].float()}

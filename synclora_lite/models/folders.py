@@ -15,7 +15,6 @@ from synclora_lite.files import read_json, sha256
 
 PARTS = ("transformer", "vae", "scheduler", "text_encoder", "tokenizer")
 MORE = ("audio_vae", "vocoder", "connectors", "processor")  # of LTX-2
-LOCAL: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}  # no network, no pickle
 NEWER = ("prompt_enhancer", "duration_head")  # parts that only LTX-2.5 has
 
 

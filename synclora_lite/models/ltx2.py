@@ -32,7 +32,7 @@ from torch import Tensor
 from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json
 from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
-from synclora_lite.models.folders import LOCAL, check_generation, hub_folder, is_ltx2, model_folder
+from synclora_lite.models.folders import check_generation, hub_folder, is_ltx2, model_folder
 from synclora_lite.models.formats import Coverage, coverage, read_weights, reference_downscale
 from synclora_lite.models.latents import legal_size
 from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
@@ -126,7 +126,9 @@ def load_ltx2(
     diffusers.utils.logging.disable_progress_bar()
     (caption, mask), negative = _prompts(folder, device, dtype)
     without = dict.fromkeys(("text_encoder", "tokenizer"))
-    pipe = LTX2InContextPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
+    pipe = LTX2InContextPipeline.from_pretrained(
+        folder, **without, dtype=dtype, local_files_only=True, use_safetensors=True
+    )
     pipe.set_progress_bar_config(disable=True)
     stock = pipe.scheduler
     pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(stock.config, **AS_GIVEN)
@@ -243,7 +245,9 @@ def padded_caption(stored: Embedded, name: str = "caption") -> Caption:
 def _embed(folder: Path, dtype: torch.dtype) -> Embedded:
     """Embed both prompts with the folder's own text encoder, nothing else being loaded."""
     without = dict.fromkeys(("transformer", "vae", "audio_vae", "connectors", "vocoder"))
-    pipe = LTX2InContextPipeline.from_pretrained(folder, **without, dtype=dtype, **LOCAL)
+    pipe = LTX2InContextPipeline.from_pretrained(
+        folder, **without, dtype=dtype, local_files_only=True, use_safetensors=True
+    )
     caption, mask, negative, negative_mask = pipe.encode_prompt(
         PROMPT, DEFAULT_NEGATIVE_PROMPT, do_classifier_free_guidance=True
     )

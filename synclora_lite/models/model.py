@@ -28,7 +28,7 @@ from synclora_lite.errors import ModelError
 from synclora_lite.files import read_json, write_json
 from synclora_lite.models.autoencoder import Autoencoder, Latents, MotionAutoencoder
 from synclora_lite.models.captions import CAPTION, embed_prompt, kept_caption
-from synclora_lite.models.folders import LOCAL, is_ltx2, model_folder, stock_positions
+from synclora_lite.models.folders import is_ltx2, model_folder, stock_positions
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 from synclora_lite.settings import FrameRate, Settings, build
 from synclora_lite.tensors import write_tensors
@@ -152,9 +152,9 @@ def load_part(kind: type[Part], folder: str | Path, dtype: torch.dtype = torch.f
         raise ModelError(f"{folder} holds no config.json", "a network in diffusers layout", _ADVICE)
     config = read_json(folder / "config.json")
     check_config(config, folder)
-    built, how = part_class(config, kind), {**LOCAL, "output_loading_info": True}
+    built, how = part_class(config, kind), {"local_files_only": True, "output_loading_info": True}
     try:  # `torch_dtype` is the name that every diffusers knows
-        part, info = built.from_pretrained(folder, torch_dtype=dtype, **how)
+        part, info = built.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, **how)
     except _BROKEN as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         what = f"{folder} cannot be loaded ({reason})"
