@@ -44,7 +44,7 @@ def new_transformer(deviation: Tensor, width: int, layers: int) -> Preconditione
     """Return a small LTX-Video transformer whose first and last layer let every channel through.
 
     A frozen base is all that an adapter has to read a reference with. Channels that say little of
-    how a clip goes on would hardly pass layers that begin small, and no adapter could copy them.
+    how a clip goes on pass layers that begin small too weakly for an adapter to copy them.
     """
     channels = len(deviation)
     transformer = PreconditionedLTXTransformer(
