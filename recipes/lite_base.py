@@ -41,10 +41,10 @@ SHIFT = 19.0  # of sampling: of two steps the second begins at 0.95
 
 
 def new_transformer(deviation: Tensor, width: int, layers: int) -> PreconditionedLTXTransformer:
-    """Return a small LTX-Video transformer whose first and last layer let every channel through.
+    """Return a small LTX-Video transformer that predicts, at first, what a linear filter does.
 
-    A frozen base is all that an adapter has to read a reference with. Channels that say little of
-    how a clip goes on pass layers that begin small too weakly for an adapter to copy them.
+    Its first layer lets every channel through at one strength. It is frozen when an adapter is
+    trained, and a channel that hardly passes it can hardly be copied.
     """
     channels = len(deviation)
     transformer = PreconditionedLTXTransformer(
@@ -57,7 +57,7 @@ def new_transformer(deviation: Tensor, width: int, layers: int) -> Preconditione
         caption_channels=CAPTION_CHANNELS,
     )
     torch.nn.init.orthogonal_(transformer.proj_in.weight, gain=4.0)
-    torch.nn.init.orthogonal_(transformer.proj_out.weight, gain=2.5)
+    torch.nn.init.zeros_(transformer.proj_out.weight)
     torch.nn.init.zeros_(transformer.proj_out.bias)
     transformer.latent_deviation.copy_(deviation)
     return transformer
