@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from synclora_lite.evaluation.exam import render_case
+from synclora_course.exam.running import render_case
 from synclora_lite.evaluation.metrics import judge
 from synclora_lite.files import write_result
 from synclora_lite.models import decode, encode, load_model

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from synclora_course.exam.conditions import Challenge, set_case
 from synclora_lite.core import inference_sigmas, sample
-from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.metrics import judge
 from synclora_lite.models import I2VModel, decode, encode
 from synclora_lite.models.latents import to_frames, to_model_range

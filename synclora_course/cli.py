@@ -221,8 +221,7 @@ def exam(
     as_json: AsJson = False,
 ) -> None:
     """Examine methods on held-out portraits; an exam that was stopped goes on where it was."""
-    from synclora_course.exams import record_exam
-    from synclora_lite.evaluation import Exam, run_exam, summarize
+    from synclora_course.exam import Exam, record_exam, run_exam, summarize
 
     results: dict[str, dict[str, Any]] = {}
     asked = {"model": model, "steps": steps, "adapter": adapter, "restore": restore}

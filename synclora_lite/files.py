@@ -66,13 +66,6 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def code_sha256(*rooms: str) -> str:
-    """Return one hash of the code, and the tables, of some of the package's folders."""
-    found = [p for room in rooms for p in sorted((Path(__file__).parent / room).rglob("*.*"))]
-    paths = [path for path in found if path.suffix in (".py", ".csv", ".toml")]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
-
-
 def read_json(path: str | Path) -> Any:
     """Read a JSON file; ArtifactError if it is missing or is not JSON in UTF-8."""
     try:

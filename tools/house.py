@@ -30,7 +30,7 @@ ROOMS = {  # in the order in which data flows: each imports none that comes afte
     "pairs": "training pairs",
     "training": "latents, loop, resume",
     "editing": "the pipeline and its rivals",
-    "evaluation": "the exam",
+    "evaluation": "metrics of an edit",
     "cli": "the command line",
 }
 ROOT = "files, errors, settings"  # modules beside the rooms, which any room may import

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import UInt8
 
+from synclora_course.exam.conditions import Challenge, set_case
 from synclora_lite.editing import edit_retention, propagate
 from synclora_lite.editing.flow import flow_between
 from synclora_lite.editing.propagation import Propagation
-from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.metrics import edit_kept
 from synclora_lite.portraits import held_out
 

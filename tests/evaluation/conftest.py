@@ -2,7 +2,8 @@
 
 import pytest
 
-from synclora_lite.evaluation import edit_kept, exam, psnr
+from synclora_course.exam import running
+from synclora_lite.evaluation import edit_kept, psnr
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,4 +20,4 @@ def pixels_only(monkeypatch):
     def judge(source, truth, output):
         return {"edit_kept": edit_kept(source, truth, output), "psnr": psnr(truth, output)}
 
-    monkeypatch.setattr(exam, "judge", judge)
+    monkeypatch.setattr(running, "judge", judge)

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from synclora_course.exams import read_exams, record_exam
+from synclora_course.exam import CONDITIONS, Exam, read_exams, record_exam, set_case
 from synclora_lite.editing import SDEdit
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation import CONDITIONS, Exam, set_case
 from synclora_lite.files import data_dir
 from synclora_lite.portraits import Camera, held_out, render_clip
 

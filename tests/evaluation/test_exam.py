@@ -6,20 +6,25 @@ import json
 import numpy as np
 import pytest
 
-from synclora_course import exams as pictures
-from synclora_course.exams import exam_table, pareto_front, plot_pareto, read_exams, record_exam
+from synclora_course.exam import (
+    Exam,
+    exam_table,
+    pareto_front,
+    plot_pareto,
+    read_exams,
+    record_exam,
+    records,
+    render_case,
+    run_exam,
+    running,
+    summarize,
+)
 from synclora_course.tiny_ltx import tiny_model
-from synclora_lite import evaluation, viz
+from synclora_lite import viz
 from synclora_lite.editing import SDEdit
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.methods import Copy
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation import (
-    Exam,
-    render_case,
-    run_exam,
-    summarize,
-)
 from synclora_lite.models import save_model
 from synclora_lite.portraits import held_out
 
@@ -72,7 +77,7 @@ def test_an_exam_that_was_stopped_judges_only_what_is_missing(folder, rows, monk
         judged.append(clips)
         return {k: v for k, v in rows["copy"][1].items() if k not in ("clip", "kind")}
 
-    monkeypatch.setattr(evaluation.exam, "judge", judge)
+    monkeypatch.setattr(running, "judge", judge)
     assert run_exam(COPY, 2, folder=folder) == rows["copy"]
     assert path.read_bytes() == whole
     assert len(judged) == 1
@@ -145,7 +150,7 @@ def test_the_front_holds_what_nothing_beats_in_both():
 def test_every_point_of_the_picture_has_its_name_beside_it_and_no_two_overlap(monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        pictures, "figure", lambda *size: drawn.append(viz.figure(*size)) or drawn[-1]
+        records, "figure", lambda *size: drawn.append(viz.figure(*size)) or drawn[-1]
     )
     places = {"copy": (0.0, 0.98), "flow": (0.85, 0.8), "ours": (0.87, 0.79), "truth": (1.0, 1.0)}
     spread = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from synclora_course.exam import bootstrap, difference, summarize
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation import bootstrap, difference, summarize
 
 
 def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():

@@ -33,7 +33,7 @@ from synclora_lite.models.autoencoder import MotionAutoencoder
 from synclora_lite.training import write_shard
 from tests.robustness.ledger import Ledger
 
-PRELOADED = ["synclora_lite.training", "synclora_lite.evaluation", "tests.robustness.kills"]
+PRELOADED = ["synclora_lite.training", "synclora_course.exam", "tests.robustness.kills"]
 TIMES = ("seconds_per_step", "seconds")
 END = {".mp4": b"moov", ".png": b"IEND\xaeB`\x82"}  # without it a file is not whole
 

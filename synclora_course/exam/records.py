@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.transforms import Bbox
 
-from synclora_lite.evaluation.exam import REFERENCES, Exam
-from synclora_lite.evaluation.intervals import Interval, summarize
+from synclora_course.exam.intervals import Interval, summarize
+from synclora_course.exam.running import REFERENCES, Exam
 from synclora_lite.files import data_dir, read_json, write_result
 from synclora_lite.viz import PALETTE, Picture, figure, style
 

@@ -12,14 +12,15 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+import synclora_lite
+from synclora_course.exam.conditions import Challenge, set_case
 from synclora_lite.editing import LTXVideo, Method, ModelSource, edit_settings, edit_video
 from synclora_lite.editing.ltx_video import FULL_SIZE, weight_hashes
 from synclora_lite.editing.methods import find_method
 from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation.conditions import Challenge, set_case
 from synclora_lite.evaluation.metrics import judge
-from synclora_lite.files import append_jsonl, code_sha256, read_jsonl
+from synclora_lite.files import append_jsonl, read_jsonl
 from synclora_lite.models import adapter_file, load_model
 from synclora_lite.models.folders import model_folder
 from synclora_lite.pairs.folder import alone
@@ -27,7 +28,7 @@ from synclora_lite.portraits import EditCase, held_out
 from synclora_lite.video.clip import Clip, Frames
 
 REFERENCES = ("truth", "ceiling")  # no methods: they are shown the answer
-CODE = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync", "video")
+ROOMS = ("core", "editing", "evaluation", "landmarks", "models", "portraits", "sync", "video")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Exam:
     def name(self) -> str:
         """Method, condition, seed, and a hash of all settings, weights and code."""
         plain = self.to_dict()
-        about = [plain, self.tuned(), self.weights(), code_sha256(*CODE)]
+        about = [plain, self.tuned(), self.weights(), code_sha256()]
         digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
         return f"{plain['method']}-{self.condition}-s{self.seed}-{digest.hexdigest()[:8]}"
 
@@ -141,3 +142,12 @@ def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
         return edit_video(task.source, task.first_frame, trial, pipeline).clip.frames
 
     return edited
+
+
+def code_sha256() -> str:
+    """Return one hash of the code that an exam runs, and of its tables."""
+    package = Path(synclora_lite.__file__).parent
+    folders = [Path(__file__).parent, *(package / room for room in ROOMS)]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.*"))]
+    kept = [path.read_bytes() for path in paths if path.suffix in (".py", ".csv", ".toml")]
+    return hashlib.sha256(b"".join(kept)).hexdigest()
