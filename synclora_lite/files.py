@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
@@ -58,6 +59,12 @@ def write_atomic(path: str | Path, content: bytes | str) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     return Path(path)
+
+
+def copy_atomic(source: str | Path, path: str | Path) -> None:
+    """Copy a file of any size to `path` as one step."""
+    with atomic_path(path) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def sha256(path: str | Path) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synclora_lite.errors import PairError
-from synclora_lite.files import as_utf8, sha256, write_atomic
+from synclora_lite.files import as_utf8, copy_atomic, sha256, write_atomic
 from synclora_lite.pairs import manifest
 from synclora_lite.pairs.folder import alone
 from synclora_lite.pairs.ltx2_trainer import write_trainer_config
@@ -55,7 +55,7 @@ def export_pairs(
         row: dict[str, Any] = {"caption": pair.caption}
         for (name, column), media in zip(LAYOUTS[layout], (pair.edited, pair.source), strict=True):
             row[column] = f"{name}/{pair.id}.mp4"
-            write_atomic(out / row[column], manifest.locate(folder, media.path).read_bytes())
+            copy_atomic(manifest.locate(folder, media.path), out / row[column])
         shifted = pair.parameters if "realigned_from" in pair.parameters else {}
         row |= {name: getattr(pair, name) for name in OWN}
         rows.append(row | {name: shifted.get(name) for name in ORIGIN})
@@ -89,7 +89,7 @@ def import_pairs(folder: str | Path, data: str | Path) -> list[Pair]:
             pair, clips = _described(data, row, number)
             if pair.id not in known:
                 for media, path in zip((pair.source, pair.edited), clips, strict=True):
-                    write_atomic(folder / media.path, path.read_bytes())
+                    copy_atomic(path, folder / media.path)
                 manifest.append_pair(folder, pair)
                 known[pair.id] = pair
             elif not pair.same_clips(known[pair.id]):
