@@ -5,6 +5,7 @@ from synclora_course.exam.intervals import bootstrap, difference, summarize
 from synclora_course.exam.records import (
     exam_table,
     pareto_front,
+    plot_grid,
     plot_pareto,
     read_exams,
     record_exam,

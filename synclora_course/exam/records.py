@@ -1,9 +1,11 @@
 """Exams recorded, as a table, and as the headline picture: sync against edit kept."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.transforms import Bbox
 
@@ -102,6 +104,33 @@ def plot_pareto(exams: Mapping[str, Summary]) -> Picture:
             f"point for each method: {places}. Not beaten in both: {', '.join(front)}."
         )
         return Picture.from_figure(canvas, words)
+
+
+def plot_grid(tables: Mapping[str, pd.DataFrame], size: float) -> Picture:
+    """Draw tables of means, methods by kinds or conditions, one below the other; dark is bad.
+
+    Shares are coloured from 0 to 1, others between their ends; `size` is the width in inches.
+    """
+    with style():
+        canvas = figure(size, sum(0.32 * len(table) + 0.3 for table in tables.values()) + 0.7)
+        panels = canvas.subplots(len(tables), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, (title, table) in zip(panels, tables.items(), strict=True):
+            shares = bool((table.max() <= 1).all())
+            ends = (0.0, 1.0) if shares else (table.min().min(), table.max().max())
+            panel.imshow(table, cmap="viridis", vmin=ends[0], vmax=ends[1], aspect="auto")
+            for (row, column), value in np.ndenumerate(table.to_numpy(float)):
+                shade = "black" if value > ends[0] + 0.6 * (ends[1] - ends[0]) else "white"
+                text = "" if math.isnan(value) else f"{value:.{2 if shares else 1}f}"
+                panel.text(column, row, text, ha="center", va="center", fontsize=9, color=shade)
+            panel.set(title=title, yticks=range(len(table)), yticklabels=list(table.index))
+            panel.grid(visible=False)
+        names = list(next(iter(tables.values())).columns)
+        panels[-1].set_xticks(range(len(names)), names, rotation=35, ha="right")
+        best = (
+            f"{title}: " + ", ".join(f"{name} {table[name].idxmax()}" for name in table.columns)
+            for title, table in tables.items()
+        )
+        return Picture.from_figure(canvas, "Tables in colour. Best in " + "; ".join(best) + ".")
 
 
 def _draw(panel: Any, method: str, both: tuple[Interval, Interval], number: int) -> None:
