@@ -26,8 +26,8 @@ RESULT = "tuning"
 SEED = 77  # of the validation clips; exams use small seeds
 Settings = dict[str, float]  # options of a method
 GRID: dict[str, list[Settings]] = {
-    "sdedit": [{"strength": level} for level in (0.4, 0.55, 0.7, 0.85)],
-    "flowedit": [{"strength": level} for level in (0.5, 0.65, 0.8, 0.95)],
+    "sdedit": [{"strength": level} for level in (0.2, 0.4, 0.6, 0.8)],
+    "flowedit": [{"strength": level} for level in (0.65, 0.8, 0.95, 1.0)],
     "kv-inject": [{"inject": share} for share in (0.0, 0.25, 0.5, 1.0)],
 }
 
