@@ -6,7 +6,17 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   };
   ["table", "pre"].forEach(reach);
-  window.MathJax?.startup?.promise.then(() => reach("mjx-container"));
+  // A formula that is wider than the page is set smaller, until it fits.
+  const fit = () => {
+    for (const formula of document.querySelectorAll('.bd-article mjx-container[display="true"]')) {
+      formula.style.fontSize = "";
+      const share = formula.clientWidth / formula.scrollWidth;
+      const size = parseFloat(getComputedStyle(formula).fontSize);
+      if (share < 1) formula.style.fontSize = `${size * share * 0.99}px`;
+    }
+  };
+  window.MathJax?.startup?.promise.then(fit).then(() => reach("mjx-container"));
+  window.addEventListener("resize", fit);
   // Nothing moves by itself for readers who asked for that.
   if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) {
     for (const video of document.querySelectorAll("video[autoplay]")) {

@@ -30,6 +30,16 @@ CODE_CUT_OFF = """
   .filter(code => !/https:\\/\\/\\S{60}/.test(code.textContent))  // no place to break it
   .map(code => code.textContent.slice(0, 120))
 """
+FORMULAS_CUT_OFF_OR_TINY = """
+async () => {
+  await window.MathJax?.startup?.promise;
+  await new Promise(resolve => setTimeout(resolve, 100));
+  return [...document.querySelectorAll('.bd-article mjx-container[display="true"]')]
+    .filter(formula => formula.scrollWidth > formula.clientWidth + 1
+      || parseFloat(getComputedStyle(formula).fontSize) < 12)
+    .map(formula => `${getComputedStyle(formula).fontSize} ${formula.textContent.slice(0, 120)}`);
+}
+"""
 BROKEN_IMAGES = """
 async () => {
   const images = [...document.images].filter(image => image.getClientRects().length);
@@ -70,6 +80,7 @@ def test_a_page_opens_reads_and_fits(browser, site, path, width):
         assert page.evaluate(TABLES_LEFT_AS_TEXT) == []
         assert page.evaluate(VIDEOS_THAT_DO_NOT_PLAY) == []
         assert _overflow(page) == 0
+        assert page.evaluate(FORMULAS_CUT_OFF_OR_TINY) == []
         assert _barriers(page, theme="light") == []
         if width == WIDTHS["desk"]:  # a phone has the same colours
             assert _barriers(page, theme="dark", rules=["color-contrast"]) == []
