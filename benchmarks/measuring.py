@@ -6,11 +6,13 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 Seconds = dict[str, list[float]]
 STATUS = Path("/proc/self/status")
@@ -48,6 +50,49 @@ def products(dtype: torch.dtype, side: int, repeats: int = 10) -> Callable[[], o
     a, b = (torch.randn(side, side, generator=generator).to(dtype) for _ in range(2))
     out = torch.empty_like(a)
     return lambda: [torch.mm(a, b, out=out) for _ in range(repeats)]
+
+
+class Products(TorchDispatchMode):
+    """Counts the matrix products that run meanwhile, by kind, shapes, strides and number format."""
+
+    KINDS: ClassVar = {torch.ops.aten.mm: 2, torch.ops.aten.bmm: 2, torch.ops.aten.addmm: 3}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: Counter[Any] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if (kind := func.overloadpacket) in self.KINDS:
+            given = args[self.KINDS[kind] - 2 : self.KINDS[kind]]  # without what is added
+            matrices = tuple((x.shape, x.stride(), x.dtype) for x in given)
+            self.seen["bmm" if kind is torch.ops.aten.bmm else "mm", *matrices] += 1
+        return func(*args, **(kwargs or {}))
+
+    def seconds(self, repeats: int = 5) -> float:
+        """Return how long the products take by themselves, on random matrices laid out alike."""
+        generator, total = torch.Generator().manual_seed(0), 0.0
+        for (kind, *matrices), count in self.seen.items():
+            a, b = (_random(generator, *matrix) for matrix in matrices)
+            run = getattr(torch, kind)
+            run(a, b)
+            times = []
+            for _ in range(repeats):
+                begun = time.perf_counter()
+                run(a, b)
+                times.append(time.perf_counter() - begun)
+            total += count * statistics.median(times)
+        return total
+
+
+def _random(
+    generator: torch.Generator, shape: torch.Size, stride: tuple[int, ...], dtype: torch.dtype
+) -> torch.Tensor:
+    """Return random numbers in the layout of a tensor."""
+    last = sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
+    whole = torch.randn(last + 1, generator=generator).to(dtype)
+    return whole.as_strided(shape, stride)
 
 
 def peak_resident() -> float:

@@ -10,8 +10,9 @@ stock model has no place for a mask, so its reference sees the target, too. "our
 "plain, bfloat16" tell what is owed to the number format alone. All variants take turns within one
 run, and so do matrix products of a size that the caches hold: their best rate is what a step's
 operations are measured against. In float32 it is the rate of `torch.mm`, which on some processors
-is half of what packed weights reach, so the share of bfloat16 is the strict one. Peaks of memory
-are read in processes of their own.
+is half of what packed weights reach, so the share of bfloat16 is the strict one. Most matrices of
+a step are not square, and narrow ones are slower: "products_alone" times the step's own, forward
+and backward, one by one. Peaks of memory are read in processes of their own.
 Writes data/results/training_speed.json.
 """
 
@@ -26,8 +27,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.measuring import (
+    Products,
     Seconds,
     child,
     faster,
@@ -155,6 +158,9 @@ def measure(plan: Plan, scratch: Path, peaks: tuple[str, ...] = ("imports", *VAR
         "utilisation": {
             name: utilisation(name, config, seconds, operations, gflops) for name in VARIANTS[:2]
         },
+        "products_alone": {
+            name: products_alone(steps[name], seconds[name]) for name in VARIANTS[:2]
+        },
         "peak_mb": {name: peak_of(name, plan, config, scratch) for name in peaks},
     }
 
@@ -264,6 +270,18 @@ def utilisation(
     }
 
 
+def products_alone(step: Callable[[], object], seconds: list[float]) -> dict[str, float]:
+    """Return what the matrix products of one step take by themselves, and their share of it.
+
+    So much of the rate at which the machine multiplies just these matrices the step reaches,
+    passes backward and optimiser included.
+    """
+    with sdpa_kernel(SDPBackend.MATH), Products() as products_of:
+        step()
+    alone = products_of.seconds()
+    return {"seconds": alone, "share": alone / spread(seconds)["median"]}
+
+
 def peak_of(name: str, plan: Plan, config: AdapterConfig, banks: Path) -> float:
     """Return the peak of one variant, from a process of its own."""
     sizes = ("--batch", str(config.loop.batch), "--threads", str(plan.threads))
@@ -300,6 +318,10 @@ def show(values: dict[str, Any]) -> None:
         print(f"matrix products {name}: {rate:.0f} GFLOP/s")
     for name, shares in values["utilisation"].items():
         print(f"{name}:", ", ".join(f"{of} {share:.0%}" for of, share in shares.items()))
+    for name, alone in values["products_alone"].items():
+        print(
+            f"{name}: its products alone {alone['seconds']:.3f} s, {alone['share']:.0%} of a step"
+        )
 
 
 if __name__ == "__main__":
