@@ -1,4 +1,13 @@
 document.addEventListener("DOMContentLoaded", () => {
+  // A table of words that is wider than the page, as on a phone, shows its cells one below the other.
+  for (const table of document.querySelectorAll(".bd-article table:not(.dataframe)")) {
+    if (table.scrollWidth <= table.clientWidth) continue;
+    const names = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent.trim());
+    table.classList.add("stacked");
+    for (const row of table.querySelectorAll("tbody tr")) {
+      [...row.cells].forEach((cell, column) => { cell.dataset.name = names[column] ?? ""; });
+    }
+  }
   // Scrolling regions can be reached by keyboard, as wide tables, code and formulas must be.
   const reach = (kind) => {
     for (const region of document.querySelectorAll(`.bd-article ${kind}`)) {

@@ -30,6 +30,11 @@ CODE_CUT_OFF = """
   .filter(code => !/https:\\/\\/\\S{60}/.test(code.textContent))  // no place to break it
   .map(code => code.textContent.slice(0, 120))
 """
+TABLES_OF_WORDS_CUT_OFF = """
+() => [...document.querySelectorAll(".bd-article table:not(.dataframe)")]
+  .filter(table => table.scrollWidth > table.clientWidth + 1)
+  .map(table => table.textContent.slice(0, 120))
+"""
 FORMULAS_CUT_OFF_OR_TINY = """
 async () => {
   await window.MathJax?.startup?.promise;
@@ -81,6 +86,7 @@ def test_a_page_opens_reads_and_fits(browser, site, path, width):
         assert page.evaluate(VIDEOS_THAT_DO_NOT_PLAY) == []
         assert _overflow(page) == 0
         assert page.evaluate(FORMULAS_CUT_OFF_OR_TINY) == []
+        assert page.evaluate(TABLES_OF_WORDS_CUT_OFF) == []
         assert _barriers(page, theme="light") == []
         if width == WIDTHS["desk"]:  # a phone has the same colours
             assert _barriers(page, theme="dark", rules=["color-contrast"]) == []
