@@ -158,7 +158,10 @@ def main() -> None:
 
 
 def _call(*command: str | Path, cwd: Path | None = None) -> str:
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stderr[-4000:]}")
+    return done.stdout
 
 
 if __name__ == "__main__":
