@@ -52,3 +52,16 @@ def test_the_command_line_lists_the_course_without_loading_it_and_says_when_it_i
     assert asked.returncode == 1
     assert asked.stderr.startswith("Error: synclora_course is not installed")
     assert len(asked.stderr.splitlines()) == 1
+
+
+def test_editing_with_the_lite_model_loads_nothing_of_ltx2():
+    """A hosted notebook may have a diffusers that does not know all of it."""
+    code = (
+        "import sys; from synclora_lite.editing import SyncLoraPipeline;"
+        "import synclora_lite.evaluation, synclora_lite.training;"
+        "SyncLoraPipeline.from_pretrained('lite', adapter='lite-adapter');"
+        "print([name for name in sys.modules if name.startswith('diffusers.pipelines.ltx2')])"
+    )
+    line = [sys.executable, "-c", code]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

@@ -24,7 +24,10 @@ from diffusers import (
 from diffusers.pipelines.ltx2.latent_upsampler import LTX2LatentUpsamplerModel
 from diffusers.pipelines.ltx2.pipeline_ltx2_condition import LTX2VideoCondition
 from diffusers.pipelines.ltx2.pipeline_ltx2_ic_lora import LTX2ReferenceCondition
-from diffusers.pipelines.ltx2.utils import DEFAULT_NEGATIVE_PROMPT
+from diffusers.pipelines.ltx2.utils import (
+    DEFAULT_NEGATIVE_PROMPT,
+    STAGE_2_DISTILLED_SIGMA_VALUES,
+)
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 from torch import Tensor
@@ -35,7 +38,7 @@ from synclora_lite.models.captions import PROMPT, Embedded, kept_caption
 from synclora_lite.models.folders import check_generation, hub_folder, is_ltx2, model_folder
 from synclora_lite.models.formats import Coverage, coverage, read_weights, reference_downscale
 from synclora_lite.models.latents import legal_size
-from synclora_lite.models.ltx2_sampling import AS_GIVEN, REFINING, LTX2Sampling
+from synclora_lite.models.ltx2_sampling import AS_GIVEN, UNGUIDED, LTX2Sampling
 from synclora_lite.models.model import SETTINGS, load_part
 from synclora_lite.models.precision import weight_bytes
 from synclora_lite.settings import FrameRate, Settings, build
@@ -47,6 +50,11 @@ Caption = tuple[Float[Tensor, "1 caption_tokens dim"], Int[Tensor, "1 caption_to
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
 Picture = UInt8[np.ndarray, "_ _ 3"]
 
+REFINING: dict[str, Any] = {  # the second stage: noised again to its first level, no guidance
+    "sigmas": STAGE_2_DISTILLED_SIGMA_VALUES,
+    "noise_scale": STAGE_2_DISTILLED_SIGMA_VALUES[0],
+    **UNGUIDED,
+}
 HEADROOM = 0.85  # of a GPU's free memory for weights; the rest is for what is computed
 
 

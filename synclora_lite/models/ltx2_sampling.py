@@ -11,11 +11,6 @@ from typing import Any
 
 import numpy as np
 from diffusers import FlowMatchEulerDiscreteScheduler
-from diffusers.pipelines.ltx2.utils import (
-    DEFAULT_IMAGE_CRF,
-    DISTILLED_SIGMA_VALUES,
-    STAGE_2_DISTILLED_SIGMA_VALUES,
-)
 
 from synclora_lite.errors import EditError
 from synclora_lite.models.model import SIZES
@@ -36,11 +31,6 @@ DEV_GUIDANCE: dict[str, Any] = {
 UNGUIDED: dict[str, Any] = {  # a difference that counts nothing has the factor 0, or else 1
     name: 0.0 if "stg" in name else 1.0 for name in DEV_GUIDANCE if name.endswith("_scale")
 }
-REFINING: dict[str, Any] = {  # the second stage: noised again to its first level, no guidance
-    "sigmas": STAGE_2_DISTILLED_SIGMA_VALUES,
-    "noise_scale": STAGE_2_DISTILLED_SIGMA_VALUES[0],
-    **UNGUIDED,
-}
 
 
 @dataclass(frozen=True)
@@ -57,11 +47,13 @@ class LTX2Sampling:
     reference_strength: float = 1.0  # 1 is a clean reference; 0 leaves it out
     # The edited frame is compressed by H.264 at this rate factor, as the frames of videos in
     # training were: 33 is official, 0 leaves it as it is.
-    crf: int = DEFAULT_IMAGE_CRF
+    crf: int = 33  # DEFAULT_IMAGE_CRF of diffusers 0.40, which a hosted notebook may not have
     upsampler: str | Path | None = None  # folder or hub name: two stages, 512 and then 1024
 
     def arguments(self, scheduler: FlowMatchEulerDiscreteScheduler) -> dict[str, Any]:
         """Return noise levels and guidance for the stock pipeline; EditError for other steps."""
+        from diffusers.pipelines.ltx2.utils import DISTILLED_SIGMA_VALUES  # of LTX-2 alone
+
         distilled = self.distilled
         if distilled is None:
             distilled = not scheduler.config.use_dynamic_shifting
