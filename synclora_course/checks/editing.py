@@ -26,6 +26,9 @@ def check_warped_frame(report: Report, warped_frame: Function) -> None:
     edited[8:18, 5:14] = (230, 20, 90)
     flow = rng.integers(-4, 5, (height, width, 2))
     flow[10:14] = (6, -3)
+    report.aids["out of bounds"] = (
+        "some places lie outside the picture: take the border pixel there, with np.clip"
+    )
     got = report.call(warped_frame, edited, flow)
     report.shape(got, edited.shape, "the frame", "one colour for every pixel of the flow")
     want = read_along(edited, flow)
@@ -58,15 +61,33 @@ def check_flowedit_step(report: Report, flowedit_step: Function) -> None:
     """Exercise 7.2: one step of FlowEdit, from two velocities."""
     g = report.generator
     edit, source, noise = (torch.randn(2, 5, 3, generator=g) for _ in range(3))
+    told: list[Any] = []
+
+    def noting(predict: Function) -> Function:
+        def ask(x: Tensor, sigma: Any) -> Any:
+            told.append(sigma)
+            return predict(x, sigma)
+
+        return ask
+
+    models = noting(_predict_source), noting(_predict_edit)
     for sigma, following in ((0.9, 0.7), (0.3, 0.0)):
-        given = (edit, source, noise, sigma, following, _predict_source, _predict_edit)
+        told.clear()
+        got = report.call(flowedit_step, edit, source, noise, sigma, following, *models)
+        level = (
+            "the models are told another noise level than that of the clip they see",
+            "the clip is noised to level `sigma`: what is the second argument of each model?",
+            "predict_edit(..., sigma) and predict_source(..., sigma)",
+        )
+        right = all(np.allclose(each, sigma) for each in told)
+        report.expect(right, "both models are told the level sigma", level)
         noisy = (1 - sigma) * source + sigma * noise
         v_edit, v_source = (
             _predict_edit(edit + noisy - source, sigma),
             _predict_source(noisy, sigma),
         )
         report.close(
-            report.call(flowedit_step, *given),
+            got,
             edit + (following - sigma) * (v_edit - v_source),
             f"the clip after the step from {sigma} to {following}",
             "compare with the formula, term by term",
@@ -98,8 +119,8 @@ def _wrong_steps(
     step = following - sigma
     return {
         (
-            "the step goes the other way",
-            "the order of the two velocities, and of the two levels",
+            "the step goes the other way: one of the two differences is turned round",
+            "v_E - v_S is edit minus source; following - sigma is negative",
             "(following - sigma) * (predict_edit(...) - predict_source(...))",
         ): edit - step * (v_edit - v_source),
         (

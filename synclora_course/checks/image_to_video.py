@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
@@ -126,7 +126,6 @@ def check_token_positions(report: Report, token_positions: Function) -> None:
         late[0], early[0] = per * k / rate, (per * (k - 1)).clamp(min=0) / rate
         frames[0] *= rate
         index[1:] /= ratio
-        by_column = right.unflatten(1, size).transpose(2, 3).flatten(1)
         mistakes: dict[Hint, Tensor] = {
             (
                 "the times are those of a *uniform* grid, r k",
@@ -137,10 +136,16 @@ def check_token_positions(report: Report, token_positions: Function) -> None:
             "times are in seconds: divide the pixel frame by the frame rate": frames,
             "rows and columns are in pixels: multiply by the spatial ratio": index,
             "x and y are exchanged: the rows of the result are t, y, x": right[[0, 2, 1]],
-            "within a frame, tokens go row by row: the column changes fastest": by_column,
         }
+        for other in [*permutations(range(3))][1:]:
+            names = ", ".join(("frame", "row", "column")[axis] for axis in other)
+            hint = f"the order of the tokens is frame, row, column (the fastest); yours is {names}"
+            by_axis = right.unflatten(1, size).permute(0, *(axis + 1 for axis in other))
+            mistakes[hint] = by_axis.flatten(1)
         ladder = (
-            "a time, row or column is wrong",
+            "frame 0 begins at time 0: none of its times is negative"
+            if got[0].min() < 0
+            else "a time, row or column is wrong",
             "print the result for 2 frames of 1 x 2 tokens and compare with the example",
             "make the starts, rows and columns apart, join them by meshgrid with indexing='ij'",
         )
@@ -214,14 +219,14 @@ def check_token_sigmas(report: Report, token_sigmas: Function) -> None:
 @check("4.6")
 def check_transformer_block(report: Report, transformer_block_: Function) -> None:
     """Check the block against diffusers', on random weights and inputs."""
-    g, dim, tokens = report.generator, 32, 6
+    g, dim, tokens = report.generator, 32, 7  # not six, which are the vectors of a token
     block = tiny_model(seed=int(report.rng.integers(100))).transformer.transformer_blocks[0]
     x, caption = torch.randn(2, tokens, dim, generator=g), torch.randn(1, 3, dim, generator=g)
     six = torch.randn(2, tokens, 6, dim, generator=g)
     angles = 3 * torch.rand(tokens, dim // 2, generator=g)
     rotation = torch.polar(torch.ones_like(angles), angles)
     hint = "split six vectors on axis 2, `unbind(2)`: each is then (batch, tokens, dim), as x is"
-    report.aids["size of tensor a"] = hint
+    report.aids |= dict.fromkeys(("size of tensor a", "values to unpack"), hint)
     with torch.no_grad():
         got = report.call(transformer_block_, block, x, six, caption, angles)
         report.shape(got, x.shape, "the hidden states", "return x after the third line")
@@ -257,12 +262,23 @@ def _wrong_blocks(wrong: Function) -> dict[Hint, Tensor]:
             "the scale is missing or not added to 1",
             "look at norm(x) (1 + s) + b, in both places",
             "h = block.norm1(x) * (1 + scale_a) + shift_a",
-        ): wrong("scale"),
-        "the gates are missing: what attention and ff give is multiplied by g": wrong("gate"),
+        ): wrong("scale_a", "scale_f"),
+        "in the first line the scale is missing or not added to 1": wrong("scale_a"),
+        "in the third line the scale is missing or not added to 1": wrong("scale_f"),
+        "the gates are missing: what attention and ff give is multiplied by g": wrong(
+            "gate_a", "gate_f"
+        ),
+        "the first line is without its gate: gate_a * self_attention(...)": wrong("gate_a"),
+        "the third line is without its gate: gate_f * block.ff(h)": wrong("gate_f"),
         "the block's table is missing: add scale_shift_table to modulation": wrong("table"),
         "the modulation is missing: add it to the block's table": wrong("modulation"),
         "shift and scale are exchanged: the shift comes first": wrong("order"),
-        "every line adds to x: `x = x + ...`": wrong("residual"),
+        "every line adds to x: `x = x + ...`": wrong("x_a", "x_c", "x_f"),
+        "the first line does not add to x: the residual of self-attention": wrong("x_a"),
+        "the second line does not add to x: the residual of the caption's attention": wrong("x_c"),
+        "the third line does not add to x: the residual of the feed-forward layers": wrong("x_f"),
+        "the first line, self-attention, was left out": wrong("attention"),
+        "the third line, the feed-forward layers, was left out": wrong("ff"),
         "the caption has no gate": wrong("caption-gate"),
         "the caption was left out": wrong("caption"),
         "the second norm is of x as the first two lines left it": wrong("stale"),
@@ -300,29 +316,31 @@ def _attend_with_reference(q: Tensor, k: Tensor, v: Tensor, r: int) -> Tensor:
 
 
 def _block_with(
-    block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor, slip: str
+    block: Any, x: Tensor, modulation: Tensor, caption: Tensor, rotation: Tensor, *slips: str
 ) -> Tensor:
-    """Compute a block with one known mistake."""
+    """Compute a block with known mistakes: parts that are left out, or put in the wrong place."""
+
+    def has(part: str) -> int:
+        return int(part not in slips)
+
     six: Tensor = modulation + block.scale_shift_table
-    if slip == "table":
+    if "table" in slips:
         six = modulation
-    if slip == "modulation":
+    if "modulation" in slips:
         six = block.scale_shift_table.expand(modulation.shape)
     shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = six.unbind(2)
-    if slip == "order":
+    if "order" in slips:
         shift_a, scale_a, shift_f, scale_f = scale_a, shift_a, scale_f, shift_f
-    if slip == "gate":
-        gate_a, gate_f = torch.ones_like(gate_a), torch.ones_like(gate_f)
-    one, kept = (0 if slip == "scale" else 1), (0 if slip == "residual" else 1)
-    turn = torch.ones_like(rotation) if slip == "angles" else rotation
+    gate_c = gate_a if "caption-gate" in slips else 1
+    gate_a, gate_f = gate_a ** has("gate_a"), gate_f ** has("gate_f")  # without one: times 1
+    turn = rotation ** has("angles")
     before = x
-    h = rms_norm(block.norm1, x) * (one + scale_a) + shift_a
-    x = kept * x + gate_a * self_attention(block.attn1, h, turn)
-    asked = cross_attention(block.attn2, x, caption)
-    weights: dict[str, Any] = {"caption": 0, "caption-gate": gate_a}
-    x = kept * x + weights.get(slip, 1) * asked
-    h = rms_norm(block.norm2, before if slip == "stale" else x) * (one + scale_f) + shift_f
-    return kept * x + gate_f * block.ff(h)
+    h = rms_norm(block.norm1, x) * (has("scale_a") + scale_a) + shift_a
+    x = has("x_a") * x + has("attention") * gate_a * self_attention(block.attn1, h, turn)
+    x = has("x_c") * x + has("caption") * gate_c * cross_attention(block.attn2, x, caption)
+    h = rms_norm(block.norm2, before if "stale" in slips else x)
+    h = h * (has("scale_f") + scale_f) + shift_f
+    return has("x_f") * x + has("ff") * gate_f * block.ff(h)
 
 
 @check("4.7")

@@ -18,6 +18,7 @@ from synclora_lite.viz import Picture, figure, style
 
 Function = Callable[..., Any]
 Mask = Bool[Tensor, "queries keys"]
+SIZE = 3, 2, 2  # latent frames, rows and columns of the clips of exercise 5.4
 
 
 class _Small(nn.Module):
@@ -55,8 +56,16 @@ def check_inject(report: Report, inject: Function) -> None:
             "which parameters of the model require a gradient after your function?",
             "model.requires_grad_(False) first, before the new layers are made",
         )
-        factors = 2 * len(wanted)
-        report.expect(len(trained) == factors, "A and B of every layer are returned", frozen)
+        factors = {n: p for n, p in model.named_parameters() if "lora_" in n}
+        left = ", ".join(n for n, p in factors.items() if id(p) not in trained)
+        part = (
+            f"missing from the list that is returned: {left}",
+            "both factors of each layer are trained: which of them are in the list?",
+            "trained += [adapted.lora_A.weight, adapted.lora_B.weight]",
+        )
+        report.expect(not left, "A and B of every layer are returned", part)
+        hint = "the list that is returned holds something besides A and B"
+        report.expect(len(trained) == len(factors), "", hint)
         free = {id(p) for p in model.parameters() if p.requires_grad}
         report.expect(free <= trained, "nothing else requires a gradient", frozen)
         still = (
@@ -66,6 +75,17 @@ def check_inject(report: Report, inject: Function) -> None:
         )
         report.expect(free == trained, "the factors require a gradient", still)
         report.close(model(x), before, "the model answers as before", "B starts at zero")
+    passed_on = (
+        "`generator` is not passed on to LoRALinear: A comes from torch's global random state",
+        "what does LoRALinear take after the rank?",
+        "LoRALinear(layer, rank, generator)",
+    )
+    one, other = (
+        report.call(inject, _Small(), ["to_q"], 2, torch.Generator().manual_seed(7))
+        for _ in range(2)
+    )
+    alike = all(torch.equal(p, q) for p, q in zip(one, other, strict=True))
+    report.expect(alike, "equal generators give equal factors", passed_on)
 
 
 def _compare_layers(
@@ -159,20 +179,29 @@ def check_attend_with_reference(report: Report, attend_with_reference: Function)
     }
     report.picture(partial(_draw_masks, attend_with_reference, allowed, r), on_success=True)
     hint = "two calls of attend: the reference's queries with its own keys, the others with all"
-    report.close(got, masked(allowed), "the reference attends to itself", hint, mistakes=mistakes)
+    want, rows = masked(allowed), ("the reference attends to itself", "the target attends to all")
+    first_right = np.allclose(got[:, :, :r], want[:, :, :r], 1e-4, 1e-5)
+    report.close(got, want, rows[first_right], hint, mistakes=mistakes)
+    report.properties.insert(-1, rows[0])
 
 
 @check("5.4")
 def check_predictor(report: Report, predictor: Function) -> None:
     """Exercise 5.4: velocities of the target, with and without a reference."""
-    g, size = report.generator, (2, 2, 3)
+    g, size = report.generator, SIZE
     model = tiny_model(seed=int(report.rng.integers(100)))
     reference = torch.randn(2, 8, *size, generator=g)
     x = torch.randn(2, 12, 8, generator=g)
     level = 0.2 + 0.6 * torch.rand(2, generator=g)
     sigmas = level[:, None].repeat(1, 12)
-    sigmas[:, :6] = 0
+    sigmas[:, :4] = 0
     place = model.coordinates(*size)
+    inner = "`tokens` and `sigmas` belong to the inner function: return it without calling it"
+    report.aids |= dict.fromkeys(("name 'tokens'", "name 'sigmas'", "'tokens' and 'sigmas'"), inner)
+    report.aids |= {
+        "'NoneType' object": "`reference` may be None: then ask about the target's tokens alone",
+        "Boolean value of Tensor": "`if reference is None`: a tensor is neither true nor false",
+    }
     for source in (None, reference):
         known = model.conditioning(size, source)
         predict = report.call(predictor, model.transformer, model.caption, place, source)
@@ -180,8 +209,11 @@ def check_predictor(report: Report, predictor: Function) -> None:
         report.expect(callable(predict), "it returns a function", inner)
         with torch.no_grad():
             got = report.call(predict, x, sigmas)
+        counted = getattr(got, "shape", ()) == (2, 2 * 12 - size[0], 8)
         hint = (
-            "the answers for the reference are still there",
+            "`n` counts the reference's latent frames, not its tokens"
+            if counted
+            else "the answers for the reference are still there",
             "how many tokens did you ask about, how many are the target's?",
             "cut them off: [:, n:], where n counts the reference's tokens",
         )
@@ -208,7 +240,7 @@ def _velocity(
     model: Any, x: Tensor, level: Tensor, known: core.Conditioning, *, of_reference: bool = False
 ) -> Tensor:
     """Return the package's velocities: of the target, or of the reference before it."""
-    sigmas = core.frame_sigmas(level, 2)
+    sigmas = core.frame_sigmas(level, SIZE[0])
     tokens, places, n = x, known.coordinates, 0
     if known.reference is not None:
         clean = core.pack(known.reference)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from synclora_course.checks.framework import Report, check
@@ -35,6 +35,8 @@ def check_training_sigmas(report: Report, training_sigmas: Function) -> None:
         "did you forget mu?": torch.sigmoid(normal),
         "a larger mu means more noise: add it, do not subtract it": torch.sigmoid(normal - mu),
         "mu shifts, it does not scale": torch.sigmoid(mu * normal),
+        "the sign of the exponent is turned: it is -(mu + z)": torch.sigmoid(-mu - normal),
+        "the minus of the exponent is before both: it is -(mu + z)": torch.sigmoid(mu - normal),
     }
     known = {hint: torch.where(use, uniform, levels) for hint, levels in drawn.items()}
     known |= {
@@ -123,7 +125,12 @@ def _check_descent(
     hint = "the mean of flow_loss over the batch, before the step"
     report.close(loss, right, "the loss", hint, mistakes=mistakes)
     start, old = descent.start, gradient + 7
-    plain = start - 0.5 * gradient
+    plain, bound = start - 0.5 * gradient, length / 0.5
+    by_value = (
+        "clip the norm of the whole gradient, not each of its values",
+        "which function of nn.utils scales all gradients by one factor?",
+        "clip_grad_norm_(parameters, clip)",
+    )
     order = (
         "an old gradient was there",
         "what does backward do with gradients that are there already?",
@@ -133,6 +140,7 @@ def _check_descent(
         order: start - length * old / old.norm(),
         "no step was taken: after backward, clip and step": start,
         "the gradient is not clipped, or only after the step": plain,
+        by_value: start - 0.5 * gradient.clamp(-bound, bound),
         "a step up: leave the sign to the optimizer": start + length * gradient / gradient.norm(),
     }
     want = start - length * gradient / gradient.norm()
@@ -145,29 +153,37 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
     """Exercise 6.3: shuffled reading that can go on at any batch."""
     count, batch, passes, seed = 10, 4, 4, int(report.rng.integers(1000))
     batches = passes * count // batch
-    rows = [report.call(rows_of_batch, count, batch, k, seed) for k in range(batches)]
+    with torch.random.fork_rng(devices=[]):
+        before = torch.get_rng_state()
+        rows = [report.call(rows_of_batch, count, batch, k, seed) for k in range(batches)]
+        untouched = torch.equal(torch.get_rng_state(), before)
     for part in rows:
-        report.shape(part, (batch,), "a batch", "a tensor of `batch` row numbers")
+        hint = "`batch` row numbers in a tensor, also where a batch reaches over the end of a pass"
+        report.shape(part, (batch,), "a batch", hint)
     report.properties = ["every batch has its size"]
+    hint = "this changes torch's global random state: make a generator from the arguments instead"
+    report.expect(untouched, "the global random state stays as it is", hint)
     again = report.call(rows_of_batch, count, batch, 3, seed)
     same = np.array_equal(np.asarray(again), np.asarray(rows[3]))
     hint = "make a generator from the arguments: torch.Generator().manual_seed(...)"
     report.expect(same, "asked twice, it gives the same rows", hint)
     reading = np.concatenate([np.asarray(part) for part in rows]).reshape(passes, count)
     once = all(sorted(part) == list(range(count)) for part in reading.tolist())
-    hint = "did you draw with replacement, or shuffle inside a batch only? Shuffle all, then cut"
+    hint = _why_not_once(reading.reshape(batches, batch), count)
     report.expect(once, "every pass visits each row exactly once", hint)
     orders = {tuple(part) for part in reading.tolist()}
-    hint = "put the number of the pass into the seed"
+    hint = "the rows are not shuffled: use torch.randperm"
+    report.expect(tuple(range(count)) not in orders, "the rows are shuffled", hint)
+    low = "a torch.Generator on the CPU reads only the low 32 bits of its seed"
+    hint = f"put the number of the pass into the seed ({low})"
     report.expect(len(orders) == passes, "every pass has another order", hint)
-    report.expect(tuple(range(count)) not in orders, "the rows are shuffled", "use torch.randperm")
 
     def read(size: int, *places: tuple[int, int]) -> np.ndarray:
         return np.concatenate([report.call(rows_of_batch, count, size, *p) for p in places])
 
     others = read(batch, *((k, seed + 1) for k in range(5)))
     differs = not np.array_equal(others, reading.ravel()[: len(others)])
-    report.expect(differs, "another seed gives another reading", "is the seed used?")
+    report.expect(differs, "another seed gives another reading", f"is the seed used? ({low})")
     apart = "seeds do not repeat each other's passes"
     for far in (1, 10, 100, 1000, 10_000):
         for index, other in ((far, 1), (1, far)):
@@ -178,6 +194,22 @@ def check_rows_of_batch(report: Report, rows_of_batch: Function) -> None:
                 "add seed and pass, but multiply one of them by a number in the millions before",
             )
             report.expect(not repeats, apart, ladder)
+
+
+def _why_not_once(rows: Int[np.ndarray, "batches batch"], count: int) -> str:
+    """Tell why a pass does not visit each row exactly once."""
+    batch = rows.shape[1]
+    unshuffled = np.arange(rows.size).reshape(rows.shape) % count
+    if np.array_equal(np.sort(rows), np.sort(unshuffled)):
+        return "you shuffle inside a batch only: shuffle all rows, then cut"
+    first, cut = rows.ravel()[:count], rows.reshape(-1, count // batch * batch)
+    if _distinct(first) or all(map(_distinct, cut)):  # begins anew, or drops the remainder
+        return "a batch may reach over the end of a pass: it goes on with rows of the next"
+    return "did you draw with replacement, or anew for each batch? Shuffle all rows, then cut"
+
+
+def _distinct(rows: Int[np.ndarray, " rows"]) -> bool:
+    return len(np.unique(rows)) == len(rows)
 
 
 @check("6.4")
@@ -220,15 +252,27 @@ def check_resume(report: Report, resume: Function) -> None:
         saved |= {f"{k}.{n}": v.clone() for n, v in optimizer.state[parameter].items()}
     kept = {n: v.clone() for n, v in saved.items()}
     straight, (mine, mine_optimizer) = _walk(parameters, optimizer, goal), _fresh(start)
+    given = list(mine)
     steps = report.call(resume, saved, mine, mine_optimizer)
     weights = (
         "the network's weights are not the saved ones",
         "did you change the parameters that you were given, or names in your function?",
         'parameter.data.copy_(saved[f"{k}.weight"])',
     )
+    exchanged = (
+        "copy into the parameters that are given, do not exchange them for new ones",
+        "which tensors does the optimizer hold?",
+        'parameter.data.copy_(saved[f"{k}.weight"])',
+    )
+    same = [*map(id, mine)] == [*map(id, given)]
+    report.expect(same, "the parameters are those that were given", exchanged)
     back = all(torch.equal(p, kept[f"{k}.weight"]) for k, p in enumerate(mine))
     report.expect(back, "the weights are back", weights)
     report.expect(steps == 3 and isinstance(steps, int), "", "return int(saved['steps'])")
+    states = [mine_optimizer.state.get(p) for p in mine]
+    names = ("step", "exp_avg", "exp_avg_sq")
+    left = ", ".join(n for n in names if any(state and n not in state for state in states))
+    report.expect(not left, "", f"left out of optimizer.state[parameter]: {left}")
     counted = _gone_on(kept, start, goal, "exp_avg", "exp_avg_sq")
     mistakes: dict[Hint, Tensor] = {
         (

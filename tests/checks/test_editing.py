@@ -1,5 +1,7 @@
 """Exercises of chapter 7: their checks accept solutions and name the mistakes planted here."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,11 @@ def warped_down_first(edited, flow):
 
 def warped_around(edited, flow):
     return warped(edited, flow, clip=False)
+
+
+def warped_beyond_the_border(edited, flow):
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]]
+    return edited[y + flow[..., 1], x + flow[..., 0]]
 
 
 def not_warped(edited, flow):
@@ -60,6 +67,13 @@ def flowedit_noised_directly(edit, source, noise, sigma, following, predict_sour
     )
 
 
+def flowedit_told(edit, source, noise, sigma, following, predict_source, predict_edit, levels):
+    noisy = (1 - sigma) * source + sigma * noise
+    first, second = levels(sigma, following)
+    pull = predict_edit(edit + noisy - source, first) - predict_source(noisy, second)
+    return edit + (following - sigma) * pull
+
+
 def guided_with_three_passes(predict, x, sigma, reference, scale):
     if scale in (0, 1):
         return predict(x, sigma, reference if scale else None)
@@ -83,13 +97,16 @@ WRONG = {
         (warped_down_first, "x first"),
         (warped_around, "border pixel"),
         (not_warped, "read it along"),
+        (warped_beyond_the_border, "border pixel"),
     ],
     "check_flowedit_step": [
-        (flowedit_exchanged, "other way"),
+        (flowedit_exchanged, "other way.* turned round"),
         (flowedit_uphill, "other way"),
         (flowedit_without_noise, "not noisy"),
         (flowedit_noised_directly, "x itself is noised"),
         (flowedit_at_the_source, "not at S_sigma"),
+        (partial(flowedit_told, levels=lambda now, then: (then, now)), "another noise level"),
+        (partial(flowedit_told, levels=lambda now, then: (1 - now, 1 - now)), "noise level"),
     ],
     "check_guided": [
         (guided_from_the_wrong_end, "without"),

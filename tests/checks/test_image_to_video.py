@@ -39,12 +39,14 @@ def even_steps(velocity, x, sigmas):
     return x
 
 
-def positions(frames, height, width, spatial, temporal, rate, start=None, order=(0, 1, 2)):
+def positions(
+    frames, height, width, spatial, temporal, rate, start=None, order=(0, 1, 2), turn=(1, 2, 3)
+):
     k = torch.arange(frames).float()
     starts = start(k, temporal) if start else (temporal * (k - 1) + 1).clamp(min=0)
     y, x = torch.arange(height) * float(spatial), torch.arange(width) * float(spatial)
-    grid = torch.stack(torch.meshgrid(starts / rate, y, x, indexing="ij")).flatten(1)
-    return grid[list(order)]
+    grid = torch.stack(torch.meshgrid(starts / rate, y, x, indexing="ij"))
+    return grid.permute(0, *turn).flatten(1)[list(order)]
 
 
 def rotated(x, angles, sign=1, interleave=True):
@@ -72,15 +74,18 @@ def sigmas_with(clean):
 book = SimpleNamespace(**solved_names())
 
 
-def block(layers, x, modulation, caption, angles, reference_tokens=0, *, one=1, gated=True, keep=1):
-    shift, scale, gate, shift_f, scale_f, gate_f = (layers.scale_shift_table + modulation).unbind(2)
-    if not gated:
-        gate = gate_f = 1
-    h = layers.norm1(x) * (one + scale) + shift
-    x = keep * x + gate * book.self_attention(layers.attn1, h, angles)
-    x = keep * x + book.caption_attention(layers.attn2, x, caption)
-    h = layers.norm2(x) * (one + scale_f) + shift_f
-    return keep * x + gate_f * layers.ff(h)
+def block(
+    layers, x, modulation, caption, angles, reference_tokens=0,
+    *, ones=(1, 1), gated=(True, True), keep=(1, 1, 1), lines=(1, 1), axis=2,
+):  # fmt: skip
+    six = (layers.scale_shift_table + modulation).unbind(axis)
+    shift, scale, gate, shift_f, scale_f, gate_f = six
+    gate, gate_f = (g if on else 1 for g, on in zip((gate, gate_f), gated, strict=True))
+    h = layers.norm1(x) * (ones[0] + scale) + shift
+    x = keep[0] * x + lines[0] * gate * book.self_attention(layers.attn1, h, angles)
+    x = keep[1] * x + book.caption_attention(layers.attn2, x, caption)
+    h = layers.norm2(x) * (ones[1] + scale_f) + shift_f
+    return keep[2] * x + lines[1] * gate_f * layers.ff(h)
 
 
 def loss(velocity, x0, noise, sigmas, *, flip=1, clean=False, per=None):
@@ -121,11 +126,24 @@ WRONG = {
         (partial(positions, start=lambda k, r: r * k), "uniform"),
         (partial(positions, start=lambda k, r: (r * (k - 1)).clamp(min=0)), r"\+1"),
         (partial(positions, order=(0, 2, 1)), "exchanged"),
+        (partial(positions, start=lambda k, r: r * (k - 1) + 1), "negative"),
+        (partial(positions, turn=(1, 3, 2)), "yours is frame, column, row"),
+        (partial(positions, turn=(2, 1, 3)), "yours is row, frame, column"),
     ],
     "check_transformer_block": [
-        (partial(block, one=0), "added to 1"),
-        (partial(block, gated=False), "gates are missing"),
-        (partial(block, keep=0), "adds to x"),
+        (partial(block, ones=(0, 0)), "added to 1"),
+        (partial(block, ones=(0, 1)), "first line the scale"),
+        (partial(block, ones=(1, 0)), "third line the scale"),
+        (partial(block, gated=(False, False)), "gates are missing"),
+        (partial(block, gated=(False, True)), "first line is without its gate"),
+        (partial(block, gated=(True, False)), "third line is without its gate"),
+        (partial(block, keep=(0, 0, 0)), "adds to x"),
+        (partial(block, keep=(0, 1, 1)), "residual of self-attention"),
+        (partial(block, keep=(1, 0, 1)), "residual of the caption's attention"),
+        (partial(block, keep=(1, 1, 0)), "residual of the feed-forward"),
+        (partial(block, lines=(0, 1)), "self-attention, was left out"),
+        (partial(block, lines=(1, 0)), "feed-forward layers, was left out"),
+        (partial(block, axis=1), "on axis 2"),
         (block, "`reference_tokens` is not passed on"),
     ],
     "check_flow_loss": [
