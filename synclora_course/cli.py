@@ -138,7 +138,8 @@ def first_frame(
     if hat:
         picture = paint.draw_hat(picture)
     video.write_image(out, picture)
-    typer.echo(f"{out}: pass it on with synclora edit {source} --first-frame {out}")
+    line = f"synclora edit {source} --first-frame {out} --out {out.with_suffix('.mp4')}"
+    typer.echo(f"{out}: pass it on with {line}")
 
 
 def estimate(

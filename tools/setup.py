@@ -48,6 +48,8 @@ def packages() -> None:
         ).returncode:
             sys.exit(f"Error: pip could not install {wanted[-1]}; its lines above say why")
     done.write_text(digest(), "utf-8")
+    place = BIN.relative_to(ROOT) / "activate"
+    print(f"Set up in {PLACE.name}. Next: source {place}", flush=True)
 
 
 def browser() -> None:

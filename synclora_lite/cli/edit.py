@@ -93,13 +93,16 @@ def edit(
     Exit status: 0 for an edit in sync, 3 for one that was written but rejected (0 with
     --no-strict), 1 for an error, 2 for a command line that makes no sense.
     """
-    from synclora_lite import editing, video
+    from synclora_lite import video
+
+    clip = replace(video.read_clip(source), person=person)
+    picture = video.read_image(first_frame, convert=convert)
+    from synclora_lite import editing  # what cannot be read is told before the seconds of this
     from synclora_lite.editing.report import Outputs, assessed, retention_in_words
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
     outputs.check(source, first_frame)
-    clip = replace(video.read_clip(source), person=person)
     if crop is not None:
         clip = video.crop(clip, video.parse_box(crop))
     options = {"reference_strength": reference_strength, "guidance": guidance}
@@ -112,7 +115,6 @@ def edit(
 
         ltx2 = LTX2Sampling(distilled, upsampler=upsampler, **({} if crf is None else {"crf": crf}))
     origin = editing.ModelSource(model, tuple(adapter), device, ltx2)
-    picture = video.read_image(first_frame, convert=convert)
     with outputs.held():
         result = assessed(editing.edit_video(clip, picture, settings, origin))
         made = result.report["provenance"]
