@@ -28,7 +28,7 @@ Settings = dict[str, float]  # options of a method
 GRID: dict[str, list[Settings]] = {
     "sdedit": [{"strength": level} for level in (0.2, 0.4, 0.6, 0.8)],
     "flowedit": [{"strength": level} for level in (0.65, 0.8, 0.95, 1.0)],
-    "kv-inject": [{"inject": share} for share in (0.0, 0.5)],  # half a minute a clip,
+    "kv-inject": [{"inject": share} for share in (0.0, 0.5, 1.0)],
 }
 
 
