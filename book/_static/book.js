@@ -18,7 +18,8 @@ document.addEventListener("DOMContentLoaded", () => {
   // A formula that is wider than the page is set smaller, until it fits.
   const fit = () => {
     for (const formula of document.querySelectorAll('.bd-article mjx-container[display="true"]')) {
-      formula.style.fontSize = "";
+      formula.dataset.size ??= formula.style.fontSize;  // what MathJax chose beside this text
+      formula.style.fontSize = formula.dataset.size;
       const share = formula.clientWidth / formula.scrollWidth;
       const size = parseFloat(getComputedStyle(formula).fontSize);
       if (share < 1) formula.style.fontSize = `${size * share * 0.99}px`;

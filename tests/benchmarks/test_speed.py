@@ -1,8 +1,10 @@
 """The benchmarks of the lite model run, and what they compare computes the same; no timings."""
 
 import pytest
+import torch
 
 from benchmarks import editing_speed, full_size, training_speed
+from benchmarks.measuring import Products
 
 
 def positive(values):
@@ -40,3 +42,12 @@ def test_the_full_size_benchmark_runs_to_its_end_at_tiny_size():
     assert positive(values["editing"])
     late = full_size.main(["--model", "tiny-ltx-2.3", "--minutes", "0"])
     assert set(late["training"].values()) == {"out of time"}
+
+
+def test_the_products_of_a_step_are_counted_with_their_gradients():
+    layer, x = torch.nn.Linear(6, 5), torch.randn(4, 6, requires_grad=True)
+    with Products() as products:
+        (layer(x) @ torch.randn(5, 3)).sum().backward()
+    # two products forward, the gradients of the layer's input and weight, and of the other's input
+    assert sum(products.seen.values()) == 5
+    assert products.seconds() > 0

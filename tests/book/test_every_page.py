@@ -41,7 +41,7 @@ async () => {
   await new Promise(resolve => setTimeout(resolve, 100));
   return [...document.querySelectorAll('.bd-article mjx-container[display="true"]')]
     .filter(formula => formula.scrollWidth > formula.clientWidth + 1
-      || parseFloat(getComputedStyle(formula).fontSize) < 12)
+      || parseFloat(getComputedStyle(formula).fontSize) < (innerWidth > 600 ? 18 : 12))
     .map(formula => `${getComputedStyle(formula).fontSize} ${formula.textContent.slice(0, 120)}`);
 }
 """

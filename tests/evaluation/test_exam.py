@@ -4,12 +4,14 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from synclora_course.exam import (
     Exam,
     exam_table,
     pareto_front,
+    plot_grid,
     plot_pareto,
     read_exams,
     record_exam,
@@ -173,3 +175,10 @@ def test_every_point_of_the_picture_has_its_name_beside_it_and_no_two_overlap(mo
         np.hypot(b.x0 + b.width / 2 - x, b.y0 - y) for b, (x, y) in zip(boxes, points, strict=True)
     ]
     assert max(distances) < 100
+
+
+def test_a_grid_of_exams_names_the_best_and_leaves_out_what_is_missing():
+    table = pd.DataFrame({"hat": {"one": 0.5, "two": 0.9}, "hair": {"one": 0.7, "two": np.nan}})
+    picture = plot_grid({"edit_kept": table}, size=4.0)
+    assert "hat two, hair one" in picture.alt
+    assert picture.png.startswith(b"\x89PNG")

@@ -562,3 +562,9 @@ def test_what_waits_in_main_memory_depends_on_the_gpu():
         "parts",
         "layers",
     ]
+
+
+def test_the_first_frame_is_compressed_as_officially():
+    from diffusers.pipelines.ltx2.utils import DEFAULT_IMAGE_CRF
+
+    assert LTX2Sampling().crf == DEFAULT_IMAGE_CRF
