@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from synclora_course.exam.running import render_case
-from synclora_lite.evaluation.metrics import judge
+from synclora_lite.evaluation.metrics import evaluate_edit
 from synclora_lite.files import write_result
 from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.latents import to_frames, to_model_range
@@ -34,7 +34,7 @@ def main() -> None:
     vae = load_model("lite").vae.eval()
     values = {"clips": len(truths), "channels": vae.config.latent_channels}
     for count in (*COMPONENTS, vae.config.latent_channels):
-        compared = [judge(truth, truth, through(vae, truth, count)) for truth in truths]
+        compared = [evaluate_edit(truth, truth, through(vae, truth, count)) for truth in truths]
         table = pd.DataFrame(compared).filter(regex=r"^(psnr|sync|blink_f1|pearson\..*)$")
         means = {name: round(float(v), 4) for name, v in table.mean().items()}
         values |= {f"{count}.{name}": value for name, value in means.items()}

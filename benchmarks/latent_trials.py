@@ -8,7 +8,7 @@ from torch import Tensor
 
 from synclora_course.exam.conditions import Challenge, set_case
 from synclora_lite.core import inference_sigmas, sample
-from synclora_lite.evaluation.metrics import judge
+from synclora_lite.evaluation.metrics import evaluate_edit
 from synclora_lite.models import I2VModel, decode, encode
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import held_out
@@ -55,7 +55,7 @@ class Trials:
         drawn = sample(self.model.transformer, self.first, noise, sigmas, told)
         clips = to_frames(decode(self.model, drawn)).numpy()
         rows = [
-            judge(task.source.frames, task.truth, clip)
+            evaluate_edit(task.source.frames, task.truth, clip)
             for task, clip in zip(self.tasks, clips, strict=True)
         ]
         return {m: round(float(np.mean([row[m] or 0.0 for row in rows])), 4) for m in METRICS}

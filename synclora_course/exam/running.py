@@ -1,4 +1,4 @@
-"""The exam: edit held-out portraits, whose true edit is known, and judge every clip.
+"""The exam: edit held-out portraits, whose true edit is known, and evaluate every clip.
 
 Case k of seed s is the same for every method and machine. An exam that was stopped goes on.
 """
@@ -19,7 +19,7 @@ from synclora_lite.editing.ltx_video import FULL_SIZE, weight_hashes
 from synclora_lite.editing.methods import find_method
 from synclora_lite.editing.settings import tuned_options
 from synclora_lite.errors import ConfigError
-from synclora_lite.evaluation.metrics import judge
+from synclora_lite.evaluation.metrics import evaluate_edit
 from synclora_lite.files import append_jsonl, read_jsonl
 from synclora_lite.models import adapter_file, load_model
 from synclora_lite.models.folders import model_folder
@@ -99,10 +99,10 @@ class Exam:
 def run_exam(
     exam: Exam, clips: int = 64, *, folder: str | Path = "runs/exam", progress: bool = False
 ) -> list[dict[str, Any]]:
-    """Edit and judge clips 0 .. `clips` - 1, without those that are done already.
+    """Edit and evaluate clips 0 .. `clips` - 1, without those that are done already.
 
-    The rows, each with clip, kind and the metrics of `judge`, are kept below `folder`. Raises
-    ConfigError if there are no clips to judge, PairError if another process runs the same exam.
+    The rows, each with clip, kind and the metrics of `evaluate_edit`, are kept below `folder`.
+    Raises ConfigError if there are no clips to edit, PairError if another process runs the same.
     """
     if clips < 1:
         raise ConfigError(f"an exam of {clips} clips", "at least one")
@@ -114,7 +114,7 @@ def run_exam(
         give = _outputs(exam)
         for k, case in tqdm(todo, desc=exam.label, disable=not progress):
             task = set_case(case, exam.condition, seed=k, size=exam.size)
-            metrics = judge(task.source.frames, task.truth, give(k, task))
+            metrics = evaluate_edit(task.source.frames, task.truth, give(k, task))
             append_jsonl(path, {"clip": k, "kind": case.kind, **metrics})
     return read_jsonl(path)[:clips]
 

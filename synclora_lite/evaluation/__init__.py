@@ -1,3 +1,10 @@
 """Evaluation: metrics of one edit, against the source and against the truth."""
 
-from synclora_lite.evaluation.metrics import edit_kept, flicker, judge, psnr, ssim, synchronization
+from synclora_lite.evaluation.metrics import (
+    edit_kept,
+    evaluate_edit,
+    flicker,
+    psnr,
+    ssim,
+    synchronization,
+)

@@ -24,7 +24,7 @@ EYES_AT = np.array([(0.28, 0.40), (0.72, 0.40)])  # where they go, in parts of t
 STILL = 2  # grey levels up to which a pixel of the truth stands still from frame to frame
 
 
-def judge(source: Video, truth: Video, output: Video) -> dict[str, float | None]:
+def evaluate_edit(source: Video, truth: Video, output: Video) -> dict[str, float | None]:
     """Measure an edit against the source it must follow and the truth it should be.
 
     Against the truth: psnr (dB), ssim, edit_kept, identity, flicker. Against the source:

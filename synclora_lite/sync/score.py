@@ -14,7 +14,7 @@ from synclora_lite.sync.correlate import Curve, Trace, combined_lag, evidence_of
 from synclora_lite.sync.gestures import score_gestures
 from synclora_lite.sync.report import CueScore, OffsetScore, SyncReport
 from synclora_lite.sync.traces import CUES, cue_traces
-from synclora_lite.sync.verdict import judge
+from synclora_lite.sync.verdict import decide
 from synclora_lite.video import Clip, resample, resample_indices
 
 Frames = UInt8[np.ndarray, "_ _ _ 3"]
@@ -86,7 +86,7 @@ def score_tracks(source: Track, edited: Track) -> SyncReport:
         pairs[name] = pair = smooth(mine[name], sigma), smooth(theirs[name], sigma)
         cues[name] = score_cue(*pair, evidence_of(*pair, max_lag), floor=limits[name])
     judged = [pairs[name] for name, score in cues.items() if score.judged]
-    return judge(
+    return decide(
         cues=cues,
         blinks=match_blinks(mine["blink"], theirs["blink"]),
         gestures=score_gestures(source, edited),

@@ -19,7 +19,7 @@ Found = Bool[np.ndarray, " frames"]
 Checks = Iterator[tuple[str, float, str]]  # name, ratio to the limit, what to say if above 1
 
 
-def judge(
+def decide(
     *,
     cues: dict[str, CueScore],
     blinks: BlinkScore,

@@ -17,7 +17,7 @@ def _own_cache(tmp_path_factory):
 def pixels_only(monkeypatch):
     """Judge by pixels alone, which takes no time."""
 
-    def judge(source, truth, output):
+    def evaluate_edit(source, truth, output):
         return {"edit_kept": edit_kept(source, truth, output), "psnr": psnr(truth, output)}
 
-    monkeypatch.setattr(running, "judge", judge)
+    monkeypatch.setattr(running, "evaluate_edit", evaluate_edit)

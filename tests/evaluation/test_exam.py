@@ -75,11 +75,11 @@ def test_an_exam_that_was_stopped_judges_only_what_is_missing(folder, rows, monk
     path.write_bytes(whole[:-30])  # the second line is cut short
     judged = []
 
-    def judge(*clips):
+    def evaluate_edit(*clips):
         judged.append(clips)
         return {k: v for k, v in rows["copy"][1].items() if k not in ("clip", "kind")}
 
-    monkeypatch.setattr(running, "judge", judge)
+    monkeypatch.setattr(running, "evaluate_edit", evaluate_edit)
     assert run_exam(COPY, 2, folder=folder) == rows["copy"]
     assert path.read_bytes() == whole
     assert len(judged) == 1

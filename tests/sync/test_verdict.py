@@ -13,7 +13,7 @@ from synclora_lite.sync import thresholds
 from synclora_lite.sync.blinks import BlinkScore
 from synclora_lite.sync.report import CueScore, GestureScore, OffsetScore
 from synclora_lite.sync.traces import CUES
-from synclora_lite.sync.verdict import judge
+from synclora_lite.sync.verdict import decide
 
 GOOD = CueScore(0.95, 0.0, 0.9, (0.2, 0.2), 1.0, 0.0, 1.0, judged=True)
 EVERYWHERE = np.ones(40, bool)
@@ -21,7 +21,7 @@ EVERYWHERE = np.ones(40, bool)
 
 def verdict(cues=None, blinks=1.0, gesture=0.0, offset=0.0, found=None, **wrist):
     """Judge a pair that is good but for what is given; `wrist` is more about the gesture."""
-    return judge(
+    return decide(
         cues=dict.fromkeys(CUES, GOOD) | (cues or {}),
         blinks=BlinkScore(blinks, blinks, blinks, (3, 20), (3, 20)),
         gestures={"right_wrist": GestureScore(gesture, 1.0, judged=True, **wrist)},
@@ -80,7 +80,7 @@ def test_a_pair_in_which_nothing_moves_is_rejected_not_praised():
 
 @pytest.mark.parametrize(("sure", "verdict_then"), [(0.9, "reject"), (0.3, "accept")])
 def test_halves_that_differ_in_lag_are_a_drift_if_that_is_certain(sure, verdict_then):
-    report = judge(
+    report = decide(
         cues=dict.fromkeys(CUES, GOOD),
         blinks=BlinkScore(1.0, 1.0, 1.0, (3,), (3,)),
         gestures={},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from synclora_lite.errors import EditError
-from synclora_lite.evaluation import edit_kept, flicker, judge, psnr, ssim
+from synclora_lite.evaluation import edit_kept, evaluate_edit, flicker, psnr, ssim
 from synclora_lite.portraits import held_out, render_clip
 
 
@@ -19,7 +19,7 @@ def clips():
 @pytest.fixture(scope="module")
 def of_truth(clips):
     source, truth = clips
-    return judge(source, truth, truth)
+    return evaluate_edit(source, truth, truth)
 
 
 def test_the_truth_itself_is_perfect(of_truth):
@@ -32,7 +32,7 @@ def test_the_truth_itself_is_perfect(of_truth):
 
 def test_the_source_is_in_sync_and_keeps_no_edit(clips, of_truth):
     source, truth = clips
-    copied: dict[str, Any] = judge(source, truth, source)
+    copied: dict[str, Any] = evaluate_edit(source, truth, source)
     assert copied["sync"] > 0.99
     assert copied["edit_kept"] == 0
     for name in ("psnr", "ssim", "identity"):
@@ -42,14 +42,14 @@ def test_the_source_is_in_sync_and_keeps_no_edit(clips, of_truth):
 def test_a_late_clip_is_found_late_by_its_frames(clips):
     source, truth = clips
     late = truth[np.maximum(np.arange(len(truth)) - 2, 0)]
-    metrics = judge(source, truth, late)
+    metrics = evaluate_edit(source, truth, late)
     assert metrics["offset"] == pytest.approx(2, abs=0.5)
     assert metrics["accepted"] == 0
 
 
 def test_a_clip_without_a_face_scores_no_sync_and_hides_nothing(clips, of_truth):
     source, truth = clips
-    metrics = judge(source, truth, np.full_like(truth, 127))
+    metrics = evaluate_edit(source, truth, np.full_like(truth, 127))
     assert metrics["face_found"] == metrics["sync"] == metrics["identity"] == 0
     assert metrics["offset"] is None
     cues = {name for name in of_truth if name.startswith("pearson.")}
@@ -60,9 +60,9 @@ def test_a_clip_without_a_face_scores_no_sync_and_hides_nothing(clips, of_truth)
 def test_clips_of_different_sizes_are_refused(clips):
     source, truth = clips
     with pytest.raises(EditError, match="one shape"):
-        judge(source, truth, truth[:-1])
+        evaluate_edit(source, truth, truth[:-1])
     with pytest.raises(EditError, match="two frames"):
-        judge(source[:1], truth[:1], truth[:1])
+        evaluate_edit(source[:1], truth[:1], truth[:1])
 
 
 def test_half_the_edit_is_half_kept():
