@@ -98,7 +98,7 @@ def edit(
     clip = replace(video.read_clip(source), person=person)
     picture = video.read_image(first_frame, convert=convert)
     from synclora_lite import editing  # what cannot be read is told before the seconds of this
-    from synclora_lite.editing.report import Outputs, assessed, retention_in_words
+    from synclora_lite.editing.report import Outputs, retention_in_words
     from synclora_lite.files import sha256
 
     outputs = Outputs(out, report or out.with_suffix(".html"))
@@ -116,13 +116,13 @@ def edit(
         ltx2 = LTX2Sampling(distilled, upsampler=upsampler, **({} if crf is None else {"crf": crf}))
     origin = editing.ModelSource(model, tuple(adapter), device, ltx2)
     with outputs.held():
-        result = assessed(editing.edit_video(clip, picture, settings, origin))
+        result = editing.edit_video(clip, picture, settings, origin)
         made = result.report["provenance"]
         chosen = {"crop": crop, "person": person}
         made["source"] |= {name: value for name, value in chosen.items() if value}
         made["source"]["file_sha256"] = sha256(source)
         made["first_frame"]["file_sha256"] = sha256(first_frame)
-        outputs.write(result, f"{source.name} edited from {first_frame.name}")
+        result = outputs.write(result, f"{source.name} edited from {first_frame.name}")
     sync = result.report["sync"]
     if as_json:
         typer.echo(json.dumps(result.report, indent=2))

@@ -26,7 +26,7 @@ from synclora_lite.landmarks import track
 from synclora_lite.landmarks.cache import cache_dir
 from synclora_lite.sync import cue_traces, score_clips
 from synclora_lite.sync.verdict import runs
-from synclora_lite.video import write_clip
+from synclora_lite.video import read_clip, write_clip
 from synclora_lite.viz import filmstrip, locked_player, plot_traces
 
 LITTLE = 0.5  # of the edit: less than this is worth a warning
@@ -153,14 +153,18 @@ class Outputs:
                     raise EditError(what, "one at a time", advice) from error
             yield
 
-    def write(self, edit: Edit, title: str) -> None:
-        """Write all of them or none."""
-        text = report_page(edit, title)
+    def write(self, edit: Edit, title: str) -> Edit:
+        """Write all of them or none; return the edit as the file shows it, `assessed`."""
         with ExitStack() as files:
             clip = files.enter_context(atomic_path(self.clip))
             record = files.enter_context(atomic_path(self.record))
             write_clip(clip, edit.clip, metadata=edit.report["provenance"])
+            height, width = edit.clip.size  # the file has even ones
+            frames = read_clip(clip).frames[:, :height, :width]  # what is seen is scored
+            edit = assessed(replace(edit, clip=replace(edit.clip, frames=frames)))
+            text = report_page(edit, title)
             write_json(record, {**edit.report, "output": {"file_sha256": sha256(clip)}})
             files.enter_context(atomic_path(self.page)).write_text(text, encoding="utf-8")
             for old in (self.clip, self.record, self.page):  # who is stopped now leaves less,
                 old.unlink(missing_ok=True)  # not a mixture
+        return edit

@@ -27,13 +27,14 @@ class Picture:
 
     png: bytes
     alt: str
+    plot: bool = False  # curves on white paper, no pixels: a dark page may turn it dark
 
     @classmethod
     def from_figure(cls, figure: Figure, alt: str) -> "Picture":
         """Rasterise a matplotlib figure."""
         stream = io.BytesIO()
         figure.savefig(stream, format="png", dpi=110)
-        return cls(stream.getvalue(), alt)
+        return cls(stream.getvalue(), alt, plot=not any(axes.images for axes in figure.axes))
 
     @classmethod
     def from_pixels(cls, pixels: UInt8[np.ndarray, "height width 3"], alt: str) -> "Picture":
@@ -47,7 +48,8 @@ class Picture:
         """An `img` element that holds the picture itself."""
         data = base64.b64encode(self.png).decode()
         alt, style = html.escape(self.alt), "max-width:100%;height:auto"
-        return f'<img alt="{alt}" style="{style}" src="data:image/png;base64,{data}">'
+        kind = 'class="plot" ' if self.plot else ""
+        return f'<img alt="{alt}" {kind}style="{style}" src="data:image/png;base64,{data}">'
 
     def _repr_html_(self) -> str:
         return self.html

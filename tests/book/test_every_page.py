@@ -53,6 +53,14 @@ async () => {
   return images.filter(image => !image.naturalWidth).map(image => image.src.slice(0, 120));
 }
 """
+# a plate below a picture, or a plot that stays white: seen in the dark
+LIGHT_IN_THE_DARK = """
+() => [...document.querySelectorAll("article .cell_output :is(.text_html, img)")].filter(part => {
+  const { backgroundColor, filter } = getComputedStyle(part);
+  const plate = backgroundColor !== "rgba(0, 0, 0, 0)" && !part.querySelector("table.dataframe");
+  return plate || part.matches("img.plot") !== filter.includes("invert");
+}).map(part => part.outerHTML.slice(0, 120))
+"""
 VIDEOS_THAT_DO_NOT_PLAY = """
 async () => {
   const failed = [];
@@ -90,6 +98,7 @@ def test_a_page_opens_reads_and_fits(browser, site, path, width):
         assert _barriers(page, theme="light") == []
         if width == WIDTHS["desk"]:  # a phone has the same colours
             assert _barriers(page, theme="dark", rules=["color-contrast"]) == []
+            assert page.evaluate(LIGHT_IN_THE_DARK) == []
             assert page.evaluate(CODE_CUT_OFF) == []
         assert seen.complaints == []
         assert seen.loaded_bytes < (MOST_LANDING_BYTES if path == PAGES[0] else MOST_BYTES)

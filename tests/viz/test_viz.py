@@ -13,7 +13,9 @@ from synclora_course.closer import difference_view, loupe
 from synclora_lite.errors import VideoError
 from synclora_lite.video import Clip
 from synclora_lite.viz import (
+    Picture,
     contact_sheet,
+    figure,
     filmstrip,
     locked_player,
     plot_traces,
@@ -89,6 +91,17 @@ def test_traces_draw_every_cue_and_are_described() -> None:
     picture = plot_traces(clips, ["yaw", "mouth"], fps=12, notes={"yaw": "r = 1.00"})
     assert pixels(picture.png).std() > 5
     assert picture.alt == "Traces over time of yaw, mouth for source, edit."
+
+
+def test_curves_are_marked_as_a_plot_and_what_shows_pixels_is_not() -> None:
+    curves, mixed = figure(4.0, 2.0), figure(4.0, 2.0)
+    curves.subplots().plot([1, 2, 3])
+    above, below = mixed.subplots(2)
+    above.imshow(flat(90)[0])
+    below.plot([1, 2, 3])
+    assert 'class="plot"' in Picture.from_figure(curves, "").html
+    assert 'class="plot"' not in Picture.from_figure(mixed, "").html
+    assert 'class="plot"' not in filmstrip({"source": flat(90)}).html
 
 
 def test_a_difference_is_grey_where_clips_agree_and_says_which_is_brighter() -> None:
