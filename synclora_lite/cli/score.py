@@ -97,12 +97,11 @@ def _load_pair(
 
 
 def _show(report: "SyncReport") -> None:
-    columns = ("r", "lag", "sure", "size", "seen")
-    typer.echo(f"{report.frames} frames\n{'cue':<10} " + " ".join(f"{c:>6}" for c in columns))
+    columns = ("pearson", "lag", "confidence", "amplitude", "coverage")  # as in the page of an edit
+    typer.echo(f"{report.frames} frames\n{'cue':<11} " + " ".join(f"{c:>10}" for c in columns))
     for name, cue in report.cues.items():
-        values = (cue.pearson, cue.lag, cue.confidence, cue.amplitude, cue.coverage)
-        cells = " ".join(f"{_number(value):>6}" for value in values)
-        typer.echo(f"{name:<10} {cells}{'' if cue.judged else '  not judged'}")
+        cells = " ".join(f"{_number(getattr(cue, column)):>10}" for column in columns)
+        typer.echo(f"{name:<11} {cells}{'' if cue.judged else '  not judged'}")
     blinks, offset = report.blinks, report.offset
     if blinks.judged:
         typer.echo(
