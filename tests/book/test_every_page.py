@@ -114,7 +114,8 @@ def _barriers(page: Page, theme: str, rules: list[str] | None = None) -> list[st
     """Serious and critical findings of axe, by all or some of its rules: rule and first place."""
     page.add_style_tag(content="*, ::before, ::after { transition: none !important }")
     page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
-    options = {"preload": False} | ({"runOnly": rules} if rules else {})
+    options = {"preload": False, "resultTypes": ["violations"]}
+    options |= {"runOnly": rules} if rules else {}
     found = Axe().run(page, options=options).response["violations"]
     return [
         f"{finding['id']}: {finding['nodes'][0]['html'][:200]} ({len(finding['nodes'])} places)"
