@@ -27,7 +27,7 @@ PASSED: dict[tuple[str, str], str] = {
     ("B607", "robustness.py"): "git is looked up on the path, to know the commit of a result",
     ("B101", "*"): "assertions tell the type checker what holds; none guards against input",
     ("B607", "address.py"): "git is looked up on the path, to list the files of a checkout",
-    ("B102", "growing.py"): "the parts of the file that grows are run: the book's, or the student's at home",
+    ("B102", "growing.py"): "the file that grows is run: the book's parts, or a student's own",
     ("B102", "review.py"): "a student's cell is run, in the process that `grading` bounds",
     ("B102", "questions.py"): "the solutions of our own questions are run to make hidden tests",
     ("B307", "questions.py"): "the solutions of our own questions are run to make hidden tests",
