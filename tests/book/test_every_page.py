@@ -56,6 +56,7 @@ async () => {
 # a plate below a picture, or a plot that stays white: seen in the dark
 LIGHT_IN_THE_DARK = """
 () => [...document.querySelectorAll("article .cell_output :is(.text_html, img)")].filter(part => {
+  if (!part.getClientRects().length) return false;  // behind a video that plays
   const { backgroundColor, filter } = getComputedStyle(part);
   const plate = backgroundColor !== "rgba(0, 0, 0, 0)" && !part.querySelector("table.dataframe");
   return plate || part.matches("img.plot") !== filter.includes("invert");
