@@ -13,23 +13,23 @@ import argparse
 import os
 import signal
 import statistics
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 from dask.distributed import Client, LocalCluster
 from joblib import parallel_config
 
 from benchmarks.sync_throughput import SEED
-from synclora_lite.files import write_result
+from synclora_lite.files import read_result, write_result
 from synclora_lite.pairs import Exact, Pair, build, score_pairs
 
-PAPER_PAIRS, PAPER_FRAMES, CORES = 24_577, 81, 32
+CORES = 32
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def pids(client: Client) -> list[int]:
 
 
 @contextmanager
-def beside(work: Any, every: float = 0.5) -> Iterator[None]:
+def beside(work: Callable[[], None], every: float = 0.5) -> Iterator[None]:
     """Call `work` now and then while the block runs."""
     done = threading.Event()
 
@@ -114,6 +114,8 @@ def main() -> None:
         expected, seconds, memory = in_peace(folder, args.workers)
         os.environ["SYNCLORA_CACHE"] = f"{scratch}/killed"
         killed, at = with_a_kill(folder, args.workers, Path(f"{scratch}/killed"), 2 * args.pairs)
+        if not at:
+            sys.exit("Error: all was scored before a worker could be killed; give more --pairs")
         start = time.perf_counter()
         resumed = score_pairs(folder, jobs=args.workers, again=True)
         again = time.perf_counter() - start
@@ -125,6 +127,8 @@ def main() -> None:
         ]
         for series in memory
     ]
+    paper = read_result("published")["values"]["sync_lora"]
+    paper_frames = 2 * paper["generated"] * paper["frames"]
     values = {
         "pairs": args.pairs,
         "frames": args.frames,
@@ -139,7 +143,7 @@ def main() -> None:
             one != other for one, other in zip(expected, resumed, strict=True)
         ),
         "resumed_seconds": round(again, 2),
-        "paper_hours_on_32_cores": round(2 * PAPER_FRAMES * PAPER_PAIRS / rate / CORES / 3600, 2),
+        "paper_hours_on_32_cores": round(paper_frames / rate / CORES / 3600, 2),
     }
     print(values)
     if args.record:

@@ -95,17 +95,19 @@ def many_pairs(ledger: Ledger, count: int, place: Path) -> None:
         row.verdict == pairs[k % DISTINCT].verdict and row.score == pairs[k % DISTINCT].score
         for k, row in enumerate(scored)
     )
-    slow, megabytes = [], {}
+    faults, megabytes = [], {}
     for name, words in {
         "filtering": ("filter", str(folder)),
         "exporting": ("export", str(folder / "kept.jsonl"), str(place / "exported")),
     }.items():
-        seconds[name], megabytes[name] = _command(*words)
+        status, seconds[name], megabytes[name] = _command(*words)
+        if status:
+            faults += [f"{name} ended with status {status}"]
         if seconds[name] > SECONDS:
-            slow += [f"{name} took {seconds[name]:.1f} s"]
+            faults += [f"{name} took {seconds[name]:.1f} s"]
         if megabytes[name] > MEGABYTES:
-            slow += [f"{name} held {megabytes[name]:.0f} MB"]
-    fault = ", ".join(slow) if equal else "other scores than before"
+            faults += [f"{name} held {megabytes[name]:.0f} MB"]
+    fault = ", ".join(faults) if equal else "other scores than before"
     figures = {
         "pairs": count,
         "kept": len(read_manifest(folder / "kept.jsonl")),
@@ -116,13 +118,11 @@ def many_pairs(ledger: Ledger, count: int, place: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _command(*words: str) -> tuple[float, float]:
-    """Run a command on pairs by itself; return its seconds of processor and its memory (MB)."""
+def _command(*words: str) -> tuple[int, float, float]:
+    """Run a command on pairs by itself; return status, seconds of processor and memory (MB)."""
     line = [sys.executable, "-m", "synclora_lite.cli", "pairs", *words]
     _, status, used = os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, line), 0)
-    if status:
-        raise RuntimeError(f"synclora pairs {words[0]} ended with status {status}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
+    return status, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
 
 
 def main() -> int:
