@@ -66,7 +66,7 @@ MEDIA = {name: {"path": f"{name}/0.mp4", "sha256": 64 * "0"} for name in ("sourc
 PAIR = {"id": "0", "builder": "exact", "kind": "hat", "seed": 0, "parameters": {}, "frames": 17}
 SEEDS = {  # to begin with: files of their kind, and a line of a manifest
     "manifest": json.dumps({**PAIR, "fps": 12.0, "files": MEDIA}).encode(),
-    "config": b"bank = 'x'\nrank = 64\nidentical = [1.0, 0.0]\n[flow]\nmu = 3.0\n[loop]\nsteps = 9\n",
+    "config": b"bank = 'x'\nrank = 4\nidentical = [1.0, 0]\n[flow]\nmu = 3.0\n[loop]\nsteps = 9\n",
     "network": (PROJECT / "data/models/lite/transformer/config.json").read_bytes(),
     "tensors": (PROJECT / "data/models/lite/caption.safetensors").read_bytes(),
     "tags": b"10,20,200,220",
