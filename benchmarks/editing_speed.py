@@ -157,7 +157,7 @@ def variants(
 
     def edit(cached: bool) -> np.ndarray:
         given, start = editor.encode(clip.frames), editor.encode(first[None])
-        return editor.decode(sample(editor, given, start, plan, cached))
+        return editor.decode(sample(editor, given, start, plan, cached), (clip.frames, given))
 
     return {
         "sampling, cached": lambda: sample(editor, source, anchor, plan, True),
@@ -165,7 +165,7 @@ def variants(
         "edit, cached": lambda: edit(True),
         "edit, masked": lambda: edit(False),
         "encoding": lambda: (editor.encode(clip.frames), editor.encode(first[None])),
-        "decoding": lambda: editor.decode(source),
+        "decoding": lambda: editor.decode(source, (clip.frames, source)),
         "edit_video": lambda: whole(editor, clip, first, plan),
     }
 

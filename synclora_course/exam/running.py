@@ -129,9 +129,11 @@ def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
     """Return what turns task k into an output; methods never see the truth."""
     if exam.method == "truth":
         return lambda _k, task: task.truth
-    if exam.method == "ceiling":  # what the autoencoder makes of the truth
+    if exam.method == "ceiling":  # what the autoencoder makes of the truth, beside the source
         coder = LTXVideo(load_model(exam.model), FULL_SIZE)
-        return lambda _k, task: coder.decode(coder.encode(task.truth))
+        return lambda _k, task: coder.decode(
+            coder.encode(task.truth), (task.source.frames, coder.encode(task.source.frames))
+        )
     own = {name: value for name, value in exam.options.items() if name not in ("model", "adapter")}
     settings = edit_settings({"method": exam.method, **own})
     source = ModelSource(exam.model, (exam.options.get("adapter", "lite-adapter"),))

@@ -23,6 +23,7 @@ from synclora_lite.models.precision import check_device, natural_dtype
 
 FULL_SIZE = Domain(512, 81, math.inf, "portraits of any kind")  # of a stock LTX-Video folder
 Latents = Float[Tensor, "1 channels latent_frames latent_height latent_width"]
+Frames = UInt8[np.ndarray, "frames side side 3"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,18 @@ class LTXVideo:
         return self.adapter is not None
 
     @torch.no_grad()
-    def encode(self, frames: UInt8[np.ndarray, "frames side side 3"]) -> Latents:
+    def encode(self, frames: Frames) -> Latents:
         """Encode frames of the model's own size."""
-        video = to_model_range(torch.from_numpy(frames)[None])
-        return encode(self.model, video.to(self.model.device)).to(self.model.caption)
+        return encode(self.model, self._video(frames)).to(self.model.caption)
 
     @torch.no_grad()
-    def decode(self, latents: Latents) -> UInt8[np.ndarray, "_ side side 3"]:
-        """Decode to frames."""
-        return to_frames(decode(self.model, latents))[0].cpu().numpy()
+    def decode(self, latents: Latents, source: tuple[Frames, Latents] | None = None) -> Frames:
+        """Decode to frames; `source` is a clip and its latents, see `models.decode`."""
+        beside = source and (self._video(source[0]), source[1])
+        return to_frames(decode(self.model, latents, beside))[0].cpu().numpy()
+
+    def _video(self, frames: Frames) -> Float[Tensor, "1 3 frames side side"]:
+        return to_model_range(torch.from_numpy(frames)[None]).to(self.model.device)
 
 
 def load_ltx_video(

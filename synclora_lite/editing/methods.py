@@ -68,7 +68,12 @@ class Window:
     def drawn(self, **how: Any) -> Frames:
         """Draw the frames from noise, see `denoise`."""
         given = self.loaded.model, self.first, self.noise()
-        return self.loaded.decode(denoise(*given, steps=self.steps, **how))
+        made = denoise(*given, steps=self.steps, **how)
+        return self.decoded(made) if "reference" in how else self.loaded.decode(made)
+
+    def decoded(self, latents: Latents) -> Frames:
+        """Decode latents of an edit beside the source."""
+        return self.loaded.decode(latents, (self.frames, self.source))
 
     def levels(self, strength: float = 1.0) -> Float[Tensor, " levels"]:
         """Return noise levels from `strength` down to 0, spaced as the sampler's."""
@@ -192,7 +197,7 @@ class LatentCopy(Method):
     name = "latent-copy"
 
     def __call__(self, window: Window) -> Frames:  # noqa: D102
-        return window.loaded.decode(torch.cat([window.first, window.source[:, :, 1:]], dim=2))
+        return window.decoded(torch.cat([window.first, window.source[:, :, 1:]], dim=2))
 
 
 @dataclass(frozen=True)
@@ -209,7 +214,7 @@ class SDEdit(Method):
         begun = torch.lerp(source, window.noise(), levels[0].to(source))
         known = model.conditioning(source.shape[2:])
         made = core.sample(model.transformer, window.first, begun, levels, known)
-        return window.loaded.decode(made)
+        return window.decoded(made)
 
 
 @dataclass(frozen=True)
@@ -240,7 +245,7 @@ class FlowEdit(Method):
             pull = window.velocity(target, sigma) - window.velocity(noisy, sigma)
             edit = edit + (following - sigma).to(source) * pull
         edit[:, :fixed] = first
-        return window.loaded.decode(core.unpack(edit, *window.source.shape[2:]))
+        return window.decoded(core.unpack(edit, *window.source.shape[2:]))
 
 
 @dataclass(frozen=True)
@@ -273,7 +278,7 @@ class KVInject(Method):
                 window.velocity(path[-1 - step], sigma, cache)  # fills the cache
             v = window.velocity(x, sigma, cache)
             x[:, fixed:] += (following - sigma).to(x) * v[:, fixed:]
-        return window.loaded.decode(core.unpack(x, *window.source.shape[2:]))
+        return window.decoded(core.unpack(x, *window.source.shape[2:]))
 
 
 METHODS: dict[str, Method] = {

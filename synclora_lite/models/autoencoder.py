@@ -13,6 +13,14 @@ where the x_0 and d_t of the residual are the decoded ones, so that their errors
 its own. All x are logarithms of brightness, in which a change of light is the same number on dark
 skin and on light: the ratio images of Liu, Shan and Zhang (SIGGRAPH 2001).
 
+An edit is drawn beside a source s, whose pixels are at hand. What its latents z^s lost of them,
+finer motion and small residuals, the decoder puts back where the edit's are nearly the same:
+
+    d_t = B_d^T (s_d z_d) + w (d(s)_t - B_d^T (s_d z^s_d)),    w = exp(-|z_t - z^s_t|^2 / (C NEAR)),
+    x_t = W(x_0, d_t) + B_r^T (s_r z_r) + w (s_t - W(s_0, d(s)_t) - B_r^T (s_r z^s_r)),
+
+as the decoder of Zhu et al. (2023; diffusers' `AsymmetricAutoencoderKL`) sees the masked picture.
+
 It has the methods and attributes of diffusers' `AutoencoderKLLTXVideo` that stock pipelines use,
 so it takes that class's place as `vae=`.
 """
@@ -31,13 +39,15 @@ from torch import Tensor
 
 Video = Float[Tensor, "batch 3 frames height width"]
 Picture = Float[Tensor, "batch 3 1 height width"]
-Motion = Float[Tensor, "batch 2 later_frames cell_rows cell_columns"]
+Motion = Float[Tensor, "batch 2 later_frames rows columns"]  # of pixels or of cells
+Residual = Float[Tensor, "batch 3 later_frames height width"]
 Latents = Float[Tensor, "batch channels latent_frames latent_height latent_width"]
 Blocks = Float[Tensor, "b f h w values"]
 
 CELL = 4  # pixels: side of a cell that moves as one
 FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
 AROUND, FAINT = 8.0, 6.0  # pixels of these around a place; grey levels that are no contrast
+NEAR = 0.5  # mean squared difference of latents at which a source counts 1/e
 BLACK = 0.1  # of white: what is added to brightness before its logarithm
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
 
@@ -99,20 +109,40 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(sure))
 
     def decode(
-        self, z: Latents, temb: Tensor | None = None, return_dict: bool = True
+        self,
+        z: Latents,
+        temb: Tensor | None = None,
+        return_dict: bool = True,
+        source: tuple[Video, Latents] | None = None,
     ) -> DecoderOutput | tuple[Tensor]:
-        """Return the clip of latents: the first frame, and the others made from it."""
-        z = z.movedim(1, -1)  # (B, F, H, W, C)
-        video = self._first_frame(z[:, :1])
-        if z.shape[1] > 1:
-            motion, residual = (z[:, 1:] * self.scale).split(
-                [len(self.motion_basis), len(self.residual_basis)], dim=-1
-            )
-            later = warp(video, self._motion(motion))
-            later = later + join(residual @ self.residual_basis, **self.block)
-            video = torch.cat([video, later], dim=2)
+        """Return the clip of latents: the first frame, and the others made from it.
+
+        `source`, a clip and its latents, is what an edit was drawn beside: see above.
+        """
+        video = self._first_frame(z.movedim(1, -1)[:, :1])
+        if z.shape[2] > 1:
+            motion, residual = self._later(z)
+            if source is not None:
+                near = agreement(z, source[1], residual)
+                lost_motion, lost_residual = self._lost(*source)
+                motion, residual = motion + near * lost_motion, residual + near * lost_residual
+            video = torch.cat([video, warp(video, motion) + residual], dim=2)
         video = to_pixels(video)
         return DecoderOutput(sample=video) if return_dict else (video,)
+
+    def _later(self, z: Latents) -> tuple[Motion, Residual]:
+        """Return motion and residual of every pixel."""
+        later = z.movedim(1, -1)[:, 1:] * self.scale  # (B, F-1, H, W, C)
+        channels = [len(self.motion_basis), len(self.residual_basis)]
+        motion, residual = later.split(channels, dim=-1)
+        residual = join(residual @ self.residual_basis, **self.block)
+        return of_pixels(self._motion(motion), residual), residual
+
+    def _lost(self, clip: Video, z: Latents) -> tuple[Motion, Residual]:
+        """Return what the latents z of a clip lost of its motion and residual."""
+        (kept_motion, kept), motion = self._later(z), motion_to_first(clip, cell=1)
+        start = self._first_frame(z.movedim(1, -1)[:, :1])
+        return motion - kept_motion, to_light(clip)[:, :, 1:] - warp(start, motion) - kept
 
     def _motion(self, components: Float[Tensor, "batch f h w motion_channels"]) -> Motion:
         return join(components @ self.motion_basis, **self.cells)
@@ -141,15 +171,16 @@ def to_pixels(light: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return (light.exp() - BLACK) * 2 - 1
 
 
-def motion_to_first(x: Video) -> Motion:
+def motion_to_first(x: Video, cell: int = CELL) -> Motion:
     """Estimate where every cell of later frames was in the first: how far right, and down.
 
-    In pixels. Each frame's estimate starts from that of the frame before; DIS of OpenCV (Kroeger
-    et al. 2016), on brightness without local mean and contrast, so that moving light is no motion.
+    In pixels, as is the side of a cell. Each frame's estimate starts from that of the frame before;
+    DIS of OpenCV (Kroeger et al. 2016), on brightness without local mean and contrast, so that
+    moving light is no motion.
     """
     frames = ((x.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 4, 1).cpu().numpy()
     flows = torch.from_numpy(np.stack([_flows(clip) for clip in frames]))  # (B, F-1, H, W, 2)
-    cells = F.avg_pool2d(flows.movedim(-1, 2).flatten(0, 1), CELL)
+    cells = F.avg_pool2d(flows.movedim(-1, 2).flatten(0, 1), cell)
     return cells.unflatten(0, flows.shape[:2]).transpose(1, 2).to(x)
 
 
@@ -178,9 +209,7 @@ def warp(first: Picture, motion: Motion) -> Video:
     """Return later frames: each pixel is that of the first frame to which its motion points."""
     batch, _, _, height, width = first.shape
     later = motion.shape[2]
-    fine = F.interpolate(
-        motion.transpose(1, 2).flatten(0, 1), (height, width), mode="bilinear", align_corners=False
-    )
+    fine = of_pixels(motion, first).transpose(1, 2).flatten(0, 1)
     grid = F.affine_grid(
         torch.eye(2, 3).to(fine).expand(len(fine), -1, -1),
         [len(fine), 3, height, width],
@@ -190,6 +219,21 @@ def warp(first: Picture, motion: Motion) -> Video:
     start = first[:, :, 0].repeat_interleave(later, 0)
     moved = F.grid_sample(start, grid, "bicubic", padding_mode="border", align_corners=False)
     return moved.unflatten(0, (batch, later)).transpose(1, 2)
+
+
+def of_pixels(
+    values: Float[Tensor, "b c frames _ _"], like: Float[Tensor, "b _ _ height width"]
+) -> Float[Tensor, "b c frames height width"]:
+    """Interpolate values of cells, frame by frame, to the pixels of a clip or picture."""
+    size = (values.shape[2], *like.shape[3:])
+    return F.interpolate(values, size, mode="trilinear", align_corners=False)
+
+
+def agreement(z: Latents, other: Latents, like: Video) -> Float[Tensor, "b 1 frames height width"]:
+    """Return for every later pixel how nearly two latents are the same, from 0 to 1."""
+    gap = (z - other)[:, :, 1:].square().mean(1, keepdim=True)
+    near = of_pixels((-gap / NEAR).exp(), like)
+    return near.repeat_interleave(like.shape[2] // near.shape[2], dim=2)
 
 
 Autoencoder = AutoencoderKLLTXVideo | MotionAutoencoder

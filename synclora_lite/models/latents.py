@@ -57,12 +57,21 @@ def encode_pair(
     return torch.stack([encode(vae, clip, **shared) for clip in (source, target)], dim=1)
 
 
-def decode(model: I2VModel | Autoencoder, latents: Latents) -> Video:
-    """Decode normalised latents to clips in [-1, 1]."""
-    vae = model.vae if isinstance(model, I2VModel) else model
+def decode(
+    model: I2VModel | Autoencoder, latents: Latents, source: tuple[Video, Latents] | None = None
+) -> Video:
+    """Decode normalised latents to clips in [-1, 1].
+
+    `source`, a clip in [-1, 1] and its latents, is what the latents were drawn beside; a
+    `MotionAutoencoder` puts back what they cannot hold of it. Others have no place for it.
+    """
+    vae: Any = model.vae if isinstance(model, I2VModel) else model
+    beside = {}
+    if source is not None and isinstance(vae, MotionAutoencoder):
+        beside = {"source": (source[0].to(vae.dtype), source[1].to(vae.dtype))}
     latents = latents * _channel(vae.latents_std) + _channel(vae.latents_mean)
     clean = latents.new_zeros(len(latents)) if vae.config.timestep_conditioning else None
-    return vae.decode(latents.to(vae.dtype), clean).sample.float().clamp(-1, 1)
+    return vae.decode(latents.to(vae.dtype), clean, **beside).sample.float().clamp(-1, 1)
 
 
 def denoise(

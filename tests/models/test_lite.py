@@ -21,6 +21,7 @@ from synclora_lite.models.autoencoder import (
     to_pixels,
     warp,
 )
+from synclora_lite.models.latents import to_model_range
 from synclora_lite.models.transformer import PreconditionedLTXTransformer
 from synclora_lite.portraits import held_out, render_batch
 
@@ -84,6 +85,24 @@ def test_a_clip_may_take_the_motion_of_another_and_is_still_itself():
     assert not torch.equal(of_edited[:, 16:], of_source[:, 16:])
     error = (decode(vae, of_edited) - edited).square().mean()
     assert error < 0.2 * (decode(vae, of_source) - edited).square().mean()
+
+
+def test_beside_its_source_an_edit_gets_back_what_latents_lost_of_it():
+    vae, case = fitted(64), held_out(1, 1, frames=9)[0]
+    frames = render_batch([case.source, case.edited], [case.motion] * 2, 64)
+    source, edited = to_model_range(frames).split(1)
+    coded, drawn = encode_pair(vae, source, edited).unbind(1)
+    assert (decode(vae, coded) - source)[:, :, 1:].abs().max() > 0.1
+    assert (decode(vae, coded, (source, coded)) - source)[:, :, 1:].abs().max() < 0.02
+    copied = torch.cat([drawn[:, :, :1], coded[:, :, 1:]], dim=2)
+    plain, beside = decode(vae, copied), decode(vae, copied, (source, coded))
+    assert (beside - edited).square().mean() < 0.9 * (plain - edited).square().mean()
+
+
+def test_what_is_drawn_without_regard_to_a_source_gets_nothing_of_it():
+    vae, (source, other) = fitted(64), clips(2).split(1)
+    coded, drawn = encode(vae, source), 5 + encode(vae, other)
+    assert torch.allclose(decode(vae, drawn, (source, coded)), decode(vae, drawn), atol=1e-3)
 
 
 def test_light_of_half_is_one_number_of_residual_and_black_stays_black():
