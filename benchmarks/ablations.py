@@ -18,9 +18,10 @@ from typing import Any
 from benchmarks.ablation_banks import ROWS, build_bank, take
 from synclora_course.exam.intervals import difference, summarize
 from synclora_course.exam.running import Exam, run_exam
+from synclora_course.results import write_result
 from synclora_lite.editing.ltx_video import load_ltx_video
 from synclora_lite.errors import ConfigError, in_one_line
-from synclora_lite.files import read_json, sha256, write_json, write_result
+from synclora_lite.files import read_json, sha256, write_json
 from synclora_lite.models.folders import weights_digest
 from synclora_lite.training import AdapterConfig, adapter_recipe, train
 from synclora_lite.training.config import read_config

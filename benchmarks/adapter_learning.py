@@ -21,8 +21,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.latent_trials import Trials
+from synclora_course.results import write_result
 from synclora_lite.core import Conditioning, flow_loss, in_context_batch, load_lora_state_dict
-from synclora_lite.files import atomic_path, write_result
+from synclora_lite.files import atomic_path
 from synclora_lite.models import AdapterSettings, add_adapter, load_model
 from synclora_lite.training import LatentDataset
 from synclora_lite.training.config import AdapterConfig, read_config

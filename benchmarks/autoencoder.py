@@ -15,8 +15,8 @@ import pandas as pd
 import torch
 
 from synclora_course.exam.running import render_case
+from synclora_course.results import write_result
 from synclora_lite.evaluation.metrics import evaluate_edit
-from synclora_lite.files import write_result
 from synclora_lite.models import decode, encode, load_model
 from synclora_lite.models.latents import to_frames, to_model_range
 from synclora_lite.portraits import held_out

@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.measuring import Seconds, child, faster, in_turn, peak_resident, spread, tidy
+from synclora_course.results import write_result
 from synclora_course.tiny_ltx import tiny_model
 from synclora_lite import core
 from synclora_lite.core import inference_sigmas
@@ -33,7 +34,7 @@ from synclora_lite.editing import EditSettings, LTXVideo, SyncLoraPipeline, edit
 from synclora_lite.editing.domain import Domain, save_domain
 from synclora_lite.editing.ltx_video import Latents, load_ltx_video
 from synclora_lite.editing.settings import tuned_options
-from synclora_lite.files import data_dir, write_result
+from synclora_lite.files import data_dir
 from synclora_lite.models import AdapterSettings, add_adapter, decode, save_adapter, save_model
 from synclora_lite.models.folders import model_folder
 from synclora_lite.video import Clip, read_clip, read_image

@@ -34,11 +34,11 @@ from torch.profiler import ProfilerActivity, profile
 from synclora_course.estimate import Job
 from synclora_course.estimate.memory import RUNTIME, measure
 from synclora_course.estimate.without_data import KNOWN, Configs, model_configs
+from synclora_course.results import write_result
 from synclora_course.tiny_ltx import TINY_TRANSFORMER, TINY_VAE
 from synclora_course.tiny_ltx2 import TINY_TRANSFORMER as TINY_LTX2
 from synclora_course.tiny_ltx2 import TRANSFORMER_23
 from synclora_lite.core import flow_loss, in_context_batch, inference_sigmas, inject, sample
-from synclora_lite.files import write_result
 from synclora_lite.models import AdapterSettings, I2VModel, add_adapter
 from synclora_lite.models.latents import legal_size
 from synclora_lite.models.precision import NAMED, fast_dtype

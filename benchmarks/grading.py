@@ -24,8 +24,9 @@ from synclora_course.generate import as_text, student, unmarked_source
 from synclora_course.grading import Limits, grade
 from synclora_course.masters import Notebook, exercises, read_notebook, tags, with_source
 from synclora_course.notebook import notebook_name
+from synclora_course.results import write_result
 from synclora_lite.errors import in_one_line
-from synclora_lite.files import PROJECT, write_result
+from synclora_lite.files import PROJECT
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ import psutil
 from tqdm.auto import tqdm
 
 from synclora_course.notebook import notebook_name
-from synclora_lite.files import PROJECT, write_result
+from synclora_course.results import write_result
+from synclora_lite.files import PROJECT
 
 SHARED = ("synclora_lite", "synclora_course", "data/models", "notebooks")
 

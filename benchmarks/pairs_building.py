@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from synclora_lite.pairs import Exact, build
 from synclora_lite.pairs.building import MAX_SEED
 

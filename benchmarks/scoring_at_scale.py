@@ -26,7 +26,7 @@ from dask.distributed import Client, LocalCluster
 from joblib import parallel_config
 
 from benchmarks.sync_throughput import SEED
-from synclora_lite.files import read_result, write_result
+from synclora_course.results import read_result, write_result
 from synclora_lite.pairs import Exact, Pair, build, score_pairs
 
 CORES = 32

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.sync_tracks import FPS, FRAMES, SIZE, SPARE, read
 from synclora_course import corruption
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from synclora_lite.landmarks import Track
 from synclora_lite.pairs.scoring import scorer_version
 from synclora_lite.portraits.edits import HELD_OUT

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from synclora_lite.landmarks import Track, track
 from synclora_lite.sync import score_tracks
 from synclora_lite.video import crop, read_clip

@@ -18,7 +18,7 @@ import cv2
 import mediapipe
 from mediapipe.tasks.python.vision import FaceLandmarker, PoseLandmarker
 
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from synclora_lite.landmarks.tasks import find_bundle, native_silence
 from synclora_lite.pairs import Exact, build, locate, score_pairs
 

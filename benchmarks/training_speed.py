@@ -45,9 +45,10 @@ from synclora_course.estimate import Job
 from synclora_course.estimate.memory import measure as estimated
 from synclora_course.estimate.metering import count_operations
 from synclora_course.estimate.without_data import model_configs
+from synclora_course.results import write_result
 from synclora_course.tiny_ltx import tiny_model
 from synclora_lite.core import flow_loss, in_context_batch, predict_velocity
-from synclora_lite.files import PROJECT, data_dir, write_result
+from synclora_lite.files import PROJECT, data_dir
 from synclora_lite.models import encode, load_model, save_model
 from synclora_lite.models.latents import to_model_range
 from synclora_lite.models.precision import NAMED, compute_dtype

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from synclora_course.exam.running import Exam, run_exam
+from synclora_course.results import read_result, write_result
 from synclora_lite.editing import METHODS
 from synclora_lite.editing.settings import TUNED
 from synclora_lite.errors import ArtifactError, ConfigError, in_one_line
-from synclora_lite.files import data_dir, read_result, write_json, write_result
+from synclora_lite.files import data_dir, write_json
 from tools.lock import record
 
 CONDITIONS = ("exact", "moved")

@@ -9,16 +9,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from synclora_course.exam.scenes import more_lively, sample_light, sample_occluder
 from synclora_lite.portraits import (
     FAR_TURN,
     Camera,
     EditCase,
     Motion,
     edit_case,
-    more_lively,
-    sample_light,
     sample_motion,
-    sample_occluder,
 )
 from synclora_lite.portraits.identity import between, chance
 from synclora_lite.portraits.motion import CHANNELS, TURN

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from synclora_lite.pairs import Pair, Stage, failing, filter_pairs, funnel
 from synclora_lite.pairs.building import STRIDE
 from synclora_lite.pairs.filtering import STAGES

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from synclora_course.results import read_result
 from synclora_lite.errors import ArtifactError
-from synclora_lite.files import read_result
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from synclora_course import results
 from synclora_lite import files
 from synclora_lite.errors import ArtifactError
 
@@ -75,8 +76,8 @@ def test_a_missing_log_has_no_rows(tmp_path):
 
 def test_a_result_tells_where_it_came_from(tmp_path, monkeypatch):
     monkeypatch.setenv("SYNCLORA_DATA", str(tmp_path))
-    files.write_result("exam", {"psnr": 31.5}, command="synclora exam", seed=7)
-    result = files.read_result("exam")
+    results.write_result("exam", {"psnr": 31.5}, command="synclora exam", seed=7)
+    result = results.read_result("exam")
     assert set(result) == {"command", "seed", "commit", "machine", "values"}
     assert result["values"] == {"psnr": 31.5}
     assert json.loads((tmp_path / "results" / "exam.json").read_text()) == result

@@ -1,8 +1,8 @@
 import pytest
 
 from synclora_course.quote import quote
+from synclora_course.results import write_result
 from synclora_lite.errors import ArtifactError
-from synclora_lite.files import write_result
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ import nbformat
 
 from synclora_course.install import ARCHIVE, HELD
 from synclora_course.notebook import CHAPTERS, first_cell, notebook_name
-from synclora_lite.files import PROJECT, data_dir, write_result
+from synclora_course.results import write_result
+from synclora_lite.files import PROJECT, data_dir
 
 PYTHON = "python3.13"
 VERSIONS = (

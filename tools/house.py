@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from synclora_course.results import write_result
 from synclora_lite.errors import in_one_line
-from synclora_lite.files import PROJECT, write_atomic, write_result
+from synclora_lite.files import PROJECT, write_atomic
 
 PACKAGE = PROJECT / "synclora_lite"
 PICTURE = PROJECT / "book" / "_static" / "house.svg"

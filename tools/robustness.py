@@ -12,7 +12,8 @@ import subprocess
 import sys
 import time
 
-from synclora_lite.files import PROJECT, data_dir, read_result
+from synclora_course.results import read_result
+from synclora_lite.files import PROJECT, data_dir
 
 CHECKS: dict[str, str] = {
     "kills": "commands killed with SIGKILL, and what they leave",

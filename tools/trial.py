@@ -17,7 +17,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from synclora_course.notebook import CHAPTERS, notebook_name
-from synclora_lite.files import write_result
+from synclora_course.results import write_result
 from tools.notebooks import CELL_SECONDS, MASTERS, WORKERS
 
 STOP = "NotImplementedError"

@@ -13,8 +13,9 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from synclora_course.quote import quote
+from synclora_course.results import read_result
 from synclora_lite.errors import ArtifactError
-from synclora_lite.files import data_dir, read_result
+from synclora_lite.files import data_dir
 
 NOT_RUN = "This check was not run in full yet."
 HEAD = ("what was done", "tried", "survived", "lost")

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from synclora_course.exam.scenes import more_lively, sample_light, sample_occluder
 from synclora_lite import portraits
 from synclora_lite.errors import ConfigError
 from synclora_lite.portraits import EditCase, Identity, Motion, render_clip
@@ -76,12 +77,12 @@ def set_case(
     if "turned" in parts:
         motion = portraits.sample_motion(generator, frames, fps, turn=portraits.FAR_TURN)
     if "lively" in parts:
-        motion = portraits.more_lively(motion)
+        motion = more_lively(motion)
     camera = case.camera
     if "relit" in parts:
-        camera = replace(camera, light=portraits.sample_light(generator, frames, fps))
+        camera = replace(camera, light=sample_light(generator, frames, fps))
     if "occluded" in parts:
-        camera = replace(camera, occluder=portraits.sample_occluder(generator, frames))
+        camera = replace(camera, occluder=sample_occluder(generator, frames))
     if "redrawn" in parts:
         edited = redrawn(edited, generator)
     source, truth = (render_clip(who, motion, size, camera) for who in (case.source, edited))

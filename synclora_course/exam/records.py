@@ -11,7 +11,8 @@ from matplotlib.transforms import Bbox
 
 from synclora_course.exam.intervals import Interval, summarize
 from synclora_course.exam.running import REFERENCES, Exam
-from synclora_lite.files import data_dir, read_json, write_result
+from synclora_course.results import write_result
+from synclora_lite.files import data_dir, read_json
 from synclora_lite.viz import PALETTE, Picture, figure, style
 
 Summary = Mapping[str, Any]  # as `summarize` makes it

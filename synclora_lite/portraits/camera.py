@@ -9,8 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from synclora_lite.portraits.identity import CLOTHING, DARK, Color, Rows, between, chance, pick
-from synclora_lite.portraits.motion import smooth_noise
+from synclora_lite.portraits.identity import CLOTHING, Color, Rows
 from synclora_lite.portraits.scene import (
     Canvas,
     Image,
@@ -49,39 +48,6 @@ class Camera:
     blur: float = 0.8  # standard deviation of the lens's Gaussian, in pixels of a picture 96 wide
     light: Light | None = None
     occluder: Occluder | None = None  # what passes before the face
-
-
-def sample_light(generator: torch.Generator, frames: int = 17, fps: float = 12.0) -> Light:
-    """Draw a lamp that wanders, dims and changes its colour through the clip."""
-    seconds = torch.arange(frames) / fps
-    side, bright, warm, across, down = (
-        torch.tanh(smooth_noise(seconds, 0.9, generator)) for _ in range(5)
-    )
-    bright, warm = 0.22 * bright - 0.12, 0.10 * warm
-    lamp = [1.3 * side, bright + warm, bright, bright - warm, 0.30 * across, 0.18 * down]
-    return torch.stack(lamp, 1)
-
-
-def sample_occluder(generator: torch.Generator, frames: int = 17) -> Occluder:
-    """Draw what passes before the face or is raised to it; in the first frame it is away."""
-    g = generator
-    kind = OCCLUDERS[int(torch.randint(len(OCCLUDERS), (), generator=g))]
-    side = 2 * chance(0.5, g) - 1
-    time = torch.linspace(0, 1, frames)
-    start, stop = between(0.15, 0.4, g), between(0.65, 0.95, g)
-    there = torch.sigmoid((time - start) * 22) * torch.sigmoid((stop - time) * 22)
-    sway = 0.05 * torch.sin(2 * math.pi * (time * between(0.5, 1.5, g) + between(0.0, 1.0, g)))
-    x: Tensor | float = between(-0.15, 0.15, g)
-    y = {"hand": 0.62, "cup": 0.60, "microphone": 0.66}[kind] + between(-0.08, 0.10, g)
-    angle = side * between(-0.35, 0.05, g)
-    if kind == "hand" and chance(0.6, g):  # a wave from one side to the other
-        x = side * 1.7 * (2 * (time - start) / (stop - start) - 1)
-        there = torch.sigmoid((time - start / 2) * 40)
-    height = y + (1 - there) * (1.9 - y) + sway
-    height = torch.where(time > 0, height, AWAY)
-    path = torch.stack([x + 0 * time + sway, height, angle + sway], 1)
-    color = pick(CLOTHING + DARK if kind == "cup" else DARK, g)
-    return Occluder(kind, path, between(0.85, 1.1, g), side, color)
 
 
 def stack_cameras(cameras: Sequence[Camera], frames: int, device: torch.device | str) -> Rows:

@@ -106,8 +106,3 @@ def sample_motion(
         "smile": 0.25 * torch.sigmoid(2 * smooth_noise(seconds, 0.5, g)),
     }
     return Motion(torch.stack([values[c] for c in CHANNELS], 1), fps)
-
-
-def more_lively(motion: Motion) -> Motion:
-    """Turn and move the head nearly twice as far."""
-    return motion.replace(**{name: 1.8 * motion[name] for name in HEAD})

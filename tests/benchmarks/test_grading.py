@@ -9,8 +9,8 @@ import pytest
 from benchmarks.grading import SLIPS, Slip, first_hint, run, submission
 from synclora_course.errors import CourseError
 from synclora_course.generate import as_text
+from synclora_course.results import read_result
 from synclora_course.review import progress
-from synclora_lite.files import read_result
 
 
 def test_thirty_submissions_of_four_chapters_are_all_different():

@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from benchmarks import tuning
+from synclora_course.results import read_result
 from synclora_lite.editing import METHODS
 from synclora_lite.errors import in_one_line
-from synclora_lite.files import data_dir, read_result
+from synclora_lite.files import data_dir
 
 
 def test_the_setting_with_the_best_mean_of_sync_and_edit_kept_wins():

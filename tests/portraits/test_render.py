@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_fill_holes
 
 from recipes.scenes import feature_mask
+from synclora_course.exam.scenes import sample_light, sample_occluder
 from synclora_lite.landmarks import track
 from synclora_lite.landmarks.tasks import faces
 from synclora_lite.landmarks.track import enlarge
@@ -22,9 +23,7 @@ from synclora_lite.portraits import (
     render_batch,
     render_clip,
     sample_identity,
-    sample_light,
     sample_motion,
-    sample_occluder,
 )
 from synclora_lite.portraits.edits import HELD_OUT
 from synclora_lite.portraits.motion import CHANNELS, Motion

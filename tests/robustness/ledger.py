@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from synclora_lite.files import PROJECT, append_jsonl, read_jsonl, write_atomic, write_result
+from synclora_course.results import write_result
+from synclora_lite.files import PROJECT, append_jsonl, read_jsonl, write_atomic
 
 FOLDER = PROJECT / "runs" / "robustness"
 
