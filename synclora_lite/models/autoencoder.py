@@ -14,10 +14,12 @@ its own. All x are logarithms of brightness, in which a change of light is the s
 skin and on light: the ratio images of Liu, Shan and Zhang (SIGGRAPH 2001).
 
 An edit is drawn beside a source s, whose pixels are at hand. What its latents z^s lost of them,
-finer motion and small residuals, the decoder puts back where the edit's are nearly the same:
+finer motion and small residuals, the decoder puts back where the edit's are nearly the same and
+the edit did not change (c, of x_0 - s_0 where the motion points):
 
-    d_t = B_d^T (s_d z_d) + w (d(s)_t - B_d^T (s_d z^s_d)),    w = exp(-|z_t - z^s_t|^2 / (C NEAR)),
+    d_t = B_d^T (s_d z_d) + w (d(s)_t - B_d^T (s_d z^s_d)),
     x_t = W(x_0, d_t) + B_r^T (s_r z_r) + w (s_t - W(s_0, d(s)_t) - B_r^T (s_r z^s_r)),
+      w = exp(-|z_t - z^s_t|^2 / (C NEAR) - (c / CHANGE)^2),
 
 as the decoder of Zhu et al. (2023; diffusers' `AsymmetricAutoencoderKL`) sees the masked picture.
 
@@ -48,6 +50,7 @@ CELL = 4  # pixels: side of a cell that moves as one
 FINER = 8 / 3  # clips are enlarged by this for the flow of eyelids
 AROUND, FAINT = 8.0, 6.0  # pixels of these around a place; grey levels that are no contrast
 NEAR = 0.5  # mean squared difference of latents at which a source counts 1/e
+CHANGE = 0.8  # of the logarithm of brightness, by the edit: the same
 BLACK = 0.1  # of white: what is added to brightness before its logarithm
 NO_NOISE = -30.0  # log-variance of the latents' distribution: the encoder is sure
 
@@ -123,8 +126,8 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         if z.shape[2] > 1:
             motion, residual = self._later(z)
             if source is not None:
-                near = agreement(z, source[1], residual)
-                lost_motion, lost_residual = self._lost(*source)
+                start, lost_motion, lost_residual = self._lost(*source)
+                near = agreement(z, source[1], residual) * unchanged(video, start, motion)
                 motion, residual = motion + near * lost_motion, residual + near * lost_residual
             video = torch.cat([video, warp(video, motion) + residual], dim=2)
         video = to_pixels(video)
@@ -138,11 +141,11 @@ class MotionAutoencoder(ModelMixin, ConfigMixin):
         residual = join(residual @ self.residual_basis, **self.block)
         return of_pixels(self._motion(motion), residual), residual
 
-    def _lost(self, clip: Video, z: Latents) -> tuple[Motion, Residual]:
-        """Return what the latents z of a clip lost of its motion and residual."""
+    def _lost(self, clip: Video, z: Latents) -> tuple[Picture, Motion, Residual]:
+        """Return a clip's first frame, and what its latents z lost of its motion and residual."""
         (kept_motion, kept), motion = self._later(z), motion_to_first(clip, cell=1)
         start = self._first_frame(z.movedim(1, -1)[:, :1])
-        return motion - kept_motion, to_light(clip)[:, :, 1:] - warp(start, motion) - kept
+        return start, motion - kept_motion, to_light(clip)[:, :, 1:] - warp(start, motion) - kept
 
     def _motion(self, components: Float[Tensor, "batch f h w motion_channels"]) -> Motion:
         return join(components @ self.motion_basis, **self.cells)
@@ -234,6 +237,15 @@ def agreement(z: Latents, other: Latents, like: Video) -> Float[Tensor, "b 1 fra
     gap = (z - other)[:, :, 1:].square().mean(1, keepdim=True)
     near = of_pixels((-gap / NEAR).exp(), like)
     return near.repeat_interleave(like.shape[2] // near.shape[2], dim=2)
+
+
+def unchanged(
+    edited: Picture, start: Picture, motion: Motion
+) -> Float[Tensor, "b 1 frames height width"]:
+    """Return for every later pixel whether an edit left alone what it shows, from 0 to 1."""
+    change = (edited - start).abs().amax(1, keepdim=True)
+    change = F.max_pool3d(change, (1, 3, 3), stride=1, padding=(0, 1, 1))  # its border, too
+    return (-((warp(change.expand_as(start), motion)[:, :1] / CHANGE) ** 2)).exp()
 
 
 Autoencoder = AutoencoderKLLTXVideo | MotionAutoencoder

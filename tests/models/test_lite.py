@@ -99,6 +99,17 @@ def test_beside_its_source_an_edit_gets_back_what_latents_lost_of_it():
     assert (beside - edited).square().mean() < 0.9 * (plain - edited).square().mean()
 
 
+def test_what_an_edit_changed_gets_nothing_of_its_source():
+    vae, source = fitted(64), clips(1)
+    coded = encode(vae, source)
+    dark = encode(vae, source[:, :, :1] * 0 - 1)  # all of the first frame
+    copied = torch.cat([dark, coded[:, :, 1:]], dim=2)
+    beside = decode(vae, copied, (source, coded))
+    bright = (source[:, :, 1:] > 0).all(1, keepdim=True).expand(-1, 3, -1, -1, -1)
+    assert bright.any()
+    assert (beside - decode(vae, copied))[:, :, 1:][bright].abs().max() < 0.05
+
+
 def test_what_is_drawn_without_regard_to_a_source_gets_nothing_of_it():
     vae, (source, other) = fitted(64), clips(2).split(1)
     coded, drawn = encode(vae, source), 5 + encode(vae, other)
