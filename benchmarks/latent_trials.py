@@ -47,7 +47,7 @@ class Trials:
 
     @torch.no_grad()
     def metrics(self, *, referred: bool) -> dict[str, float]:
-        """Draw all clips, the source in context or left out; return means."""
+        """Draw all clips, the source in context or left out, decode them alone; return means."""
         size = self.source.shape[2:]
         told = self.model.conditioning(size, self.source if referred else None)
         noise = torch.randn(self.source.shape, generator=torch.Generator().manual_seed(0))

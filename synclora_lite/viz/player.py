@@ -71,7 +71,7 @@ def locked_player(
         "ALT": html.escape(alt), "CAPTIONS": _captions(list(clips), columns),
         "WIDTH": str(frames.shape[2]), "HEIGHT": str(frames.shape[1]), "FPS": f"{fps:.6g}",
         "COUNT": str(len(frames)), "LAST": str(len(frames) - 1), "START": str(start),
-        "SHARE": f"{100 / columns:.3f}",
+        "SHARE": f"{100 / columns:.3f}", "SHAPE": _shape(len(panels), columns),
         "MP4": base64.b64encode(mp4).decode(),
         "POSTER": base64.b64encode(jpeg.getvalue()).decode(),
     }  # fmt: skip
@@ -93,6 +93,15 @@ def _tile(panels: list[Frames], columns: int, height: int) -> Frames:
         for t in range(length):
             cell[t] = resize_picture(panel[t], y1 - y0, x1 - x0)
     return sheet
+
+
+def _shape(panels: int, columns: int) -> str:
+    """Return the CSS shape of all panels, without the empty places of a last row."""
+    rows, last = -(-panels // columns), panels % columns
+    if not last:
+        return "none"
+    x, y = 100 * last / columns, 100 * (rows - 1) / rows
+    return f"polygon(0 0,100% 0,100% {y:.3f}%,{x:.3f}% {y:.3f}%,{x:.3f}% 100%,0 100%)"
 
 
 def _captions(labels: list[str], columns: int) -> str:

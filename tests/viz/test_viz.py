@@ -77,6 +77,14 @@ def test_locked_player_puts_all_clips_into_one_small_video() -> None:
     assert abs(int(poster[32, 150, 0]) - 220) < 6
 
 
+def test_player_shows_nothing_where_a_last_row_has_no_clip() -> None:
+    whole = locked_player({name: flat(90) for name in "abcd"}, columns=2, height=32)
+    short = locked_player({name: flat(90) for name in "abc"}, columns=2, height=32)
+    assert "--shape:none" in whole.html
+    corner = "100% 50.000%,50.000% 50.000%,50.000% 100%"
+    assert f"--shape:polygon(0 0,100% 0,{corner},0 100%)" in short.html
+
+
 def test_player_needs_no_network_and_has_labels_and_a_still() -> None:
     player = locked_player({"a": flat(1), "b": flat(2)}, fps=12, alt="two grey clips")
     assert not re.search(r"https?://|//cdn", player.html)
