@@ -9,7 +9,7 @@ from tests.book.visit import table_of_contents, visit
 PAGES = [f"{page}.html" for page in table_of_contents()]
 WIDTHS = {"desk": 1280, "phone": 390}
 MOST_BYTES, MOST_LANDING_BYTES = 3_000_000, 1_000_000
-pytestmark = pytest.mark.timeout(900)  # the first test builds the book
+pytestmark = pytest.mark.timeout(3600)  # the first test builds the book
 
 IMAGES_WITHOUT_ALT = """
 () => [...document.images]

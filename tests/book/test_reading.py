@@ -22,7 +22,7 @@ async () => {
   return text;
 }
 """
-pytestmark = pytest.mark.timeout(900)  # the first test builds the book
+pytestmark = pytest.mark.timeout(3600)  # the first test builds the book
 
 
 def test_the_front_door_leads_to_the_landing_page(browser, site):

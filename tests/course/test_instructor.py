@@ -111,7 +111,7 @@ def test_the_guide_knows_the_mistakes_that_a_check_names():
     assert any("target's noise levels" in hint for hint in known_mistakes(exercise.check, "05"))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_otter_grades_a_right_and_a_wrong_submission(tmp_path):
     """The real tools: otter assign, a submission filled in, otter run."""
     notebook = assignment("08", read_notebook(MASTERS["08"]), seed=11, from_the_book=0)

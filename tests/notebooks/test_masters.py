@@ -25,7 +25,7 @@ def test_there_is_one_master_for_each_chapter():
     assert [path.stem for path in masters()] == [notebook_name(chapter) for chapter in CHAPTERS]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_master_runs(executed, chapter):
     result = execute(MASTERS / f"{notebook_name(chapter)}.ipynb")
