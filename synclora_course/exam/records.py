@@ -18,9 +18,8 @@ from synclora_lite.viz import PALETTE, Picture, figure, style
 Summary = Mapping[str, Any]  # as `summarize` makes it
 HEADLINE = ("sync", "edit_kept", "blink_f1", "in_time", "psnr", "ssim", "identity", "flicker")
 MARKERS = "os^Dvp*XPh<>"
-NEAR = 12
 AROUND = [  # offsets of a name from its point, in font points; the nearest first
-    (across, sign * up) for up in range(NEAR, 80, 12) for sign in (1, -1) for across in (7, -7, 20)
+    (across, sign * up) for up in range(12, 80, 12) for sign in (1, -1) for across in (7, -7, 20)
 ]
 COLOURS = ("blue", "orange", "green", "purple", "amber", "sky", "ink")
 
@@ -167,6 +166,6 @@ def _name(panel: Any, points: Mapping[str, tuple[Interval, Interval]]) -> None:
         else:
             text = panel.annotate(method, point, AROUND[0], textcoords="offset points")
         taken.append(box)
-        if abs(up) > NEAR:  # a thin line leads back to the point
-            line = {"arrowstyle": "-", "color": PALETTE["grey"], "linewidth": 0.7}
-            panel.annotate("", point, (across, up), textcoords="offset points", arrowprops=line)
+        # a thin line leads back to the point: another may be as near
+        line = {"arrowstyle": "-", "color": PALETTE["grey"], "linewidth": 0.7}
+        panel.annotate("", point, (across, up), textcoords="offset points", arrowprops=line)

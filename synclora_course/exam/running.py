@@ -149,7 +149,8 @@ def _outputs(exam: Exam) -> Callable[[int, Challenge], Frames]:
 def code_sha256() -> str:
     """Return one hash of the code that an exam runs, and of its tables."""
     package, here = Path(synclora_lite.__file__).parent, Path(__file__)
-    paths = [here, *map(here.with_name, ("conditions.py", "scenes.py"))]  # not how they are counted
+    # not how exams are counted and drawn
+    paths = [here, *map(here.with_name, ("conditions.py", "scenes.py"))]
     paths += [path for room in ROOMS for path in sorted((package / room).rglob("*.*"))]
     kept = [path.read_bytes() for path in paths if path.suffix in (".py", ".csv", ".toml")]
     return hashlib.sha256(b"".join(kept)).hexdigest()
